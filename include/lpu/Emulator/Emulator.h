@@ -1,0 +1,161 @@
+//===- Emulator.h - runs a package ------------------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The emulator takes a package and nothing else, and runs it as docs/isa.md
+// says: same bits, same cycles, every fault class. Two engines share this
+// interface. The tick engine (R0) moves every stream register every cycle and
+// is written to be read; the event engine (R1) visits only issues. On every
+// legal program they agree in bits and cycles; on a faulting one in the fault's
+// class, chip, cycle and parties.
+//
+// An Engine is one machine state: all chips of the package. There are no
+// globals; any number of engines may live in one process.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_EMULATOR_EMULATOR_H
+#define LPU_EMULATOR_EMULATOR_H
+
+#include "lpu/Binary/Package.h"
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lpu::emulator {
+
+/// In the order of docs/isa.md, section 12.
+enum class FaultClass : uint8_t {
+  StreamOverwrite,
+  EmptyRead,
+  LiveValueLost,
+  BankConflict,
+  UnitConflict,
+  AddressOutOfRange,
+  LinkOverrun,
+  LinkUnderrun,
+  FetchStarvation,
+  FetchOverload,
+  IllegalEncoding,
+  UninitialisedRead,
+  UnspecifiedBehaviour,
+  Drift,
+  NotImplemented
+};
+
+/// "stream-overwrite", "empty-read", ...
+const char *faultName(FaultClass kind);
+
+/// One issue of one instruction: who did something.
+struct Party {
+  unsigned chip = 0;
+  unsigned queue = 0;
+  uint64_t cycle = 0;      // of the issue (of this repeat)
+  uint32_t textIndex = 0;  // instruction number in the queue's text
+  std::string instruction; // its assembly
+};
+
+/// The fault of the smallest cycle; among those of one cycle the smallest by
+/// (chip, class in the order above, offender's queue).
+struct Fault {
+  FaultClass kind = FaultClass::NotImplemented;
+  uint64_t cycle = 0; // docs/isa.md section 12 says which cycle, per class
+  unsigned chip = 0;
+  Party offender;             // the instruction that faults
+  std::optional<Party> other; // the other one involved, if there is one
+  std::string detail;         // a sentence: slot, row, limit ...
+
+  /// Several lines, for a person; FileCheck tests match it:
+  ///   fault: bank-conflict at cycle 12 on chip 0
+  ///     offender: mem 3 [7] at cycle 12: mem.read ...
+  ///     other: mem 2 [1] at cycle 11: fetch ...
+  ///     detail
+  std::string str(const Machine &machine) const;
+};
+
+/// One issue, as seen by the trace hook.
+struct IssueEvent {
+  unsigned chip, queue;
+  uint64_t cycle;
+  uint32_t textIndex;
+  uint32_t repeat;
+};
+
+/// Which host instructions the event engine's kernels use. All give equal bits.
+enum class Simd { Auto, Base, Avx2, Avx512 };
+
+struct RunOptions {
+  /// The run stops with an error (RunResult::ranOut) behind this cycle.
+  uint64_t maxCycles = UINT64_C(1) << 40;
+  Simd simd = Simd::Auto; // event engine only
+  unsigned threads = 1;   // event engine only
+  /// Event engine only: timing and faults without values. Data-supplied
+  /// addresses read as zero.
+  bool dataFree = false;
+  /// Called for every issue of every instruction, in no order across queues.
+  std::function<void(const IssueEvent &)> trace;
+  /// Clock drift injected per chip in parts per million (missing: 0); at d
+  /// cycles after a resync a chip has drifted by ppm * d / 1,000,000 cycles
+  /// (truncated).
+  std::vector<int64_t> driftPpm;
+};
+
+/// Sums over all chips.
+struct Counters {
+  uint64_t issues = 0; // instructions and repeats, without control instructions
+  uint64_t macsInt8 = 0, macsFp16 = 0; // lane_count x lanes per pass
+  uint64_t aluOps = 0;                 // lanes per ALU issue
+  uint64_t sramBytesRead = 0, sramBytesWritten = 0; // without text
+  uint64_t streamByteHops = 0; // lanes x positions passed while live
+  uint64_t fetchBytes = 0;
+  uint64_t linkVectors = 0; // sends
+};
+
+/// The most that one chip did in one cycle (the no-macro-instruction test).
+struct CycleMaxima {
+  uint64_t macs = 0, sramBytes = 0, fetchBytes = 0;
+};
+
+struct RunResult {
+  /// Program cycles (docs/isa.md, section 3). Of a faulted run: the fault's.
+  uint64_t cycles = 0;
+  std::optional<Fault> fault;
+  bool ranOut = false; // maxCycles reached
+  Counters counters;
+  CycleMaxima maxima;
+};
+
+class Engine {
+public:
+  virtual ~Engine();
+
+  /// Host access before and after a run; \p bytes has `lanes` bytes. Writing
+  /// marks the row initialised. Coordinates must be in range (LPU_CHECK).
+  virtual void writeRow(unsigned chip, unsigned slice, unsigned bank,
+                        unsigned row, llvm::ArrayRef<uint8_t> bytes) = 0;
+  /// False if the row was never written nor loaded; then \p bytes is zeroed.
+  virtual bool readRow(unsigned chip, unsigned slice, unsigned bank,
+                       unsigned row, llvm::MutableArrayRef<uint8_t> bytes) = 0;
+
+  /// Runs from cycle 0 to the end. SRAM keeps its contents between runs;
+  /// everything else (streams, registers, planes, buffers) starts anew.
+  virtual RunResult run(const RunOptions &options) = 0;
+};
+
+/// Loads images and text. Errors: a package that is not consistent (queues,
+/// rows or wires that do not exist).
+llvm::Expected<std::unique_ptr<Engine>> createTickEngine(const Package &package);
+llvm::Expected<std::unique_ptr<Engine>>
+createEventEngine(const Package &package);
+
+/// Names the queue in text: "mem 3".
+std::string queueName(const Machine &machine, unsigned queue);
+
+} // namespace lpu::emulator
+
+#endif // LPU_EMULATOR_EMULATOR_H
