@@ -27,11 +27,19 @@ struct TextSegment {
   unsigned queue = 0, slice = 0, bank = 0, row = 0, rows = 0;
 };
 
+/// Writes bytes [offset, offset + into.size()) of a segment to `into`.
+using ImageSource = std::function<llvm::Error(
+    uint64_t offset, llvm::MutableArrayRef<uint8_t> into)>;
+
 /// A run of rows of one bank with its bytes at cycle 0 (rows x lanes bytes).
-/// Text rows are image rows too.
+/// Text rows are image rows too. `bytes` is set in every package that was read
+/// from a file. A package to be written may have a `source` instead (called
+/// with one piece after the other, so that an image never has to be in
+/// memory), or neither: then all bytes are zero and take no space in the file.
 struct ImageSegment {
   unsigned slice = 0, bank = 0, row = 0, rows = 0;
   llvm::ArrayRef<uint8_t> bytes;
+  ImageSource source = nullptr;
 };
 
 /// One column of a tensor on a chip: consecutive rows of one bank.
