@@ -7,9 +7,11 @@
 //
 // C++ view of dialects/ISA/instructions.toml. An Instruction is a decoded word:
 // the opcode, the sequencer fields, and the operand fields by number. Field
-// numbers and opcodes are generated (lpu/ISA/ISA.inc): for every instruction
-// `mem.read` there is Opcode::mem_read, and for every field a constant such as
-// field::mem_read::offset.
+// numbers and opcodes are generated (dialects/ISA/generate.py): for every
+// instruction `mem.read` there is Opcode::mem_read, and for every field a
+// constant such as field::mem_read::offset. ALU instructions are alu.add and
+// so on: Opcode::alu_add, field::alu_add::a; their fields follow their shape,
+// so all binary ones share the numbers of alu_add.
 //
 //===----------------------------------------------------------------------===//
 
