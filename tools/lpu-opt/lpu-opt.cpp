@@ -1,0 +1,29 @@
+//===- lpu-opt.cpp - run passes on textual IR -----------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The list of every dialect and pass of the project. A new layer adds its two
+// lines here.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/ONNX/ONNX.h"
+#include "lpu/Conversion/ONNXToLinalg.h"
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "mlir/Transforms/Passes.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  registry.insert<lpu::onnx::ONNXDialect>();
+  lpu::registerLinalgLayerDialects(registry);
+
+  lpu::registerONNXToLinalgPasses();
+  mlir::registerCanonicalizerPass();
+  mlir::registerCSEPass();
+
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "lpu-mlir optimizer driver\n", registry));
+}
