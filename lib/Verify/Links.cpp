@@ -1,0 +1,252 @@
+//===- Links.cpp - sends and receives across chips ------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// docs/isa.md, section 8. The k-th receive of a link takes its k-th send. Both
+// are sequences of progressions, so over a piece of k in which neither changes
+// its interval their distance is linear in k: its ends decide.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Trace.h"
+#include <set>
+
+using namespace lpu;
+using namespace lpu::verify;
+using isa::Opcode;
+
+namespace {
+
+/// The issues of a link queue by number.
+class Sequence {
+public:
+  Sequence() = default;
+  explicit Sequence(const QueueTrace *queue) : queue(queue) {
+    if (!queue)
+      return;
+    for (const Run &run : queue->runs) {
+      Progression issues = queue->issues(run);
+      parts.push_back({issues, run.text, total});
+      total += issues.count;
+    }
+  }
+  int64_t size() const { return total; }
+
+  struct Part {
+    Progression issues;
+    uint32_t text;
+    int64_t number; // of its first issue
+    int64_t end() const { return number + issues.count; }
+    int64_t cycle(int64_t k) const { return issues.at(k - number); }
+  };
+  /// The part with issue k; \p hint is advanced to it.
+  const Part &part(int64_t k, size_t &hint) const {
+    while (parts[hint].end() <= k)
+      ++hint;
+    return parts[hint];
+  }
+  Issue issue(int64_t k) const {
+    size_t hint = 0;
+    const Part &p = part(k, hint);
+    return {queue, p.text, p.cycle(k)};
+  }
+  const std::vector<Part> &list() const { return parts; }
+
+private:
+  const QueueTrace *queue = nullptr;
+  std::vector<Part> parts;
+  int64_t total = 0;
+};
+
+/// The smallest k in [0, n) with a[k + shift] - b[k] < least, or -1.
+int64_t firstCloser(const Sequence &a, const Sequence &b, int64_t shift,
+                    int64_t n, int64_t least) {
+  size_t ha = 0, hb = 0;
+  for (int64_t k = 0; k < n;) {
+    const Sequence::Part &pa = a.part(k + shift, ha), &pb = b.part(k, hb);
+    int64_t end = std::min({n, pa.end() - shift, pb.end()});
+    auto distance = [&](int64_t i) {
+      return pa.cycle(i + shift) - pb.cycle(i);
+    };
+    if (distance(k) < least)
+      return k;
+    if (distance(end - 1) < least) {
+      int64_t fall = pb.issues.interval - pa.issues.interval; // > 0
+      return k + (distance(k) - least) / fall + 1;
+    }
+    k = end;
+  }
+  return -1;
+}
+
+class Links {
+public:
+  Links(const Package &package, const std::vector<const ChipTrace *> &traces,
+        Reporter &reporter)
+      : package(package), traces(traces), reporter(reporter),
+        machine(package.machine) {}
+
+  void check();
+
+private:
+  const QueueTrace *queue(unsigned chip, Unit unit, unsigned link) const {
+    return traces[chip] ? traces[chip]->find(machine.queueNumber(unit, link))
+                        : nullptr;
+  }
+  void checkPort(unsigned chip, unsigned link);
+  void checkWire(const LinkWire &wire);
+  void checkDrift(unsigned chip);
+
+  const Package &package;
+  const std::vector<const ChipTrace *> &traces;
+  Reporter &reporter;
+  const Machine &machine;
+  std::set<std::pair<unsigned, unsigned>> wiredOut, wiredIn; // chip, link
+};
+
+/// What concerns one end of a link.
+void Links::checkPort(unsigned chip, unsigned link) {
+  Sequence sends(queue(chip, Unit::LinkSend, link));
+  Sequence recvs(queue(chip, Unit::LinkRecv, link));
+  if (sends.size() && !wiredOut.count({chip, link})) {
+    Issue first = sends.issue(0);
+    reporter.add(Fault::LinkOverrun, first.cycle, first, std::nullopt,
+                 "no wire leaves this port");
+  }
+  if (recvs.size() && !wiredIn.count({chip, link})) {
+    Issue first = recvs.issue(0);
+    reporter.add(Fault::LinkUnderrun, first.cycle, first, std::nullopt,
+                 "no wire arrives at this port");
+  }
+  int64_t interval = machine.linkInterval;
+  const Sequence::Part *previous = nullptr;
+  for (const Sequence::Part &part : sends.list()) {
+    const QueueTrace *q = queue(chip, Unit::LinkSend, link);
+    auto report = [&](const Sequence::Part &a, int64_t i,
+                      const Sequence::Part &b, int64_t j) {
+      Issue here{q, a.text, a.issues.at(i)};
+      reporter.add(Fault::LinkOverrun, here.cycle, here,
+                   Issue{q, b.text, b.issues.at(j)},
+                   "sends are at least " + llvm::Twine(interval) +
+                       " cycles apart");
+    };
+    if (previous && part.issues.first - previous->issues.last() < interval)
+      report(part, 0, *previous, previous->issues.count - 1);
+    if (part.issues.count > 1 && part.issues.interval < interval)
+      report(part, 1, part, 0);
+    previous = &part;
+  }
+}
+
+void Links::checkWire(const LinkWire &wire) {
+  if (!traces[wire.fromChip] || !traces[wire.toChip])
+    return; // their text is refused already
+  Sequence sends(queue(wire.fromChip, Unit::LinkSend, wire.fromLink));
+  Sequence recvs(queue(wire.toChip, Unit::LinkRecv, wire.toLink));
+  int64_t latency = machine.linkLatency, margin = machine.linkMargin;
+  int64_t both = std::min(sends.size(), recvs.size());
+
+  int64_t early = firstCloser(recvs, sends, 0, both, latency + margin);
+  if (early >= 0) {
+    Issue recv = recvs.issue(early), send = sends.issue(early);
+    reporter.addAcross(Fault::LinkUnderrun, recv.cycle, wire.toChip, recv, send,
+                       wire.fromChip,
+                       "the vector is receivable from cycle " +
+                           llvm::Twine(send.cycle + latency + margin));
+  }
+  if (recvs.size() > sends.size()) {
+    Issue recv = recvs.issue(sends.size());
+    reporter.addAcross(Fault::LinkUnderrun, recv.cycle, wire.toChip, recv,
+                       std::nullopt, wire.fromChip,
+                       "receive " + llvm::Twine(sends.size() + 1) + " of " +
+                           llvm::Twine(sends.size()) + " sends");
+  }
+  if (sends.size() > recvs.size()) {
+    Issue send = sends.issue(recvs.size());
+    int64_t t = send.cycle + latency + margin;
+    reporter.addAcross(Fault::LiveValueLost, t, wire.fromChip, send,
+                       std::nullopt, wire.fromChip,
+                       "the vector is never received");
+  }
+
+  // Vector k still waits when vector k + buffer arrives, at the earliest:
+  // send[k + buffer] + latency - margin <= recv[k]. One that is never received
+  // waits for ever.
+  int64_t buffer = machine.linkBuffer, behind = sends.size() - buffer;
+  int64_t full =
+      firstCloser(sends, recvs, buffer, std::min(behind, recvs.size()),
+                  margin - latency + 1);
+  if (full < 0 && behind > recvs.size())
+    full = recvs.size();
+  if (full >= 0) {
+    Issue send = sends.issue(full + buffer);
+    reporter.addAcross(Fault::LinkOverrun, send.cycle + latency - margin,
+                       wire.toChip, send, sends.issue(full), wire.fromChip,
+                       "more than " + llvm::Twine(buffer) +
+                           " vectors wait in the receive buffer");
+  }
+}
+
+/// Time since the last resync at every send and receive.
+void Links::checkDrift(unsigned chip) {
+  std::vector<Issue> resyncs;
+  if (const QueueTrace *control = queue(chip, Unit::Control, 0))
+    for (const Run &run : control->runs)
+      resyncs.push_back({control, run.text, run.first});
+  for (unsigned link = 0; link < machine.links; ++link)
+    for (Unit unit : {Unit::LinkSend, Unit::LinkRecv}) {
+      const QueueTrace *q = queue(chip, unit, link);
+      if (!q)
+        continue;
+      for (const Run &run : q->runs) {
+        Progression issues = q->issues(run);
+        // Between resyncs r and next: no issue behind r + resync_cycles.
+        auto it = std::upper_bound(
+            resyncs.begin(), resyncs.end(), issues.first,
+            [](int64_t t, const Issue &r) { return t < r.cycle; });
+        for (size_t i = it - resyncs.begin();; ++i) {
+          int64_t since = i ? resyncs[i - 1].cycle : 0;
+          int64_t next = i < resyncs.size() ? resyncs[i].cycle : INT64_MAX;
+          int64_t k = issues.countBelow(since + machine.resyncCycles + 1);
+          if (k < issues.count && issues.at(k) < next) {
+            reporter.add(
+                Fault::Drift, issues.at(k), Issue{q, run.text, issues.at(k)},
+                i ? std::optional<Issue>(resyncs[i - 1]) : std::nullopt,
+                llvm::Twine(issues.at(k) - since) +
+                    " cycles after the last resync");
+            break;
+          }
+          if (next > issues.last())
+            break;
+        }
+      }
+    }
+}
+
+void Links::check() {
+  for (const LinkWire &wire : package.wires) {
+    wiredOut.insert({wire.fromChip, wire.fromLink});
+    wiredIn.insert({wire.toChip, wire.toLink});
+  }
+  for (unsigned chip = 0; chip < traces.size(); ++chip) {
+    if (!traces[chip])
+      continue;
+    reporter.setChip(chip);
+    for (unsigned link = 0; link < machine.links; ++link)
+      checkPort(chip, link);
+    checkDrift(chip);
+  }
+  for (const LinkWire &wire : package.wires)
+    checkWire(wire);
+}
+
+} // namespace
+
+void verify::checkLinks(const Package &package,
+                        const std::vector<const ChipTrace *> &traces,
+                        Reporter &reporter) {
+  Links(package, traces, reporter).check();
+}

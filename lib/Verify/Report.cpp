@@ -1,0 +1,105 @@
+//===- Report.cpp - violations as text ------------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Trace.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace lpu;
+using namespace lpu::verify;
+
+const char *verify::faultName(Fault fault) {
+  static const char *const names[] = {
+      "stream-overwrite",      "empty-read",
+      "live-value-lost",       "bank-conflict",
+      "unit-conflict",         "address-out-of-range",
+      "link-overrun",          "link-underrun",
+      "fetch-starvation",      "fetch-overload",
+      "illegal-encoding",      "uninitialised-read",
+      "unspecified-behaviour", "drift",
+      "not-implemented"};
+  return names[unsigned(fault)];
+}
+
+static void printParty(llvm::raw_ostream &os, const char *role,
+                       const Party &party, const Violation &violation,
+                       const Machine &machine) {
+  auto [unit, index] = machine.queueUnit(party.queue);
+  os << "  " << role << ": ";
+  if (party.chip != violation.chip)
+    os << "chip " << party.chip << ' ';
+  os << unitName(unit) << ' ' << index << " [" << party.textIndex
+     << "] at cycle " << party.cycle << ": " << party.instruction << '\n';
+}
+
+std::string Violation::str(const Machine &machine) const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "fault: " << faultName(fault) << " at cycle " << cycle << " on chip "
+     << chip << '\n';
+  if (offender)
+    printParty(os, "offender", *offender, *this, machine);
+  if (other)
+    printParty(os, "other", *other, *this, machine);
+  os << "  " << detail << '\n';
+  return text;
+}
+
+Party Reporter::party(const Issue &issue, unsigned onChip) const {
+  Party result;
+  result.chip = onChip;
+  result.queue = issue.queue->queue;
+  result.textIndex = issue.text;
+  result.cycle = issue.cycle;
+  if (issue.text < issue.queue->text.size())
+    result.instruction = isa::toString(issue.queue->text[issue.text]);
+  else
+    result.instruction = "(no instruction)";
+  return result;
+}
+
+void Reporter::add(Fault fault, int64_t cycle, std::optional<Issue> offender,
+                   std::optional<Issue> other, const llvm::Twine &detail) {
+  addAcross(fault, cycle, chip, offender, other, chip, detail);
+}
+
+void Reporter::addAcross(Fault fault, int64_t cycle, unsigned onChip,
+                         std::optional<Issue> offender,
+                         std::optional<Issue> other, unsigned otherChip,
+                         const llvm::Twine &detail) {
+  ++result.violationCount;
+  auto id = [](const std::optional<Issue> &issue) {
+    return issue ? uint64_t(issue->queue->queue) << 32 | issue->text
+                 : UINT64_MAX;
+  };
+  if (!seen.insert(
+               {unsigned(fault), onChip, id(offender), id(other), otherChip})
+           .second)
+    return;
+  // Keep the earliest: the list is sorted by cycle at the end, so the last one
+  // is only dropped in favour of an earlier one.
+  auto later = [](const Violation &a, const Violation &b) {
+    return std::make_tuple(a.cycle, a.chip, a.fault) <
+           std::make_tuple(b.cycle, b.chip, b.fault);
+  };
+  Violation violation;
+  violation.fault = fault;
+  violation.cycle = cycle;
+  violation.chip = onChip;
+  if (result.violations.size() >= options.maxViolations) {
+    auto last = std::max_element(result.violations.begin(),
+                                 result.violations.end(), later);
+    if (!later(violation, *last))
+      return;
+    result.violations.erase(last);
+  }
+  if (offender)
+    violation.offender = party(*offender, onChip);
+  if (other)
+    violation.other = party(*other, otherChip);
+  violation.detail = detail.str();
+  result.violations.push_back(std::move(violation));
+}
