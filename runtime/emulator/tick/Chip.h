@@ -1,0 +1,68 @@
+//===- Chip.h - one chip ----------------------------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_RUNTIME_EMULATOR_TICK_CHIP_H
+#define LPU_RUNTIME_EMULATOR_TICK_CHIP_H
+
+#include "Links.h"
+#include "Plane.h"
+#include "Sequencer.h"
+#include "Shuffle.h"
+#include "Sram.h"
+#include "Streams.h"
+#include "VectorUnit.h"
+
+namespace lpu::emulator::tick {
+
+class Chip {
+public:
+  Chip(const Package &package, unsigned number, Sram &sram, Links &links,
+       const RunOptions &options, FaultLog &log);
+
+  /// Runs one cycle.
+  void tick(uint64_t now);
+  bool halted() const;
+  /// Nothing is on a stream nor on the way to one.
+  bool quiet() const { return streams.quiet(); }
+  uint64_t streamByteHops() const { return streams.byteHops; }
+
+  Counters counters; // without streamByteHops
+  CycleMaxima maxima;
+  /// 1 + the last cycle in which an effect completes.
+  uint64_t end = 0;
+
+private:
+  /// The base registers of a slice's queue.
+  using Registers = std::array<uint16_t, 8>;
+
+  void execute(const IssuePtr &issue);
+  void executeMem(unsigned slice, const IssuePtr &issue);
+  std::optional<unsigned> row(unsigned slice, const IssuePtr &issue);
+  uint16_t addressFrom(unsigned slice, bool west, unsigned stream, bool last,
+                       const IssuePtr &issue);
+  void count(const IssuePtr &issue, Unit unit);
+  void checkFetches();
+
+  const Machine &machine;
+  const RunOptions &options;
+  Sram &sram;
+  Links &links;
+  FaultLog &log;
+  uint64_t now = 0;
+
+  Streams streams;
+  VectorUnit vectorUnit;
+  std::vector<Plane> planes;
+  std::vector<Shuffle> shuffles;
+  std::vector<Registers> registers;
+  std::vector<Sequencer> sequencers;
+  CycleMaxima cycle; // of the current cycle
+};
+
+} // namespace lpu::emulator::tick
+
+#endif // LPU_RUNTIME_EMULATOR_TICK_CHIP_H

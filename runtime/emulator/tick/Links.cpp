@@ -1,0 +1,118 @@
+//===- Links.cpp - the cables between chips, and their clocks -------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Links.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace lpu;
+using namespace lpu::emulator;
+using namespace lpu::emulator::tick;
+
+Links::Links(const Package &package, const RunOptions &options, FaultLog &log)
+    : machine(package.machine), log(log), clocks(package.chips.size()) {
+  for (const LinkWire &wire : package.wires)
+    wires[{wire.fromChip, wire.fromLink}] = {wire.toChip, wire.toLink};
+  for (unsigned chip = 0; chip < clocks.size(); ++chip)
+    if (chip < options.driftPpm.size())
+      clocks[chip].ppm = options.driftPpm[chip];
+}
+
+void Links::startCycle(uint64_t cycle) {
+  now = cycle;
+  for (auto &[port, queue] : vectors) {
+    unsigned waiting = 0;
+    const Vector *arriving = nullptr;
+    for (const Vector &vector : queue) {
+      waiting += vector.arrival <= now;
+      if (vector.arrival == now)
+        arriving = &vector;
+    }
+    if (arriving && waiting > machine.linkBuffer)
+      log.report(FaultClass::LinkOverrun, arriving->send, queue.front().send,
+                 llvm::formatv("{0} vectors wait at chip {1} link {2}, its "
+                               "buffer holds {3}",
+                               waiting, port.first, port.second,
+                               machine.linkBuffer));
+  }
+}
+
+void Links::checkResync(const IssuePtr &issue) {
+  const Clock &clock = clocks[issue->chip];
+  if (now - clock.lastResync > machine.resyncCycles)
+    log.report(FaultClass::Drift, issue, clock.resync,
+               llvm::formatv("{0} cycles after the last resync, at most {1} "
+                             "are allowed",
+                             now - clock.lastResync, machine.resyncCycles));
+}
+
+void Links::send(unsigned link, const Bytes &bytes, const IssuePtr &issue) {
+  checkResync(issue);
+  const Port from{issue->chip, link};
+  IssuePtr &previous = lastSend[from];
+  if (previous && previous->cycle + machine.linkInterval > now)
+    log.report(FaultClass::LinkOverrun, issue, previous,
+               llvm::formatv("sends of one link are at least {0} cycles apart",
+                             machine.linkInterval));
+  previous = issue;
+  auto wire = wires.find(from);
+  if (wire == wires.end())
+    return log.report(FaultClass::LinkOverrun, issue, nullptr,
+                      llvm::formatv("no wire leaves link {0}", link));
+  const uint64_t arrival = now + machine.linkLatency;
+  vectors[wire->second].push_back({bytes, issue, drift(clocks[issue->chip]),
+                                   arrival - machine.linkMargin,
+                                   arrival + machine.linkMargin});
+}
+
+Bytes Links::receive(unsigned link, const IssuePtr &issue) {
+  checkResync(issue);
+  std::deque<Vector> &queue = vectors[{issue->chip, link}];
+  if (queue.empty() || queue.front().receivable > now) {
+    log.report(FaultClass::LinkUnderrun, issue,
+               queue.empty() ? nullptr : queue.front().send,
+               queue.empty()
+                   ? std::string("no vector is under way")
+                   : llvm::formatv("the oldest vector is receivable from "
+                                   "cycle {0}",
+                                   queue.front().receivable)
+                         .str());
+    return Bytes(machine.lanes);
+  }
+  Vector vector = std::move(queue.front());
+  queue.pop_front();
+  const int64_t skew = vector.senderDrift - drift(clocks[issue->chip]);
+  if (std::abs(skew) > int64_t(machine.linkMargin))
+    log.report(FaultClass::Drift, issue, vector.send,
+               llvm::formatv("the clocks have drifted apart by {0} cycles, the "
+                             "margin is {1}",
+                             skew, machine.linkMargin));
+  return vector.bytes;
+}
+
+void Links::resync(const IssuePtr &issue) {
+  Clock &clock = clocks[issue->chip];
+  clock.lastResync = now;
+  clock.resync = issue;
+}
+
+std::optional<uint64_t> Links::reportUnreceived() {
+  std::optional<uint64_t> first;
+  for (auto &[port, queue] : vectors)
+    for (const Vector &vector : queue)
+      if (!first || vector.receivable < *first)
+        first = vector.receivable;
+  if (!first)
+    return first;
+  log.startCycle(*first);
+  for (auto &[port, queue] : vectors)
+    for (const Vector &vector : queue)
+      if (vector.receivable == *first)
+        log.report(FaultClass::LiveValueLost, vector.send, nullptr,
+                   llvm::formatv("chip {0} link {1} never receives this vector",
+                                 port.first, port.second));
+  return first;
+}

@@ -1,0 +1,61 @@
+//===- Links.h - the cables between chips, and their clocks -----*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_RUNTIME_EMULATOR_TICK_LINKS_H
+#define LPU_RUNTIME_EMULATOR_TICK_LINKS_H
+
+#include "Issue.h"
+#include <deque>
+#include <map>
+
+namespace lpu::emulator::tick {
+
+class Links {
+public:
+  Links(const Package &package, const RunOptions &options, FaultLog &log);
+
+  /// Vectors arrive in receive buffers.
+  void startCycle(uint64_t now);
+  void send(unsigned link, const Bytes &bytes, const IssuePtr &issue);
+  /// The oldest vector; zeros after a fault.
+  Bytes receive(unsigned link, const IssuePtr &issue);
+  void resync(const IssuePtr &issue);
+  /// The end of the program: vectors that nobody received.
+  /// Returns the cycle of the fault, if there is one.
+  std::optional<uint64_t> reportUnreceived();
+
+private:
+  using Port = std::pair<unsigned, unsigned>; // chip, link
+  struct Vector {
+    Bytes bytes;
+    IssuePtr send;
+    int64_t senderDrift;
+    uint64_t arrival, receivable;
+  };
+  struct Clock {
+    int64_t ppm = 0;
+    uint64_t lastResync = 0;
+    IssuePtr resync; // nullptr: cycle 0
+  };
+  int64_t drift(const Clock &clock) const {
+    return clock.ppm * int64_t(now - clock.lastResync) / 1000000;
+  }
+  void checkResync(const IssuePtr &issue);
+
+  const Machine &machine;
+  FaultLog &log;
+  uint64_t now = 0;
+  std::vector<Clock> clocks;
+  std::map<Port, Port> wires;
+  std::map<Port, IssuePtr> lastSend;
+  /// On the way to, or in the receive buffer of, a port.
+  std::map<Port, std::deque<Vector>> vectors;
+};
+
+} // namespace lpu::emulator::tick
+
+#endif // LPU_RUNTIME_EMULATOR_TICK_LINKS_H
