@@ -128,9 +128,10 @@ class Program:
             llvm = run([tool("mlir-opt"), "-", *PIPELINE], text)
             source, library = pathlib.Path(temporary) / "m.ll", pathlib.Path(temporary) / "m.so"
             source.write_text(run([tool("mlir-translate"), "--mlir-to-llvmir", "-"], llvm))
+            runtime = pathlib.Path(tool("mlir-opt")).resolve().parent.parent / "lib"
             run([tool("clang"), optimise, "-march=native", "-shared", "-fPIC", "-Wno-override-module",
-                 str(source), "-lm", f"-L{LLVM.parent / 'lib'}", "-lmlir_c_runner_utils",
-                 f"-Wl,-rpath,{LLVM.parent / 'lib'}", "-o", str(library)])
+                 str(source), "-lm", f"-L{runtime}", f"-Wl,-rpath,{runtime}", "-lmlir_c_runner_utils",
+                 "-o", str(library)])
             self.library = ctypes.CDLL(str(library))
 
     def __call__(self, name: str, *arrays):

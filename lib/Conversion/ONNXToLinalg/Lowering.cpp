@@ -123,7 +123,7 @@ static std::string nodeName(Location loc) {
 
 void Lowering::unsupported(const Twine &reason) {
   failed = true;
-  InFlightDiagnostic error = node->emitError("ONNX node ");
+  InFlightDiagnostic error = emitError(node->getLoc(), "ONNX node ");
   std::string name = nodeName(node->getLoc());
   if (!name.empty())
     error << "\"" << name << "\" ";
@@ -169,7 +169,7 @@ DenseElementsAttr Lowering::convertConstant(Operation *at,
   });
   if (tooLarge) {
     failed = true;
-    at->emitError("constant \"")
+    emitError(at->getLoc(), "constant \"")
         << nodeName(at->getLoc()) << "\" holds " << *tooLarge
         << ", outside the 32-bit integers of the chip; export the model with "
            "32-bit indices";
@@ -270,7 +270,7 @@ LogicalResult Lowering::run(Operation *op) {
   if (function.isExternal())
     return success();
   if (!function.getBody().hasOneBlock()) {
-    function.emitError("function '")
+    emitError(function.getLoc(), "function '")
         << function.getName() << "' has several blocks; an ONNX graph has one";
     return failure();
   }

@@ -188,9 +188,10 @@ Reason checkGather(linalg::GenericOp op, tensor::ExtractOp extract) {
   int64_t features = extract.getIndices().size() - 1;
   int64_t indexRank = op.getNumLoops() - features;
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
-  if (indexRank < 0 || map != AffineMap::getMultiDimIdentityMap(
-                                  op.getNumLoops(), op.getContext())
-                                  .getMajorSubMap(indexRank))
+  bool isLeading = static_cast<int64_t>(map.getNumResults()) == indexRank;
+  for (auto [i, result] : llvm::enumerate(map.getResults()))
+    isLeading &= result == getAffineDimExpr(i, op.getContext());
+  if (!isLeading)
     return "a gather whose indices are not its leading dims";
   for (auto [i, index] : llvm::enumerate(extract.getIndices().drop_front())) {
     auto dim = index.getDefiningOp<linalg::IndexOp>();
@@ -272,15 +273,17 @@ struct VerifyLinalg : PassWrapper<VerifyLinalg, OperationPass<ModuleOp>> {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       for (Type type : function.getArgumentTypes())
         if (Reason reason = checkType(type); !reason.empty()) {
-          function.emitError("argument of type ") << type << " has " << reason;
+          emitError(function.getLoc(), "argument of type ")
+              << type << " has " << reason;
           failed = true;
         }
       if (function.isExternal())
         continue;
       for (Operation &op : function.getBody().front())
         if (Reason reason = checkOp(&op); !reason.empty()) {
-          op.emitError("'") << op.getName()
-                            << "' is not part of the linalg layer: " << reason;
+          emitError(op.getLoc(), "'")
+              << op.getName()
+              << "' is not part of the linalg layer: " << reason;
           failed = true;
         }
     }

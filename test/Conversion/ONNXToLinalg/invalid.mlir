@@ -1,0 +1,52 @@
+// RUN: lpu-opt %s --convert-onnx-to-linalg=narrow-int64 -split-input-file -verify-diagnostics
+
+// All unsupported nodes of a graph are reported, also those that read another
+// one; the message names node, operator, reason and shape.
+func.func @all(%x: tensor<2x8xf32>, %y: tensor<2x8xf32>) -> tensor<2x3xf32> {
+  // expected-error @+1 {{ONNX node (TopK) cannot be lowered: selecting several largest elements}}
+  %v, %i = onnx.TopK %x {axis = 1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<2x8xf32>) -> (tensor<2x3xf32>, tensor<2x3xi64>)
+  // expected-error @+1 {{ONNX node (ReduceProd) cannot be lowered: the chip reduces by sum, maximum and minimum only; result 'tensor<2xf32>'}}
+  %p = onnx.ReduceProd %v {axes = array<i64: 1>, keepdims = 0 : i64} : (tensor<2x3xf32>) -> tensor<2xf32>
+  %r = onnx.Relu %v : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  // expected-error @+1 {{Pow needs a constant exponent}}
+  %w = onnx.Pow %x, %y : (tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8xf32>
+  return %r : tensor<2x3xf32>
+}
+
+// -----
+
+// A constant that 32 bits cannot hold is an error, not a wrapped number.
+func.func @large(%x: tensor<4xi64>) -> tensor<4xi64> {
+  // expected-error @+1 {{holds 5000000000, outside the 32-bit integers of the chip}}
+  %c = onnx.Constant {value = dense<5000000000> : tensor<i64>} : () -> tensor<i64>
+  %0 = onnx.Add %x, %c : (tensor<4xi64>, tensor<i64>) -> tensor<4xi64>
+  return %0 : tensor<4xi64>
+}
+
+// -----
+
+// Positions of a scatter must be known when compiling.
+func.func @scatter(%x: tensor<5xf32>, %i: tensor<2x1xi64>, %u: tensor<2xf32>) -> tensor<5xf32> {
+  // expected-error @+1 {{(ScatterND) cannot be lowered: a scatter to positions that depend on data}}
+  %0 = onnx.ScatterND %x, %i, %u {reduction = "none"} : (tensor<5xf32>, tensor<2x1xi64>, tensor<2xf32>) -> tensor<5xf32>
+  return %0 : tensor<5xf32>
+}
+
+// -----
+
+// Writing one position twice has no defined order.
+func.func @twice(%x: tensor<5xf32>, %u: tensor<2xf32>) -> tensor<5xf32> {
+  %i = onnx.Constant {value = dense<3> : tensor<2x1xi64>} : () -> tensor<2x1xi64>
+  // expected-error @+1 {{it writes one position several times}}
+  %0 = onnx.ScatterND %x, %i, %u {reduction = "none"} : (tensor<5xf32>, tensor<2x1xi64>, tensor<2xf32>) -> tensor<5xf32>
+  return %0 : tensor<5xf32>
+}
+
+// -----
+
+// A product over an empty dim has no operand to read.
+func.func @nothing(%x: tensor<2x0xf32>, %y: tensor<0x3xf32>) -> tensor<2x3xf32> {
+  // expected-error @+1 {{it computes from an operand without elements}}
+  %0 = onnx.MatMul %x, %y : (tensor<2x0xf32>, tensor<0x3xf32>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
