@@ -60,7 +60,12 @@ const InstructionInfo &Instruction::info() const {
 //===----------------------------------------------------------------------===//
 
 namespace {
-enum OperandBits : unsigned { KindStream, KindHistory, KindSpecial, KindAbsent };
+enum OperandBits : unsigned {
+  KindStream,
+  KindHistory,
+  KindSpecial,
+  KindAbsent
+};
 }
 
 uint16_t Operand::encode() const {
@@ -147,7 +152,7 @@ struct Bits {
     return llvm::maskTrailingOnes<uint64_t>(width);
   }
   uint64_t get(unsigned bit, unsigned width) const {
-    uint64_t value = bit >= 64 ? high >> (bit - 64)
+    uint64_t value = bit >= 64  ? high >> (bit - 64)
                      : bit == 0 ? low
                                 : low >> bit | high << (64 - bit);
     return value & mask(width);
@@ -205,8 +210,7 @@ llvm::Expected<Instruction> isa::decode(const Word &word) {
     return illegalIn("interval is 0");
   if (result.count == 1 && result.interval != 1)
     return illegalIn("interval of a single issue is " +
-                     llvm::Twine(unsigned(result.interval)) +
-                     "; it must be 1");
+                     llvm::Twine(unsigned(result.interval)) + "; it must be 1");
   if (!info->repeat && result.count != 1)
     return illegalIn("count is " + llvm::Twine(result.count) +
                      "; this instruction does not repeat");
@@ -222,8 +226,7 @@ llvm::Expected<Instruction> isa::decode(const Word &word) {
     if ((field.kind == FieldKind::Operand && !Operand::decode(value)) ||
         (field.kind == FieldKind::Dest && !Dest::decode(value)))
       return illegalIn(llvm::Twine("field ") + field.name + " holds 0x" +
-                       llvm::Twine::utohexstr(value) +
-                       ", which is no operand");
+                       llvm::Twine::utohexstr(value) + ", which is no operand");
   }
   for (unsigned bit = end; bit < 128; bit += 32) {
     unsigned width = std::min(32u, 128 - bit);

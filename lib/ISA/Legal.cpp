@@ -130,8 +130,7 @@ void Checker::address(unsigned inner, unsigned stride2) {
 }
 
 void Checker::alu() {
-  if (info.delay == DelayKind::Transcendental &&
-      index >= m.transcendentalAlus)
+  if (info.delay == DelayKind::Transcendental && index >= m.transcendentalAlus)
     fail("ALU " + llvm::Twine(index) +
          " executes no transcendental instruction; ALUs 0 .. " +
          llvm::Twine(int(m.transcendentalAlus) - 1) + " do");
@@ -183,8 +182,7 @@ void Checker::alu() {
     } else if (fieldStyle(field) == FieldStyle::Group) {
       if (get(i) != 15 && (16ull << get(i)) > m.lanes)
         fail("group of " + llvm::Twine(16ull << get(i)) +
-             " lanes on a machine of " + llvm::Twine(m.lanes) +
-             " (use all)");
+             " lanes on a machine of " + llvm::Twine(m.lanes) + " (use all)");
     }
   }
   if (usesImmediate && !hasImmediate)
@@ -285,7 +283,6 @@ void Checker::operands() {
 } // namespace
 
 std::string isa::checkLegal(const Instruction &instruction,
-                            const Machine &machine, Unit unit,
-                            unsigned index) {
+                            const Machine &machine, Unit unit, unsigned index) {
   return Checker(instruction, machine, unit, index).run();
 }

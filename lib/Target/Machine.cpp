@@ -93,8 +93,8 @@ struct Diagnostics {
     if (!self->text.empty())
       self->text += '\n';
     self->text += self->origin + ":" + llvm::Twine(diag.getLineNo()).str() +
-                  ":" + llvm::Twine(diag.getColumnNo() + 1).str() +
-                  ": " + diag.getMessage().str();
+                  ":" + llvm::Twine(diag.getColumnNo() + 1).str() + ": " +
+                  diag.getMessage().str();
   }
 };
 
@@ -237,9 +237,8 @@ llvm::Expected<Machine> lpu::parseMachine(llvm::StringRef text,
     return llvm::createStringError(origin + ": not a machine file: empty");
   std::vector<std::string> violations = validate(machine);
   if (!violations.empty()) {
-    std::string message = (origin + ": machine '" + machine.name +
-                           "' is impossible:")
-                              .str();
+    std::string message =
+        (origin + ": machine '" + machine.name + "' is impossible:").str();
     for (const std::string &violation : violations)
       message += "\n  " + violation;
     return llvm::createStringError(message);

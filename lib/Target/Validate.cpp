@@ -45,8 +45,7 @@ public:
   }
   void notNegative(llvm::StringRef field, double value) {
     if (!(value >= 0 && value <= 1e9))
-      violated(field, llvm::Twine(std::to_string(value)),
-               "must be 0 to 1e9");
+      violated(field, llvm::Twine(std::to_string(value)), "must be 0 to 1e9");
   }
   void delay(llvm::StringRef field, uint64_t value,
              llvm::StringRef reason = "nothing is done in no time") {
@@ -81,8 +80,7 @@ std::vector<std::string> lpu::validate(const Machine &m) {
 
   r.range("planes_per_half", m.planesPerHalf, 1, 64, "planes of one half");
   r.range("plane_rows", m.planeRows, 2, 1008, "a weight row has 10 bits");
-  r.multiple("plane_rows", m.planeRows, 2,
-             "fp16 weights use half of the rows");
+  r.multiple("plane_rows", m.planeRows, 2, "fp16 weights use half of the rows");
   r.range("install_rows", m.installRows, 2, 31,
           "the number of streams of an install has 5 bits; fp16 needs 2");
   if (m.installRows > m.streams)

@@ -31,6 +31,7 @@
 
 #include "lpu/Binary/Package.h"
 #include "lpu/ISA/ISA.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -101,8 +102,13 @@ struct ScheduledProgram {
 
 /// The rules of a queue tree: order (each item at or behind the first free
 /// cycle), loops (period long enough for the body, iterations, nesting depth),
-/// and legality of every instruction. Returns the violations, at most
-/// \p limit; each names the queue and the cycles.
+/// and legality of every instruction. \p report gets the item (null: the queue
+/// itself) and the violation.
+void checkQueue(
+    const QueueProgram &queue, const Machine &machine,
+    llvm::function_ref<void(const QueueItem *, const std::string &)> report);
+
+/// The same; returns the violations, at most \p limit, each with its queue.
 std::vector<std::string> checkQueue(const QueueProgram &queue,
                                     const Machine &machine,
                                     unsigned limit = 20);

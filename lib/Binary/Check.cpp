@@ -1,0 +1,314 @@
+//===- Check.cpp - what every package satisfies ---------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lpu/Binary/Package.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
+#include <map>
+#include <set>
+
+using namespace lpu;
+
+namespace {
+
+// Bounds on what is read from a file, far above any real package.
+constexpr size_t maxRank = 16;
+constexpr int64_t maxElements = int64_t(1) << 40;
+
+class PackageChecker {
+public:
+  PackageChecker(const Package &package, unsigned limit)
+      : p(package), m(package.machine), limit(limit) {}
+
+  std::vector<std::string> run() {
+    if (p.chips.empty())
+      fail("there is no chip");
+    for (unsigned c = 0; c < p.classes.size(); ++c)
+      chipClass(c);
+    for (unsigned c = 0; c < p.chips.size(); ++c)
+      chip(c);
+    if (violations.empty())
+      texts();
+    wires();
+    llvm::StringSet<> inputs, outputs;
+    for (const TensorBinding &tensor : p.inputs)
+      binding(tensor, "input", inputs);
+    for (const TensorBinding &tensor : p.outputs)
+      binding(tensor, "output", outputs);
+    return std::move(violations);
+  }
+
+private:
+  const Package &p;
+  const Machine &m;
+  unsigned limit;
+  std::vector<std::string> violations;
+
+  void fail(const llvm::Twine &what) {
+    if (violations.size() < limit)
+      violations.push_back(what.str());
+  }
+
+  template <typename Place>
+  bool rowsInside(const llvm::Twine &where, const Place &place, uint64_t rows) {
+    if (place.slice >= m.numSlices() || place.bank > 1) {
+      fail(where + ": slice " + llvm::Twine(place.slice) + " bank " +
+           llvm::Twine(place.bank) + " does not exist; there are " +
+           llvm::Twine(m.numSlices()) + " slices of 2 banks");
+      return false;
+    }
+    if (rows < 1 || place.row + rows > m.rows) {
+      fail(where + ": " + llvm::Twine(rows) + " rows from row " +
+           llvm::Twine(place.row) + " on; a bank has rows 0 .. " +
+           llvm::Twine(m.rows - 1));
+      return false;
+    }
+    return true;
+  }
+
+  void chipClass(unsigned number) {
+    std::set<unsigned> queues;
+    std::string where = "class " + std::to_string(number);
+    for (const TextSegment &text : p.classes[number].text) {
+      if (text.queue >= m.numQueues())
+        fail(where + ": text of queue " + llvm::Twine(text.queue) +
+             "; there are " + llvm::Twine(m.numQueues()) + " queues");
+      if (!queues.insert(text.queue).second)
+        fail(where + ": two texts of queue " + llvm::Twine(text.queue));
+      rowsInside(where + ", text of queue " + llvm::Twine(text.queue), text,
+                 text.rows);
+    }
+    if (llvm::none_of(p.chips, [&](const Chip &chip) {
+          return chip.chipClass == number;
+        }))
+      fail(where + ": no chip is of this class");
+  }
+
+  void chip(unsigned number) {
+    const Chip &chip = p.chips[number];
+    std::string where = "chip " + std::to_string(number);
+    if (chip.chipClass >= p.classes.size())
+      return fail(where + ": class " + llvm::Twine(chip.chipClass) +
+                  " does not exist; there are " +
+                  llvm::Twine(p.classes.size()));
+    std::vector<const ImageSegment *> sorted;
+    for (const ImageSegment &segment : chip.image) {
+      std::string name = where + ", image of slice " +
+                         std::to_string(segment.slice) + " bank " +
+                         std::to_string(segment.bank) + " row " +
+                         std::to_string(segment.row);
+      if (!rowsInside(name, segment, segment.rows))
+        continue;
+      uint64_t size = uint64_t(segment.rows) * m.lanes;
+      if (!segment.bytes.empty() && segment.bytes.size() != size)
+        fail(name + ": " + llvm::Twine(segment.bytes.size()) + " bytes; " +
+             llvm::Twine(segment.rows) + " rows of " + llvm::Twine(m.lanes) +
+             " lanes take " + llvm::Twine(size));
+      sorted.push_back(&segment);
+    }
+    auto place = [](const ImageSegment *s) {
+      return std::make_tuple(s->slice, s->bank, s->row);
+    };
+    llvm::sort(sorted, [&](const ImageSegment *a, const ImageSegment *b) {
+      return place(a) < place(b);
+    });
+    for (size_t i = 1; i < sorted.size(); ++i) {
+      const ImageSegment &a = *sorted[i - 1], &b = *sorted[i];
+      if (a.slice == b.slice && a.bank == b.bank && b.row < a.row + a.rows)
+        fail(where + ", slice " + llvm::Twine(a.slice) + " bank " +
+             llvm::Twine(a.bank) + ": image rows " + llvm::Twine(a.row) +
+             " .. " + llvm::Twine(a.row + a.rows - 1) + " and " +
+             llvm::Twine(b.row) + " .. " + llvm::Twine(b.row + b.rows - 1) +
+             " overlap");
+    }
+  }
+
+  /// Text is an image segment of its own in every chip of a class, with equal
+  /// bytes.
+  void texts() {
+    for (unsigned c = 0; c < p.classes.size(); ++c)
+      for (const TextSegment &text : p.classes[c].text) {
+        const ImageSegment *first = nullptr;
+        for (unsigned k = 0; k < p.chips.size(); ++k) {
+          if (p.chips[k].chipClass != c)
+            continue;
+          auto found =
+              llvm::find_if(p.chips[k].image, [&](const ImageSegment &segment) {
+                return segment.slice == text.slice &&
+                       segment.bank == text.bank && segment.row == text.row &&
+                       segment.rows == text.rows && !segment.bytes.empty();
+              });
+          if (found == p.chips[k].image.end()) {
+            fail("chip " + llvm::Twine(k) + ": the text of queue " +
+                 llvm::Twine(text.queue) + " is not in its image");
+            continue;
+          }
+          if (!first)
+            first = &*found;
+          else if (first->bytes.data() != found->bytes.data() &&
+                   first->bytes != found->bytes)
+            fail("chip " + llvm::Twine(k) + ": the text of queue " +
+                 llvm::Twine(text.queue) +
+                 " differs from that of another chip of its class");
+        }
+      }
+  }
+
+  void wires() {
+    std::set<std::pair<unsigned, unsigned>> from, to;
+    for (const LinkWire &wire : p.wires) {
+      std::string where = "wire from chip " + std::to_string(wire.fromChip) +
+                          " link " + std::to_string(wire.fromLink) +
+                          " to chip " + std::to_string(wire.toChip) + " link " +
+                          std::to_string(wire.toLink);
+      if (wire.fromChip >= p.chips.size() || wire.toChip >= p.chips.size())
+        fail(where + ": there are " + llvm::Twine(p.chips.size()) + " chips");
+      if (wire.fromLink >= m.links || wire.toLink >= m.links)
+        fail(where + ": a chip has " + llvm::Twine(m.links) + " links");
+      if (!from.insert({wire.fromChip, wire.fromLink}).second)
+        fail(where + ": another wire leaves the same port");
+      if (!to.insert({wire.toChip, wire.toLink}).second)
+        fail(where + ": another wire enters the same port");
+    }
+  }
+
+  void binding(const TensorBinding &tensor, const char *kind,
+               llvm::StringSet<> &names) {
+    std::string where = std::string(kind) + " '" + tensor.name + "'";
+    if (tensor.name.empty() || !names.insert(tensor.name).second)
+      fail(where + ": the name is empty or used twice");
+    bool hostTypeKnown = llvm::StringSwitch<bool>(tensor.hostType)
+                             .Cases({"bool", "int8", "uint8", "int16"}, true)
+                             .Cases({"uint16", "int32", "uint32"}, true)
+                             .Cases({"int64", "uint64", "float16"}, true)
+                             .Cases({"float32", "float64"}, true)
+                             .Default(false);
+    if (!hostTypeKnown)
+      fail(where + ": unknown host type '" + tensor.hostType + "'");
+    if (unsigned(tensor.chipType) > unsigned(isa::ElementType::f32))
+      return fail(where + ": unknown chip type " +
+                  llvm::Twine(unsigned(tensor.chipType)));
+    if (tensor.shape.size() > maxRank)
+      return fail(where + ": rank " + llvm::Twine(tensor.shape.size()) +
+                  "; at most " + llvm::Twine(maxRank));
+    int64_t elements = 1;
+    for (int64_t dim : tensor.shape) {
+      if (dim < 1 || llvm::MulOverflow(elements, dim, elements) ||
+          elements > maxElements)
+        return fail(where + ": dimension " + llvm::Twine(dim) +
+                    " is not positive, or there are more than 2^40 elements");
+    }
+    if (tensor.placements.empty())
+      fail(where + ": it has no place");
+    for (const Placement &placement : tensor.placements)
+      place(where, tensor, placement);
+  }
+
+  /// Largest value of sum stride[j] * i[j]; nullopt if negative or too large.
+  static std::optional<int64_t> largest(llvm::ArrayRef<int64_t> shape,
+                                        llvm::ArrayRef<int64_t> stride) {
+    int64_t sum = 0;
+    for (size_t j = 0; j < shape.size(); ++j) {
+      int64_t term;
+      if (stride[j] < 0 || llvm::MulOverflow(stride[j], shape[j] - 1, term) ||
+          llvm::AddOverflow(sum, term, sum))
+        return std::nullopt;
+    }
+    return sum;
+  }
+
+  void place(const std::string &where, const TensorBinding &tensor,
+             const Placement &placement) {
+    size_t rank = tensor.shape.size();
+    if (placement.rowStride.size() != rank ||
+        placement.featureStride.size() != rank)
+      return fail(
+          where + ": " + llvm::Twine(rank) + " dimensions, but " +
+          llvm::Twine(placement.rowStride.size()) + " row strides and " +
+          llvm::Twine(placement.featureStride.size()) + " feature strides");
+    uint64_t chunk = uint64_t(placement.groupSize) * placement.groupsPerChunk;
+    if (chunk < 1 || chunk > m.lanes)
+      return fail(where + ": " + llvm::Twine(placement.groupsPerChunk) +
+                  " groups of " + llvm::Twine(placement.groupSize) +
+                  " features a chunk; a row has " + llvm::Twine(m.lanes) +
+                  " lanes");
+    if (placement.stripes < 1 || placement.tensorRows < 1)
+      return fail(where + ": no stripes or no rows");
+    uint64_t columns = uint64_t(placement.chunks) * placement.stripes;
+    unsigned width = byteWidth(tensor.chipType);
+    if (columns > placement.columns.size() ||
+        columns * width != placement.columns.size())
+      return fail(where + ": " + llvm::Twine(placement.columns.size()) +
+                  " columns; " + llvm::Twine(placement.chunks) + " chunks x " +
+                  llvm::Twine(placement.stripes) + " stripes x " +
+                  llvm::Twine(width) + " bytes are needed");
+    std::optional<int64_t> row = largest(tensor.shape, placement.rowStride);
+    std::optional<int64_t> feature =
+        largest(tensor.shape, placement.featureStride);
+    if (!row || *row >= int64_t(placement.tensorRows))
+      fail(where + ": its strides pass its " +
+           llvm::Twine(placement.tensorRows) + " tensor rows");
+    if (!feature || *feature >= int64_t(chunk * placement.chunks))
+      fail(where + ": its strides pass its " +
+           llvm::Twine(chunk * placement.chunks) + " features");
+    uint64_t depth = llvm::divideCeil(placement.tensorRows, placement.stripes);
+    for (const Column &column : placement.columns) {
+      if (column.chip >= p.chips.size()) {
+        fail(where + ": chip " + llvm::Twine(column.chip) + " of " +
+             llvm::Twine(p.chips.size()));
+        break;
+      }
+      if (!rowsInside(where, column, depth))
+        break;
+    }
+  }
+};
+
+} // namespace
+
+std::vector<std::string> lpu::checkPackage(const Package &package,
+                                           unsigned limit) {
+  return PackageChecker(package, limit).run();
+}
+
+llvm::ArrayRef<uint8_t> Package::imageRow(unsigned chip, unsigned slice,
+                                          unsigned bank, unsigned row) const {
+  for (const ImageSegment &segment : chips[chip].image)
+    if (segment.slice == slice && segment.bank == bank && row >= segment.row &&
+        row - segment.row < segment.rows && !segment.bytes.empty())
+      return segment.bytes.slice(size_t(row - segment.row) * machine.lanes,
+                                 machine.lanes);
+  return {};
+}
+
+llvm::Expected<std::vector<isa::Instruction>>
+Package::decodeText(unsigned chip, const TextSegment &segment) const {
+  std::vector<isa::Instruction> text;
+  for (unsigned row = 0; row < segment.rows; ++row) {
+    llvm::ArrayRef<uint8_t> bytes =
+        imageRow(chip, segment.slice, segment.bank, segment.row + row);
+    if (bytes.empty())
+      return llvm::createStringError("text row " + llvm::Twine(row) +
+                                     " is not in the image");
+    for (unsigned i = 0; i < machine.instructionsPerRow(); ++i) {
+      isa::Word word;
+      llvm::copy(bytes.slice(size_t(i) * word.size(), word.size()),
+                 word.begin());
+      auto instruction = isa::decode(word);
+      if (!instruction)
+        return llvm::createStringError("instruction " +
+                                       llvm::Twine(text.size()) + ": " +
+                                       toString(instruction.takeError()));
+      text.push_back(*instruction);
+      if (instruction->opcode == isa::Opcode::halt)
+        return text;
+    }
+  }
+  return llvm::createStringError("the text has no halt");
+}

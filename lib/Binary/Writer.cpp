@@ -1,0 +1,240 @@
+//===- Writer.cpp - packages to files -------------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// All sizes are known before the first byte, so the file is written from front
+// to back: header, sections, section names, section table. Memory: the
+// manifest and one piece of an image at a time.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Manifest.h"
+#include "lpu/Support/Check.h"
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace lpu;
+using namespace lpu::binary;
+namespace ELF = llvm::ELF;
+
+namespace {
+
+constexpr uint64_t pieceBytes = 1 << 20;
+
+struct Section {
+  std::string name;
+  uint32_t type = ELF::SHT_PROGBITS;
+  uint64_t flags = 0, alignment = 1, offset = 0, size = 0;
+  uint32_t nameOffset = 0;
+};
+
+class Writer {
+public:
+  Writer(const Package &package, llvm::raw_ostream &os)
+      : package(package), os(os), manifest(toManifest(package)) {}
+
+  llvm::Error run() {
+    layOut();
+    header();
+    manifestBytes();
+    for (unsigned c = 0; c < package.classes.size(); ++c)
+      text(c);
+    for (unsigned c = 0; c < package.chips.size(); ++c)
+      if (llvm::Error error = image(c))
+        return error;
+    for (const auto &[name, contents] : package.debug) {
+      begin();
+      os << contents;
+    }
+    begin();
+    os << names;
+    table();
+    return llvm::Error::success();
+  }
+
+private:
+  const Package &package;
+  llvm::raw_ostream &os;
+  manifest::Manifest manifest;
+  std::vector<Section> sections; // without the null section
+  std::string names;
+  size_t next = 0; // section to be written
+  uint64_t tableOffset = 0;
+
+  void add(const std::string &name, uint64_t size, uint64_t alignment,
+           uint64_t flags, uint32_t type = ELF::SHT_PROGBITS) {
+    Section section;
+    section.name = name;
+    section.type = type;
+    section.flags = flags;
+    section.alignment = alignment;
+    section.size = size;
+    sections.push_back(std::move(section));
+  }
+
+  void layOut() {
+    uint64_t lanes = package.machine.lanes;
+    add(manifestSection, manifest.ByteSizeLong(), 8, 0);
+    for (unsigned c = 0; c < package.classes.size(); ++c) {
+      uint64_t rows = 0;
+      for (const TextSegment &text : package.classes[c].text)
+        rows += text.rows;
+      add(textSection + std::to_string(c), rows * lanes, textAlignment,
+          ELF::SHF_ALLOC | ELF::SHF_EXECINSTR);
+    }
+    for (unsigned c = 0; c < package.chips.size(); ++c) {
+      uint64_t rows = 0;
+      for (const manifest::ImageSegment &segment : manifest.chips(c).image())
+        rows += segment.zero() ? 0 : segment.rows();
+      add(imageSection + std::to_string(c), rows * lanes, imageAlignment,
+          ELF::SHF_ALLOC | ELF::SHF_WRITE);
+    }
+    for (const auto &[name, contents] : package.debug)
+      add(debugSection + name, contents.size(), 1, 0);
+    add(".shstrtab", 0, 1, 0, ELF::SHT_STRTAB);
+    names.push_back('\0');
+    for (Section &section : sections) {
+      section.nameOffset = uint32_t(names.size());
+      names += section.name;
+      names.push_back('\0');
+    }
+    sections.back().size = names.size();
+    uint64_t offset = sizeof(ELF::Elf64_Ehdr);
+    for (Section &section : sections) {
+      section.offset = llvm::alignTo(offset, section.alignment);
+      offset = section.offset + section.size;
+    }
+    tableOffset = llvm::alignTo(offset, 8);
+  }
+
+  void header() {
+    ELF::Elf64_Ehdr h = {};
+    memcpy(h.e_ident, ELF::ElfMagic, 4);
+    h.e_ident[ELF::EI_CLASS] = ELF::ELFCLASS64;
+    h.e_ident[ELF::EI_DATA] = ELF::ELFDATA2LSB;
+    h.e_ident[ELF::EI_VERSION] = ELF::EV_CURRENT;
+    h.e_type = ELF::ET_EXEC;
+    h.e_machine = elfMachine;
+    h.e_version = ELF::EV_CURRENT;
+    h.e_shoff = tableOffset;
+    h.e_ehsize = sizeof(h);
+    h.e_shentsize = sizeof(ELF::Elf64_Shdr);
+    // Past 0xff00 sections ELF keeps the true numbers in the null section.
+    size_t count = sections.size() + 1;
+    bool many = count >= ELF::SHN_LORESERVE;
+    h.e_shnum = many ? 0 : uint16_t(count);
+    h.e_shstrndx = many ? uint16_t(ELF::SHN_XINDEX) : uint16_t(count - 1);
+    raw(h);
+  }
+
+  template <typename T> void raw(const T &value) {
+    os.write(reinterpret_cast<const char *>(&value), sizeof(T));
+  }
+
+  /// Pads to the next section.
+  void begin() {
+    LPU_CHECK(os.tell() <= sections[next].offset, "section sizes add up");
+    os.write_zeros(unsigned(sections[next].offset - os.tell()));
+    ++next;
+  }
+
+  void manifestBytes() {
+    begin();
+    os << manifest.SerializeAsString();
+  }
+
+  void text(unsigned number) {
+    begin();
+    const ChipClass &chipClass = package.classes[number];
+    unsigned chip = 0; // checkPackage: every class has one
+    while (package.chips[chip].chipClass != number)
+      ++chip;
+    for (const TextSegment &text : chipClass.text)
+      for (const ImageSegment &segment : package.chips[chip].image)
+        if (segment.slice == text.slice && segment.bank == text.bank &&
+            segment.row == text.row)
+          os.write(reinterpret_cast<const char *>(segment.bytes.data()),
+                   segment.bytes.size());
+  }
+
+  llvm::Error image(unsigned number) {
+    begin();
+    const Chip &chip = package.chips[number];
+    std::vector<uint8_t> piece;
+    for (const ImageSegment &segment : chip.image) {
+      if (segment.isZero() || isText(segment, package.classes[chip.chipClass]))
+        continue;
+      if (!segment.bytes.empty()) {
+        os.write(reinterpret_cast<const char *>(segment.bytes.data()),
+                 segment.bytes.size());
+        continue;
+      }
+      // Whole rows at a time.
+      uint64_t lanes = package.machine.lanes, size = segment.rows * lanes;
+      uint64_t step = std::max<uint64_t>(1, pieceBytes / lanes) * lanes;
+      for (uint64_t offset = 0; offset < size; offset += step) {
+        piece.assign(std::min(step, size - offset), 0);
+        if (llvm::Error error = segment.source(offset, piece))
+          return error;
+        os.write(reinterpret_cast<const char *>(piece.data()), piece.size());
+      }
+    }
+    return llvm::Error::success();
+  }
+
+  void table() {
+    os.write_zeros(unsigned(tableOffset - os.tell()));
+    ELF::Elf64_Shdr null = {};
+    size_t count = sections.size() + 1;
+    if (count >= ELF::SHN_LORESERVE) {
+      null.sh_size = count;
+      null.sh_link = uint32_t(count - 1);
+    }
+    raw(null);
+    for (const Section &section : sections) {
+      ELF::Elf64_Shdr h = {};
+      h.sh_name = section.nameOffset;
+      h.sh_type = section.type;
+      h.sh_flags = section.flags;
+      h.sh_offset = section.offset;
+      h.sh_size = section.size;
+      h.sh_addralign = section.alignment;
+      raw(h);
+    }
+  }
+};
+
+} // namespace
+
+llvm::Error lpu::writePackage(const Package &package, llvm::StringRef path) {
+  std::vector<std::string> violations = checkPackage(package);
+  if (!violations.empty()) {
+    std::string message = "cannot write " + path.str() + ":";
+    for (const std::string &violation : violations)
+      message += "\n  " + violation;
+    return llvm::createStringError(message);
+  }
+  // A temporary beside the target, renamed when complete.
+  auto file = llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%%%",
+                                              llvm::sys::fs::all_read |
+                                                  llvm::sys::fs::owner_write);
+  if (!file)
+    return llvm::createStringError("cannot write " + path + ": " +
+                                   toString(file.takeError()));
+  llvm::raw_fd_ostream os(file->FD, /*shouldClose=*/false);
+  os.SetBufferSize(1 << 18);
+  llvm::Error error = Writer(package, os).run();
+  os.flush();
+  if (!error && os.has_error())
+    error = llvm::createStringError("cannot write " + path + ": " +
+                                    os.error().message());
+  os.clear_error();
+  if (error)
+    return llvm::joinErrors(std::move(error), file->discard());
+  return file->keep(path);
+}
