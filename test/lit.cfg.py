@@ -4,8 +4,8 @@
 # How a test is written: a file in this folder (never in one named Inputs) with
 # RUN lines. The build's tools, FileCheck, not, count and split-file are on PATH;
 # %python is the Python of .venv, %root the checkout, %models the exported ONNX
-# files (scripts/export_minilm.py, scripts/export_zoo.py), %numerics the driver
-# that compares a whole model with ONNX Runtime.
+# files (scripts/export_minilm.py, scripts/export_zoo.py), %numerics and %many the
+# drivers that compare whole models with ONNX Runtime.
 #
 # LPU_OPT_CHECK_IR_ROUNDTRIP=1 in the environment adds --verify-roundtrip to every
 # lpu-opt, so that one run of the suite proves that each printed IR parses back to
@@ -38,6 +38,11 @@ config.environment["OMP_NUM_THREADS"] = "1"
 config.environment["HF_HUB_OFFLINE"] = "1"
 config.environment["TRANSFORMERS_OFFLINE"] = "1"
 
+# The tools that this build has: a test whose REQUIRES names one is skipped, and
+# counted as skipped, in a build without it.
+if os.path.isdir(tools):
+    config.available_features.update(os.listdir(tools))
+
 has_venv = os.access(config.venv_python, os.X_OK)
 python = config.venv_python if has_venv else sys.executable
 models = os.path.join(config.lpu_build_dir, "models")
@@ -47,6 +52,7 @@ config.substitutions += [
     ("%tools", tools),
     ("%models", models),
     ("%numerics", f'"{python}" "{config.test_source_root}/numerics/run_model.py"'),
+    ("%many", f'"{python}" "{config.test_source_root}/numerics/run_many.py"'),
 ]
 if os.environ.get("LPU_OPT_CHECK_IR_ROUNDTRIP", "0") not in ("", "0"):
     config.available_features.add("roundtrip")
