@@ -80,7 +80,7 @@ def weights_to_arguments(text: str, folder: pathlib.Path):
             functions[name] = tuple([tensor_type(m.group(0)) for m in TENSOR.finditer(part or "")]
                                     for part in (arguments, results)) + ([],)
             head = len(lines)
-        match = re.match(r"\s*(%\w+) = onnx\.Initializer \{(.*)\} : \(\) -> (tensor<.*?>)", line)
+        match = re.match(r"\s*(%\w+) = onnx\.Initializer +\{(.*)\} : \(\) -> (tensor<.*?>)", line)
         if not match:
             lines.append(line)
             continue
