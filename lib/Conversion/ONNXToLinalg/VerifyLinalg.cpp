@@ -88,8 +88,25 @@ Reason checkBody(linalg::GenericOp op) {
   return "";
 }
 
-bool isIdentityFill(Value init) {
-  return init.getDefiningOp<linalg::FillOp>() != nullptr;
+/// The output starts as the identity of `combiner`: 0, an infinity, or an end
+/// of the integer range.
+bool startsFromIdentity(Value init, Operation *combiner) {
+  auto fill = init.getDefiningOp<linalg::FillOp>();
+  Attribute value;
+  if (!fill || !matchPattern(fill.getInputs()[0], m_Constant(&value)))
+    return false;
+  if (auto number = dyn_cast<FloatAttr>(value)) {
+    APFloat start = number.getValue();
+    if (isa<arith::AddFOp>(combiner))
+      return start.isZero();
+    return start.isInfinity() &&
+           start.isNegative() == isa<arith::MaximumFOp>(combiner);
+  }
+  APInt start = cast<IntegerAttr>(value).getValue();
+  return isa<arith::AddIOp, arith::MaxUIOp>(combiner) ? start.isZero()
+         : isa<arith::MaxSIOp>(combiner)              ? start.isMinSignedValue()
+         : isa<arith::MinSIOp>(combiner)              ? start.isMaxSignedValue()
+                                                      : start.isAllOnes();
 }
 
 Reason checkElementwise(linalg::GenericOp op) {
@@ -123,12 +140,20 @@ Reason checkReduction(linalg::GenericOp op) {
     if (!isa<AffineDimExpr>(result) ||
         cast<AffineDimExpr>(result).getPosition() != dim)
       return "a reduction whose output map is not the parallel dims";
-  auto inner = op.getBody()->without_terminator();
-  if (!llvm::hasSingleElement(inner) ||
+  Block *body = op.getBody();
+  auto inner = body->without_terminator();
+  Operation *combiner =
+      llvm::hasSingleElement(inner) ? &*inner.begin() : nullptr;
+  if (!combiner ||
       !isa<arith::AddFOp, arith::AddIOp, arith::MaximumFOp, arith::MinimumFOp,
            arith::MaxSIOp, arith::MinSIOp, arith::MaxUIOp, arith::MinUIOp>(
-          *inner.begin()))
+          combiner) ||
+      combiner->getOperand(0) != body->getArgument(1) ||
+      combiner->getOperand(1) != body->getArgument(0) ||
+      body->getTerminator()->getOperand(0) != combiner->getResult(0))
     return "a reduction that is not one sum, maximum or minimum";
+  if (!startsFromIdentity(op.getDpsInitOperand(0)->get(), combiner))
+    return "a reduction that does not start from the identity of its op";
   return "";
 }
 
@@ -178,6 +203,8 @@ Reason checkContraction(linalg::GenericOp op) {
       stripExtension(product->getOperand(0)) != body->getArgument(0) ||
       stripExtension(product->getOperand(1)) != body->getArgument(1))
     return "a contraction whose body is not one product and one sum";
+  if (!startsFromIdentity(op->getOperand(2), sum))
+    return "a contraction that does not start from 0";
   return "";
 }
 
@@ -220,8 +247,6 @@ Reason checkGeneric(linalg::GenericOp op) {
   }
   if (op.getNumParallelLoops() == op.getNumLoops())
     return checkElementwise(op);
-  if (!isIdentityFill(op.getDpsInitOperand(0)->get()))
-    return "a reduction that does not start from a fill";
   if (op.getNumDpsInputs() == 1)
     return checkReduction(op);
   if (op.getNumDpsInputs() == 2 && op.getNumReductionLoops() == 1)

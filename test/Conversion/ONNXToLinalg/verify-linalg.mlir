@@ -46,9 +46,9 @@ func.func @permuted(%x: tensor<4x2xf32>, %e: tensor<2x4xf32>) -> tensor<2x4xf32>
 
 // -----
 
-// A reduction starts from a fill.
+// A reduction starts from the identity of its op, here from nothing known.
 func.func @start(%x: tensor<4x2xf32>, %e: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-error @+1 {{a reduction that does not start from a fill}}
+  // expected-error @+1 {{a reduction that does not start from the identity of its op}}
   %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
     iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x2xf32>) outs(%e : tensor<4xf32>) {
   ^bb0(%in: f32, %out: f32):
@@ -74,4 +74,21 @@ func.func @order(%x: tensor<4x8xf32>, %y: tensor<2x8xf32>) -> tensor<4x2xf32> {
     linalg.yield %2 : f32
   } -> tensor<4x2xf32>
   return %0 : tensor<4x2xf32>
+}
+
+// -----
+
+// A maximum that starts from 0 is wrong for negative rows.
+func.func @identity(%x: tensor<4x2xf32>) -> tensor<4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  // expected-error @+1 {{a reduction that does not start from the identity of its op}}
+  %0 = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>],
+    iterator_types = ["parallel", "reduction"]} ins(%x : tensor<4x2xf32>) outs(%f : tensor<4xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %1 = arith.maximumf %out, %in : f32
+    linalg.yield %1 : f32
+  } -> tensor<4xf32>
+  return %0 : tensor<4xf32>
 }
