@@ -184,7 +184,7 @@ void Links::checkWire(const LinkWire &wire) {
   if (full >= 0) {
     Issue send = sends.issue(full + buffer);
     reporter.addAcross(Fault::LinkOverrun, send.cycle + latency - margin,
-                       wire.toChip, send, sends.issue(full), wire.fromChip,
+                       wire.fromChip, send, sends.issue(full), wire.fromChip,
                        "more than " + llvm::Twine(buffer) +
                            " vectors wait in the receive buffer");
   }
@@ -203,15 +203,16 @@ void Links::checkDrift(unsigned chip) {
         continue;
       for (const Run &run : q->runs) {
         Progression issues = q->issues(run);
-        // Between resyncs r and next: no issue behind r + resync_cycles.
-        auto it = std::upper_bound(
+        // A resync in the cycle of a send comes after it. Up to the next one,
+        // no issue lies behind r + resync_cycles.
+        auto it = std::lower_bound(
             resyncs.begin(), resyncs.end(), issues.first,
-            [](int64_t t, const Issue &r) { return t < r.cycle; });
+            [](const Issue &r, int64_t t) { return r.cycle < t; });
         for (size_t i = it - resyncs.begin();; ++i) {
           int64_t since = i ? resyncs[i - 1].cycle : 0;
           int64_t next = i < resyncs.size() ? resyncs[i].cycle : INT64_MAX;
           int64_t k = issues.countBelow(since + machine.resyncCycles + 1);
-          if (k < issues.count && issues.at(k) < next) {
+          if (k < issues.count && issues.at(k) <= next) {
             reporter.add(
                 Fault::Drift, issues.at(k), Issue{q, run.text, issues.at(k)},
                 i ? std::optional<Issue>(resyncs[i - 1]) : std::nullopt,
@@ -219,7 +220,7 @@ void Links::checkDrift(unsigned chip) {
                     " cycles after the last resync");
             break;
           }
-          if (next > issues.last())
+          if (next >= issues.last())
             break;
         }
       }

@@ -86,9 +86,10 @@ private:
 class Sequencer {
 public:
   Sequencer(QueueTrace &queue, ChipTrace &chip, Reporter &reporter,
-            uint64_t &budget)
+            uint64_t &budget, std::string undecodable)
       : queue(queue), chip(chip), reporter(reporter),
         machine(reporter.machine()), budget(budget),
+        undecodable(std::move(undecodable)),
         buffer(machine, queue.segment.rows) {}
 
   bool execute();
@@ -115,6 +116,7 @@ private:
   Reporter &reporter;
   const Machine &machine;
   uint64_t &budget;
+  std::string undecodable; // what is wrong behind the last instruction
   TextBuffer buffer;
   std::vector<Loop> loops;
   std::vector<int64_t> delays; // by text index; -1: not yet judged
@@ -125,7 +127,7 @@ private:
 
 bool Sequencer::resident(int64_t t) {
   unsigned row = pc / machine.instructionsPerRow();
-  if (pc >= queue.text.size()) {
+  if (row >= queue.segment.rows) {
     reporter.add(Fault::FetchStarvation, t, Issue{&queue, pc, t}, std::nullopt,
                  "the text ends without halt");
     return false;
@@ -211,6 +213,8 @@ void Sequencer::run(int64_t t, const isa::Instruction &instruction) {
 
 /// Judges the instruction at pc when it is taken for the first time.
 bool Sequencer::legal(int64_t t) {
+  if (pc >= queue.text.size())
+    return illegal(t, undecodable);
   if (delays[pc] >= 0)
     return true;
   const isa::Instruction &instruction = queue.text[pc];
@@ -287,6 +291,28 @@ bool Sequencer::execute() {
 
 } // namespace
 
+/// Decodes the text up to `halt`, the end, or a word that is no instruction;
+/// what is wrong with that one is returned.
+static std::string decode(const Package &package, unsigned chip,
+                          QueueTrace &queue) {
+  const TextSegment &segment = queue.segment;
+  for (unsigned row = 0; row < segment.rows; ++row) {
+    llvm::ArrayRef<uint8_t> bytes =
+        package.imageRow(chip, segment.slice, segment.bank, segment.row + row);
+    for (size_t at = 0; at < bytes.size(); at += sizeof(isa::Word)) {
+      isa::Word word;
+      std::copy_n(bytes.begin() + at, word.size(), word.begin());
+      llvm::Expected<isa::Instruction> instruction = isa::decode(word);
+      if (!instruction)
+        return llvm::toString(instruction.takeError());
+      queue.text.push_back(*instruction);
+      if (instruction->opcode == Opcode::halt)
+        return "";
+    }
+  }
+  return "";
+}
+
 bool verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
                        Reporter &reporter, const Options &options,
                        Result &result) {
@@ -309,17 +335,11 @@ bool verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
             });
   uint64_t budget = options.maxRuns;
   for (QueueTrace &queue : trace.queues) {
-    llvm::Expected<std::vector<isa::Instruction>> text =
-        package.decodeText(chip, queue.segment);
-    if (!text) {
-      reporter.add(Fault::IllegalEncoding, 0, Issue{&queue, 0, 0}, std::nullopt,
-                   llvm::toString(text.takeError()));
-      complete = false;
-      continue;
-    }
-    queue.text = std::move(*text);
+    std::string undecodable = decode(package, chip, queue);
     result.instructions += queue.text.size();
-    complete &= Sequencer(queue, trace, reporter, budget).execute();
+    complete &=
+        Sequencer(queue, trace, reporter, budget, std::move(undecodable))
+            .execute();
     result.runs += queue.runs.size();
   }
   return complete;

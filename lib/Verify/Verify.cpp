@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Chips with the same text share one trace and one judgement of everything but
-// memory, which depends on the chip's image as well, and links.
+// Chips of one class have the same text; they share one trace and one judgement
+// of everything but memory, which depends on the chip's image as well, and
+// links.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,100 +28,13 @@ public:
   Result run();
 
 private:
-  bool consistent();
-  bool inconsistent(const llvm::Twine &what) {
-    reporter.add(Fault::IllegalEncoding, 0, std::nullopt, std::nullopt,
-                 "the package is not consistent: " + what);
-    return false;
-  }
-  bool rowsExist(unsigned slice, unsigned bank, uint64_t row, uint64_t rows) {
-    const Machine &m = package.machine;
-    return slice < m.numSlices() && bank < 2 && row + rows <= m.rows;
-  }
-  bool sameText(unsigned a, unsigned b) const;
   bool sameMemory(unsigned a, unsigned b) const;
-  const uint8_t *imageRow(unsigned chip, const TextSegment &segment,
-                          unsigned row) const;
 
   const Package &package;
   const Options &options;
   Result result;
   Reporter reporter;
 };
-
-/// Everything that later checks index with.
-bool Verifier::consistent() {
-  const Machine &m = package.machine;
-  for (const ChipClass &chipClass : package.classes) {
-    std::set<unsigned> queues;
-    for (const TextSegment &segment : chipClass.text) {
-      if (segment.queue >= m.numQueues() ||
-          !queues.insert(segment.queue).second)
-        return inconsistent("a text segment names queue " +
-                            llvm::Twine(segment.queue) +
-                            ", which does not exist or has one already");
-      if (!rowsExist(segment.slice, segment.bank, segment.row, segment.rows) ||
-          segment.rows == 0)
-        return inconsistent("the text segment of queue " +
-                            llvm::Twine(segment.queue) +
-                            " lies outside the banks");
-    }
-  }
-  for (const Chip &chip : package.chips) {
-    if (chip.chipClass >= package.classes.size())
-      return inconsistent("a chip has no class");
-    for (const ImageSegment &segment : chip.image)
-      if (!rowsExist(segment.slice, segment.bank, segment.row, segment.rows) ||
-          segment.bytes.size() != uint64_t(segment.rows) * m.lanes)
-        return inconsistent("an image segment lies outside the banks");
-  }
-  std::set<std::pair<unsigned, unsigned>> from, to;
-  for (const LinkWire &wire : package.wires)
-    if (wire.fromChip >= package.chips.size() ||
-        wire.toChip >= package.chips.size() || wire.fromLink >= m.links ||
-        wire.toLink >= m.links ||
-        !from.insert({wire.fromChip, wire.fromLink}).second ||
-        !to.insert({wire.toChip, wire.toLink}).second)
-      return inconsistent("a wire names a chip or port that does not exist or "
-                          "has a wire already");
-  for (const TensorBinding &input : package.inputs)
-    for (const Placement &placement : input.placements) {
-      if (placement.stripes == 0)
-        return inconsistent("input '" + input.name + "' has no stripes");
-      uint64_t rows = (uint64_t(placement.tensorRows) + placement.stripes - 1) /
-                      placement.stripes;
-      for (const Column &column : placement.columns)
-        if (column.chip >= package.chips.size() ||
-            !rowsExist(column.slice, column.bank, column.row, rows))
-          return inconsistent("input '" + input.name +
-                              "' lies outside the banks");
-    }
-  return true;
-}
-
-const uint8_t *Verifier::imageRow(unsigned chip, const TextSegment &segment,
-                                  unsigned row) const {
-  for (const ImageSegment &image : package.chips[chip].image)
-    if (image.slice == segment.slice && image.bank == segment.bank &&
-        row >= image.row && row < image.row + image.rows)
-      return image.bytes.data() +
-             uint64_t(row - image.row) * package.machine.lanes;
-  return nullptr;
-}
-
-bool Verifier::sameText(unsigned a, unsigned b) const {
-  if (package.chips[a].chipClass != package.chips[b].chipClass)
-    return false;
-  for (const TextSegment &segment :
-       package.classes[package.chips[a].chipClass].text)
-    for (unsigned row = segment.row; row < segment.row + segment.rows; ++row) {
-      const uint8_t *x = imageRow(a, segment, row);
-      const uint8_t *y = imageRow(b, segment, row);
-      if (!x || !y || (x != y && memcmp(x, y, package.machine.lanes) != 0))
-        return false;
-    }
-  return true;
-}
 
 /// Equal rows are loaded before cycle 0.
 bool Verifier::sameMemory(unsigned a, unsigned b) const {
@@ -141,25 +55,28 @@ bool Verifier::sameMemory(unsigned a, unsigned b) const {
 }
 
 Result Verifier::run() {
-  if (!consistent())
+  // Numbers in range, text present and equal in all chips of a class.
+  for (const std::string &problem : checkPackage(package)) {
+    Violation violation;
+    violation.fault = Fault::IllegalEncoding;
+    violation.detail = "the package is not consistent: " + problem;
+    result.violations.push_back(std::move(violation));
+    ++result.violationCount;
+  }
+  if (!result.violations.empty())
     return std::move(result);
 
-  std::vector<std::unique_ptr<ChipTrace>> traces; // of different texts
-  std::vector<const ChipTrace *> traceOf(package.chips.size(), nullptr);
+  std::vector<std::unique_ptr<ChipTrace>> traces(package.classes.size());
   std::vector<const ChipTrace *> complete(package.chips.size(), nullptr);
   int64_t lastEffect = -1;
   for (unsigned chip = 0; chip < package.chips.size(); ++chip) {
     reporter.setChip(chip);
-    for (const std::unique_ptr<ChipTrace> &trace : traces)
-      if (sameText(trace->chip, chip)) {
-        traceOf[chip] = trace.get();
-        complete[chip] = complete[trace->chip];
-        break;
-      }
-    if (!traceOf[chip]) {
-      traces.push_back(std::make_unique<ChipTrace>());
-      ChipTrace &trace = *traces.back();
-      traceOf[chip] = &trace;
+    std::unique_ptr<ChipTrace> &known = traces[package.chips[chip].chipClass];
+    if (known)
+      complete[chip] = complete[known->chip];
+    else {
+      known = std::make_unique<ChipTrace>();
+      ChipTrace &trace = *known;
       // A queue that stops early leaves the others without partners: what they
       // would do behind that point says nothing.
       if (!traceChip(package, chip, trace, reporter, options, result))
@@ -171,7 +88,7 @@ Result Verifier::run() {
       checkPlanes(trace, reporter);
       lastEffect = std::max(lastEffect, trace.lastEffect);
     }
-    const ChipTrace &trace = *traceOf[chip];
+    const ChipTrace &trace = *known;
     if (complete[chip] && (trace.chip == chip || !sameMemory(trace.chip, chip)))
       checkMemory(package, chip, trace, reporter, result);
   }
