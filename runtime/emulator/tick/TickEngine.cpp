@@ -8,8 +8,6 @@
 #include "Chip.h"
 #include "lpu/Support/Check.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FormatVariadic.h"
-#include <set>
 
 using namespace lpu;
 using namespace lpu::emulator;
@@ -90,11 +88,14 @@ private:
 TickEngine::TickEngine(const Package &package) : package(package) {
   for (const lpu::Chip &chip : package.chips) {
     Sram &memory = srams.emplace_back(package.machine);
+    const unsigned lanes = package.machine.lanes;
+    const Bytes zeros(lanes); // of a segment without bytes
     for (const ImageSegment &segment : chip.image)
       for (unsigned row = 0; row < segment.rows; ++row)
         memory.load({segment.slice, segment.bank, segment.row + row},
-                    segment.bytes.slice(size_t(row) * package.machine.lanes,
-                                        package.machine.lanes));
+                    segment.bytes.empty()
+                        ? llvm::ArrayRef<uint8_t>(zeros)
+                        : segment.bytes.slice(size_t(row) * lanes, lanes));
     for (const TextSegment &segment : package.classes[chip.chipClass].text)
       for (unsigned row = 0; row < segment.rows; ++row)
         memory.protect({segment.slice, segment.bank, segment.row + row});
@@ -157,59 +158,15 @@ RunResult TickEngine::run(const RunOptions &options) {
   return result;
 }
 
-/// Everything that a package built by hand may have wrong; all of it at once.
-static std::vector<std::string> inconsistencies(const Package &package) {
-  const Machine &m = package.machine;
-  std::vector<std::string> errors;
-  auto checkRows = [&](const std::string &what, unsigned slice, unsigned bank,
-                       unsigned row, unsigned rows) {
-    if (slice >= m.numSlices() || bank > 1 || row + uint64_t(rows) > m.rows)
-      errors.push_back(llvm::formatv("{0}: slice {1} bank {2} rows {3} + {4} "
-                                     "do not exist",
-                                     what, slice, bank, row, rows));
-  };
-  for (size_t c = 0; c < package.classes.size(); ++c) {
-    std::set<unsigned> queues;
-    for (const TextSegment &t : package.classes[c].text) {
-      const std::string what =
-          llvm::formatv("text of class {0} queue {1}", c, t.queue);
-      if (t.queue >= m.numQueues())
-        errors.push_back(what + ": the machine has fewer queues");
-      if (!queues.insert(t.queue).second)
-        errors.push_back(what + ": a second text for this queue");
-      checkRows(what, t.slice, t.bank, t.row, t.rows);
-    }
-  }
-  for (size_t chip = 0; chip < package.chips.size(); ++chip) {
-    const std::string what = llvm::formatv("chip {0}", chip);
-    if (package.chips[chip].chipClass >= package.classes.size())
-      errors.push_back(what + ": its class does not exist");
-    for (const ImageSegment &segment : package.chips[chip].image) {
-      checkRows(what + " image", segment.slice, segment.bank, segment.row,
-                segment.rows);
-      if (segment.bytes.size() != size_t(segment.rows) * m.lanes)
-        errors.push_back(what + " image: not `lanes` bytes a row");
-    }
-  }
-  std::set<std::pair<unsigned, unsigned>> from, to;
-  for (const LinkWire &wire : package.wires) {
-    const std::string what =
-        llvm::formatv("wire from chip {0} link {1}", wire.fromChip, wire.fromLink);
-    if (wire.fromChip >= package.chips.size() ||
-        wire.toChip >= package.chips.size() || wire.fromLink >= m.links ||
-        wire.toLink >= m.links)
-      errors.push_back(what + ": an end does not exist");
-    if (!from.insert({wire.fromChip, wire.fromLink}).second ||
-        !to.insert({wire.toChip, wire.toLink}).second)
-      errors.push_back(what + ": a port has two wires of one direction");
-  }
-  return errors;
-}
-
 llvm::Expected<std::unique_ptr<Engine>>
 lpu::emulator::createTickEngine(const Package &package) {
-  if (auto errors = inconsistencies(package); !errors.empty())
+  if (auto errors = checkPackage(package); !errors.empty())
     return llvm::createStringError("the package is not consistent:\n  " +
                                    llvm::join(errors, "\n  "));
+  for (const lpu::Chip &chip : package.chips)
+    for (const ImageSegment &segment : chip.image)
+      if (segment.source)
+        return llvm::createStringError(
+            "the package still has image sources; write it to a file first");
   return std::make_unique<TickEngine>(package);
 }
