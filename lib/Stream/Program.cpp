@@ -41,9 +41,10 @@ FlowDemand stream::flowDemand(const Flow &flow, const Program &program) {
     bool isFirst = written[write.node].empty();
     if (!llvm::is_contained(written[write.node], tile.type)) {
       written[write.node].push_back(tile.type);
-      demand.streamsOut += byteWidth(tile.type);
-      demand.alus += !isFirst;
     }
+    // An ALU result has one destination; every further write is a move.
+    demand.streamsOut += byteWidth(tile.type);
+    demand.alus += !isFirst;
     if (tile.bothHalves) {
       ++demand.alus;
       demand.streamsOut += byteWidth(tile.type);

@@ -207,7 +207,7 @@ struct Program {
 
 /// What a flow asks of the vector unit, counting the moves the scheduler adds:
 /// one for a Read or Product with several users, one per write to a tile in both halves, one for
-/// each further write of a node that differs in type.
+/// each further write of a node.
 struct FlowDemand {
   unsigned alus = 0, transcendental = 0, reduce = 0;
   /// Bytes of stream into and out of the vector unit, per iteration.
