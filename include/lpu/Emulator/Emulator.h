@@ -88,6 +88,8 @@ struct IssueEvent {
 
 /// Which host instructions the event engine's kernels use. All give equal bits.
 enum class Simd { Auto, Base, Avx2, Avx512 };
+/// Can this host execute them? Forcing one that it cannot is a failed check.
+bool isSupported(Simd simd);
 
 struct RunOptions {
   /// The run stops with an error (RunResult::ranOut) behind this cycle.

@@ -1,0 +1,554 @@
+//===- ChipRun.cpp - one chip, event by event -----------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ChipRun.h"
+#include "ChipUnits.h"
+#include "lpu/Support/Check.h"
+
+using namespace lpu;
+using namespace lpu::emulator;
+using namespace lpu::emulator::event;
+
+template <class A>
+ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
+                    unsigned chip, ChipMemory &memory,
+                    const std::vector<QueueText> &texts, const ChipLinks &links,
+                    ChipState &state)
+    : m(context.machine), options(options), chip(chip), sram(memory),
+      initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
+      initialised(hasData ? memory.initialised : initialisedCopy),
+      links(links), state(state), arithmetic(context, memory),
+      edgePosition(int(m.lastPosition())), lanes(m.lanes) {
+  unsigned longest = longestDelay(m);
+  ring = std::max(ringSize(longest + m.fetchRowCycles() + 1), 256u);
+  ringMask = ring - 1;
+  words = (m.numQueues() + 63) / 64;
+  starts.assign(size_t(ring) * words, 0);
+  landings.resize(ring);
+  effects.resize(ring);
+
+  keyRing = ringSize(m.lastPosition() + 2);
+  live.assign(size_t(2) * keyRing, 0);
+  writers.assign(live.size() * m.streams, 0);
+  lastReaders.assign(writers.size(), 0);
+  landedAt.assign(writers.size(), -1);
+  if (hasData)
+    values.assign(writers.size(), 0);
+
+  banks.resize(m.numSlices() * 2);
+  writeRing = ringSize(m.delaySramWrite);
+  pendingWrites.resize(banks.size() * writeRing);
+  planes.resize(m.numPlanes());
+  for (Plane &plane : planes) {
+    plane.rows.resize(m.accumulatorRows);
+    plane.completions.assign(ringSize(longest + 1), {-1, 0});
+  }
+  alus.resize(m.alus);
+  for (Alu &alu : alus)
+    alu.results.assign(ringSize(m.history + longest + 1), {-1, 0});
+  mapLoaded.assign(2, false);
+  lastSends.resize(m.links);
+  for (Wire *wire : links.in)
+    hasLinks |= wire != nullptr;
+
+  queues.resize(m.numQueues());
+  for (const QueueText &text : texts) {
+    unsigned number = text.segment.queue;
+    Queue &queue = queues[number];
+    auto [unit, index] = m.queueUnit(number);
+    queue.text = &text;
+    queue.ops = text.ops.data();
+    queue.size = uint32_t(text.ops.size());
+    queue.position = int(m.unitPosition(unit, index));
+    queue.index = uint16_t(index);
+    queue.halted = false;
+    queue.buffer.resize(m.bufferRows);
+    unsigned bank = 2 * text.segment.slice + text.segment.bank;
+    for (unsigned row = 0; row < std::min(m.bufferRows, text.segment.rows);
+         ++row)
+      if (ChipMemory::test(initialised,
+                           sram.index(bank, text.segment.row + row)))
+        queue.buffer[row].row = row;
+    ++running;
+    take(number, queue, 0);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The clock
+//===----------------------------------------------------------------------===//
+
+template <class A>
+LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::schedule(unsigned queue,
+                                                       int64_t when) {
+  if (LLVM_LIKELY(when - now < int64_t(ring))) {
+    starts[size_t(when & ringMask) * words + queue / 64] |= UINT64_C(1)
+                                                            << (queue % 64);
+    ++startCount;
+  } else {
+    far.push({when, queue});
+  }
+}
+
+template <class A> void ChipRun<A>::runUntil(int64_t end) {
+  // A chip with links watches its receive buffers until all chips are done.
+  while (now < end && state.faults.empty() && (!state.done || hasLinks)) {
+    runCycle();
+    ++now;
+    if (startCount != 0 || now <= quietAfter)
+      continue;
+    // Nothing moves: go on where the next queue wakes up.
+    if (far.empty())
+      state.done = running == 0;
+    else if (!hasLinks)
+      now = std::max(now, std::min(far.top().first, end));
+  }
+}
+
+template <class A> void ChipRun<A>::runCycle() {
+  if constexpr (hasData)
+    arithmetic.startCycle(now);
+  while (!far.empty() && far.top().first - now < int64_t(ring)) {
+    auto [when, queue] = far.top();
+    far.pop();
+    schedule(queue, when);
+  }
+  if (hasLinks)
+    arrivals();
+  if (std::vector<Effect> &due = effects[size_t(now & ringMask)];
+      !due.empty()) {
+    for (const Effect &effect : due)
+      applyEffect(effect);
+    due.clear();
+  }
+
+  uint64_t *bucket = &starts[size_t(now & ringMask) * words];
+  for (unsigned word = 0; word < words; ++word) {
+    uint64_t bits = bucket[word];
+    bucket[word] = 0;
+    for (; bits != 0; bits &= bits - 1) {
+      --startCount;
+      issue(word * 64 + unsigned(__builtin_ctzll(bits)));
+    }
+  }
+  if (fetchIssued)
+    fetchLoad();
+  CycleMaxima &maxima = state.maxima;
+  maxima.macs = std::max(maxima.macs, cycleMacs);
+  maxima.sramBytes = std::max(maxima.sramBytes, cycleSram);
+  cycleMacs = cycleSram = 0;
+
+  for (const Death &death : deaths) {
+    state.counters.streamByteHops +=
+        uint64_t(now) * uint64_t(llvm::popcount(live[death.slot] & death.mask));
+    live[death.slot] &= ~death.mask;
+    for (uint64_t bits = death.mask; bits != 0; bits &= bits - 1)
+      lastReaders[death.slot * m.streams + unsigned(__builtin_ctzll(bits))] =
+          death.reader;
+  }
+  deaths.clear();
+  land();
+  edge();
+}
+
+//===----------------------------------------------------------------------===//
+// Streams
+//===----------------------------------------------------------------------===//
+
+/// Reads the byte streams of an operand; false after a fault.
+template <class A>
+LLVM_ATTRIBUTE_ALWAYS_INLINE bool
+ChipRun<A>::readStreams(const Queue &queue, Who me, const StreamRef &ref,
+                        Value *into) {
+  int64_t key = ref.west ? now + queue.position : now - queue.position;
+  unsigned slot = slotOf(ref.west, key);
+  uint64_t present = live[slot] & ref.mask;
+  if (ref.last)
+    deaths.push_back({slot, present, me});
+  if constexpr (hasData)
+    for (unsigned i = 0; i < ref.width; ++i)
+      into[i] = values[slot * m.streams + ref.stream + i];
+  if (LLVM_LIKELY(present == ref.mask))
+    return true;
+  for (unsigned i = 0; i < ref.width; ++i) {
+    unsigned stream = ref.stream + i;
+    if (live[slot] >> stream & 1)
+      continue;
+    // The ring forgets; a reader of this very slot has the same key.
+    std::optional<Who> reader;
+    Who last = lastReaders[slot * m.streams + stream];
+    const Queue &other = queues[queueOf(last)];
+    int64_t at = cycleOf(last);
+    if (landedAt[slot * m.streams + stream] >= 0 && last != 0 &&
+        (ref.west ? at + other.position : at - other.position) == key)
+      reader = last;
+    fault(FaultClass::EmptyRead, me, reader,
+          "stream " + std::string(ref.west ? "west " : "east ") +
+              std::to_string(stream) + " at position " +
+              std::to_string(queue.position) + " holds no live value");
+  }
+  return false;
+}
+
+/// Puts a value of `width` bytes on streams in cycle \p when.
+template <class A>
+LLVM_ATTRIBUTE_ALWAYS_INLINE void
+ChipRun<A>::writeStreams(const Queue &queue, Who me, bool west, unsigned stream,
+                         unsigned width, int64_t when, Value value) {
+  int64_t key = west ? when + queue.position : when - queue.position;
+  landings[size_t(when & ringMask)].push_back(
+      {me, uint16_t(slotOf(west, key)), uint8_t(stream), uint8_t(width),
+       value});
+  quietAfter = std::max(quietAfter, when + edgePosition);
+}
+
+template <class A> void ChipRun<A>::land() {
+  std::vector<Landing> &due = landings[size_t(now & ringMask)];
+  for (const Landing &landing : due) {
+    uint64_t mask = ((UINT64_C(1) << landing.width) - 1) << landing.stream;
+    size_t first = landing.slot * m.streams + landing.stream;
+    if (LLVM_UNLIKELY(live[landing.slot] & mask)) {
+      for (unsigned i = 0; i < landing.width; ++i) {
+        if (!(live[landing.slot] >> (landing.stream + i) & 1))
+          continue;
+        Who writer = writers[first + i];
+        std::string detail =
+            "stream " + std::string(landing.slot >= keyRing ? "west " : "east ") +
+            std::to_string(landing.stream + i) + " is live";
+        if (landedAt[first + i] == now) // two writers meet
+          clash(FaultClass::StreamOverwrite, landing.writer, writer, detail);
+        else
+          fault(FaultClass::StreamOverwrite, landing.writer, writer, detail);
+      }
+    }
+    live[landing.slot] |= mask;
+    for (unsigned i = 0; i < landing.width; ++i) {
+      writers[first + i] = landing.writer;
+      landedAt[first + i] = now;
+      if constexpr (hasData)
+        values[first + i] = landing.value + i * valueByteStep;
+    }
+    state.counters.streamByteHops -= uint64_t(now) * landing.width;
+  }
+  due.clear();
+}
+
+/// What is still live at its last position is lost.
+template <class A> void ChipRun<A>::edge() {
+  unsigned slots[2] = {slotOf(false, now - edgePosition), slotOf(true, now)};
+  if (LLVM_LIKELY((live[slots[0]] | live[slots[1]]) == 0))
+    return;
+  for (unsigned west = 0; west < 2; ++west) {
+    unsigned slot = slots[west];
+    for (uint64_t bits = live[slot]; bits != 0; bits &= bits - 1) {
+      unsigned stream = unsigned(__builtin_ctzll(bits));
+      fault(FaultClass::LiveValueLost, writers[slot * m.streams + stream],
+            std::nullopt,
+            "stream " + std::string(west ? "west " : "east ") +
+                std::to_string(stream) + " at position " +
+                std::to_string(west ? 0 : edgePosition) +
+                " was not read for the last time");
+    }
+    live[slot] = 0;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Sequencers
+//===----------------------------------------------------------------------===//
+
+/// Is text row \p row executable in cycle \p when? Only fetches of the queue
+/// itself matter, and those before \p when are all known.
+template <class A>
+bool ChipRun<A>::inBuffer(Queue &queue, uint32_t row, int64_t when) {
+  unsigned size = unsigned(queue.buffer.size());
+  while (queue.fetchApplied < queue.fetchRows) {
+    int64_t start =
+        queue.fetchStart + int64_t(queue.fetchApplied) * m.fetchRowCycles();
+    if (start > when)
+      break;
+    uint32_t fetched = queue.fetchRow + queue.fetchApplied++;
+    queue.buffer[fetched % size] = {
+        int64_t(fetched), start + m.fetchRowCycles() + m.delayFetch,
+        queue.fetch};
+  }
+  const auto &slot = queue.buffer[row % size];
+  if (LLVM_LIKELY(slot.row == int64_t(row) && slot.usable <= when))
+    return true;
+  queue.takeOther = slot.fetch;
+  queue.takeDetail =
+      slot.row == int64_t(row)
+          ? "text row " + std::to_string(row) + " is usable from cycle " +
+                std::to_string(slot.usable)
+          : "text row " + std::to_string(row) +
+                " is not in the instruction buffer";
+  return false;
+}
+
+/// The instruction at `pc` is taken in cycle \p when, and issues later.
+template <class A>
+LLVM_ATTRIBUTE_ALWAYS_INLINE void
+ChipRun<A>::take(unsigned number, Queue &queue, int64_t when) {
+  uint32_t pc = queue.pc;
+  uint32_t row = pc / m.instructionsPerRow();
+  if (LLVM_UNLIKELY(pc >= queue.size)) {
+    queue.takeFault = FaultClass::FetchStarvation;
+    queue.takeDetail = "the text ends without halt";
+    return schedule(number, when);
+  }
+  // A row that was executable stays so while no fetch is under way.
+  if (LLVM_UNLIKELY(row != queue.currentRow ||
+                    queue.fetchApplied < queue.fetchRows)) {
+    if (!inBuffer(queue, row, when)) {
+      queue.takeFault = FaultClass::FetchStarvation;
+      return schedule(number, when);
+    }
+    queue.currentRow = row;
+  }
+  const Op &op = queue.ops[pc];
+  int64_t start = when + op.wait;
+  if (op.kind <= Kind::Nop) {
+    if (op.kind == Kind::Illegal) {
+      queue.takeFault = FaultClass::IllegalEncoding;
+      for (auto &[index, reason] : queue.text->reasons)
+        if (index == pc)
+          queue.takeDetail = reason;
+      return schedule(number, when);
+    }
+    start += op.control.cycles;
+  }
+  schedule(number, start);
+}
+
+template <class A> void ChipRun<A>::issue(unsigned number) {
+  Queue &queue = queues[number];
+  Who me = makeWho(now, number);
+  if (LLVM_UNLIKELY(queue.takeFault.has_value())) {
+    fault(*queue.takeFault, me, queue.takeOther, queue.takeDetail);
+    return;
+  }
+  const Op &op = queue.ops[queue.pc];
+  if (LLVM_UNLIKELY(options.trace != nullptr))
+    options.trace({chip, number, uint64_t(now), queue.pc, queue.repeat});
+  if (op.kind <= Kind::Halt) {
+    if (control(queue, op, me))
+      take(number, queue, now + 1);
+    return;
+  }
+
+  ++state.counters.issues;
+  state.lastEffect = std::max(state.lastEffect, now + op.effectDelay);
+  switch (op.kind) {
+  case Kind::Read:
+    memory(queue, op, me, nullptr, true);
+    break;
+  case Kind::Write: {
+    Value in[1];
+    bool ok = readStreams(queue, me, op.in[0], in);
+    memory(queue, op, me, in, ok);
+    break;
+  }
+  case Kind::Gather:
+  case Kind::Scatter:
+  case Kind::SetRegister:
+  case Kind::AddRegister:
+  case Kind::LoadRegister:
+  case Kind::Alu: {
+    Value in[3][IsaArithmetic::maxInput];
+    bool ok = true;
+    for (unsigned i = 0; i < op.inputs; ++i)
+      ok &= readStreams(queue, me, op.in[i], in[i]);
+    if (op.kind == Kind::Alu)
+      alu(queue, op, me, in, ok);
+    else
+      memory(queue, op, me, in[0], ok);
+    break;
+  }
+  case Kind::Install:
+    install(queue, op, me);
+    break;
+  case Kind::Swap:
+    swap(queue, me);
+    break;
+  case Kind::Pass:
+    pass(queue, op, me);
+    break;
+  case Kind::Drain:
+    drain(queue, op, me);
+    break;
+  case Kind::Shuffle:
+  case Kind::LoadMap:
+  case Kind::Transpose:
+    shuffle(queue, op, me);
+    break;
+  case Kind::Send:
+    send(queue, op, me);
+    break;
+  case Kind::Receive:
+    receive(queue, op, me);
+    break;
+  default: // Resync
+    lastResync = now;
+    lastResyncWho = me;
+    break;
+  }
+  if (++queue.repeat < op.count) {
+    schedule(number, now + op.interval);
+  } else {
+    queue.repeat = 0;
+    ++queue.pc;
+    take(number, queue, now + 1);
+  }
+}
+
+/// A control instruction; false if the queue has ended.
+template <class A>
+bool ChipRun<A>::control(Queue &queue, const Op &op, Who me) {
+  uint32_t pc = queue.pc++;
+  switch (op.kind) {
+  case Kind::Halt:
+    queue.halted = true;
+    --running;
+    return false;
+  case Kind::Loop:
+    if (queue.loops.size() == m.loopDepth)
+      fault(FaultClass::IllegalEncoding, me, std::nullopt,
+            "loops are nested deeper than " + std::to_string(m.loopDepth));
+    queue.loops.push_back({op.control.cycles, queue.pc});
+    break;
+  case Kind::EndLoop: {
+    if (queue.loops.empty()) {
+      fault(FaultClass::IllegalEncoding, me, std::nullopt,
+            "endloop without loop");
+      break;
+    }
+    auto &level = queue.loops.back();
+    if (pc - level.start != op.control.cycles)
+      fault(FaultClass::IllegalEncoding, me, std::nullopt,
+            "the body of the loop has " + std::to_string(pc - level.start) +
+                " instructions");
+    if (--level.remaining > 0)
+      queue.pc = level.start;
+    else
+      queue.loops.pop_back();
+    break;
+  }
+  case Kind::Fetch:
+    fetch(queue, op, me);
+    break;
+  default: // Nop
+    break;
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Fetching
+//===----------------------------------------------------------------------===//
+
+template <class A>
+void ChipRun<A>::fetch(Queue &queue, const Op &op, Who me) {
+  const TextSegment &segment = queue.text->segment;
+  unsigned row = op.control.row, rows = op.control.rows;
+  if (row + rows > segment.rows)
+    return fault(FaultClass::AddressOutOfRange, me, std::nullopt,
+                 "text rows " + std::to_string(row) + " .. " +
+                     std::to_string(row + rows - 1) + " of a segment of " +
+                     std::to_string(segment.rows));
+  if (queue.fetchEnd > now)
+    fault(FaultClass::UnitConflict, me, queue.fetch,
+          "the previous fetch of this queue still reads");
+  // Bring the buffer up to date before the new fetch takes the record.
+  inBuffer(queue, 0, now - 1);
+  queue.takeOther.reset();
+  queue.takeDetail.clear();
+  queue.fetch = me;
+  queue.fetchStart = now;
+  queue.fetchRow = row;
+  queue.fetchRows = rows;
+  queue.fetchApplied = 0;
+  queue.currentRow = -1;
+  queue.fetchEnd = now + int64_t(rows) * m.fetchRowCycles();
+  state.counters.fetchBytes += uint64_t(rows) * lanes;
+  activeFetches.push_back({queue.fetchEnd, me});
+  fetchIssued = true;
+  readTextRow(queue, row, rows, me);
+}
+
+/// Uses the bank; the rows that are left follow at their times.
+template <class A>
+void ChipRun<A>::readTextRow(Queue &queue, unsigned row, unsigned left,
+                             Who me) {
+  const TextSegment &segment = queue.text->segment;
+  unsigned bank = 2 * segment.slice + segment.bank;
+  useBank(bank, me);
+  if (!ChipMemory::test(initialised, sram.index(bank, segment.row + row)))
+    fault(FaultClass::UninitialisedRead, me, std::nullopt,
+          rowText(bank, segment.row + row) + " was never written nor loaded");
+  if (left > 1)
+    addEffect(now + m.fetchRowCycles(),
+              {EffectKind::FetchRow, false, false, uint16_t(queueOf(me)),
+               uint16_t(row + 1), left - 1, me, 0});
+}
+
+/// The fetch path carries 16 bytes per active fetch and cycle. The load grows
+/// only in cycles in which a fetch is issued.
+template <class A> void ChipRun<A>::fetchLoad() {
+  fetchIssued = false;
+  llvm::erase_if(activeFetches,
+                 [&](const ActiveFetch &f) { return f.end <= now; });
+  uint64_t bytes = 16 * activeFetches.size();
+  state.maxima.fetchBytes = std::max(state.maxima.fetchBytes, bytes);
+  if (bytes <= m.fetchBytesPerCycle)
+    return;
+  std::vector<Who> who;
+  for (const ActiveFetch &f : activeFetches)
+    who.push_back(f.who);
+  llvm::sort(who, std::greater<>());
+  fault(FaultClass::FetchOverload, who[0],
+        who.size() > 1 ? std::optional<Who>(who[1]) : std::nullopt,
+        std::to_string(bytes) + " bytes of text in one cycle, at most " +
+            std::to_string(m.fetchBytesPerCycle));
+}
+
+template class lpu::emulator::event::ChipRun<NoData>;
+template class lpu::emulator::event::ChipRun<IsaArithmetic>;
+
+//===----------------------------------------------------------------------===//
+// Parties
+//===----------------------------------------------------------------------===//
+
+/// Control depends on nothing but the text, so a queue alone can be run again.
+uint32_t lpu::emulator::event::findIssue(const QueueText &text,
+                                         int64_t cycle) {
+  struct Level {
+    uint32_t remaining, start;
+  };
+  std::vector<Level> loops;
+  int64_t free = 0;
+  uint32_t pc = 0;
+  while (pc < text.ops.size()) {
+    const Op &op = text.ops[pc];
+    int64_t start = free + op.wait;
+    if (op.kind == Kind::Nop)
+      start += op.control.cycles;
+    int64_t last = start + int64_t(op.count - 1) * op.interval;
+    if (cycle <= last || op.kind == Kind::Illegal || op.kind == Kind::Halt)
+      return pc;
+    free = last + 1;
+    ++pc;
+    if (op.kind == Kind::Loop)
+      loops.push_back({op.control.cycles, pc});
+    if (op.kind == Kind::EndLoop && !loops.empty()) {
+      if (--loops.back().remaining > 0)
+        pc = loops.back().start;
+      else
+        loops.pop_back();
+    }
+  }
+  return pc;
+}

@@ -1,0 +1,303 @@
+//===- ChipRun.h - one chip, event by event ---------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Streams never move here. A value keeps its slot (direction, stream, key) for
+// life (docs/isa.md, section 2), and keys are taken from a ring that is a little
+// longer than the chip: a slot is an array element, its liveness one bit of a
+// word per direction and key, and the value that reaches the edge in cycle t is
+// the one with a known key. Everything else is events in calendars: rings of
+// buckets, one per cycle. Control does not depend on data, so each queue has
+// one pending issue at a time.
+//
+// Order within a cycle: completions (passes, swaps, constants, maps, rows that
+// fetches read), issues in the order of queue numbers, deaths of slots that were
+// read for the last time, writes to streams, the edge. A fault does not stop the
+// cycle: all of them are collected and the engine picks the one to report.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_RUNTIME_EMULATOR_EVENT_CHIPRUN_H
+#define LPU_RUNTIME_EMULATOR_EVENT_CHIPRUN_H
+
+#include "Arithmetic.h"
+#include "lpu/Emulator/Emulator.h"
+#include <deque>
+#include <queue>
+
+namespace lpu::emulator::event {
+
+/// One issue: cycle x 65,536 + queue. Numbers compare as "issued later" does;
+/// the text index is found again from the queue's text when a fault needs it.
+using Who = uint64_t;
+inline Who makeWho(int64_t cycle, unsigned queue) {
+  return uint64_t(cycle) << 16 | queue;
+}
+inline int64_t cycleOf(Who who) { return int64_t(who >> 16); }
+inline unsigned queueOf(Who who) { return unsigned(who & 0xffff); }
+
+struct Wire;
+
+struct FaultRecord {
+  FaultClass kind;
+  int64_t cycle;
+  unsigned chip; // where
+  unsigned offenderChip, otherChip;
+  Who offender;
+  std::optional<Who> other;
+  std::string detail;
+  const Wire *underrun = nullptr; // the wire of a link underrun
+};
+
+/// A vector between two chips.
+struct Message {
+  int64_t sent;
+  Who sender;
+  unsigned fromChip;
+  int64_t drift; // of the sender's clock at the send
+  Value value;
+};
+
+/// One direction of a cable. The sender appends; the receiver takes.
+struct Wire {
+  unsigned fromChip = 0, toChip = 0;
+  std::deque<Message> messages; // not yet received
+  size_t arrived = 0;           // of them, in the receive buffer
+};
+
+/// The result of one chip so far.
+struct ChipState {
+  int64_t lastEffect = -1;
+  bool done = false;
+  std::vector<FaultRecord> faults; // of one cycle
+  Counters counters;
+  CycleMaxima maxima;
+};
+
+struct ChipLinks {
+  std::vector<Wire *> out, in; // by link; nullptr: no wire
+};
+
+template <class Arithmetic> class ChipRun {
+public:
+  ChipRun(const RunContext &context, const RunOptions &options, unsigned chip,
+          ChipMemory &memory, const std::vector<QueueText> &texts,
+          const ChipLinks &links, ChipState &state);
+
+  /// Runs the cycles before \p end, or until the chip is done or has faults.
+  void runUntil(int64_t end);
+
+private:
+  static constexpr bool hasData = Arithmetic::hasData;
+  static constexpr int64_t never = INT64_MAX;
+
+  struct Queue {
+    const Op *ops = nullptr;
+    uint32_t pc = 0, size = 0, repeat = 0;
+    int position = 0;
+    uint16_t index = 0; // of its kind
+    bool halted = true;
+    const QueueText *text = nullptr;
+    uint16_t registers[8] = {};
+    struct Level {
+      uint32_t remaining, start;
+    };
+    std::vector<Level> loops;
+    // A fault of taking the instruction, to be reported in its cycle.
+    std::optional<FaultClass> takeFault;
+    std::optional<Who> takeOther;
+    std::string takeDetail;
+    // The instruction buffer.
+    struct BufferSlot {
+      int64_t row = -1, usable = 0;
+      std::optional<Who> fetch;
+    };
+    std::vector<BufferSlot> buffer;
+    int64_t currentRow = -1; // of the instruction before
+    Who fetch = 0;           // the newest one
+    int64_t fetchStart = -1, fetchEnd = -1;
+    uint32_t fetchRow = 0, fetchRows = 0, fetchApplied = 0;
+  };
+
+  /// A write to streams, on its way.
+  struct Landing {
+    Who writer;
+    uint16_t slot; // direction x ring + key
+    uint8_t stream, width;
+    Value value;
+  };
+  enum class EffectKind : uint8_t { Pass, Swap, Constant, Map, FetchRow, Clash };
+  struct Effect {
+    EffectKind kind;
+    bool fp16, add;
+    uint16_t unit, row;
+    uint32_t number;
+    Who who, other;
+  };
+
+  struct Bank {
+    int64_t used = -1;
+    Who user = 0;
+  };
+  struct PendingWrite {
+    int64_t cycle = -1;
+    uint32_t row = 0;
+  };
+  enum class Format : uint8_t { None, Int8, Fp16 };
+  struct Plane {
+    Format active = Format::None, shadow = Format::None;
+    Who activeInstall = 0, shadowInstall = 0;
+    std::optional<Who> pendingSwap;
+    int64_t lastPass = INT64_MIN / 2;
+    bool lastFp16 = false;
+    Who lastPassWho = 0;
+    struct Row {
+      Format format = Format::None;
+      Who pass = 0;
+    };
+    std::vector<Row> rows;
+    std::vector<std::pair<int64_t, Who>> completions; // a ring by cycle
+  };
+  struct Alu {
+    std::vector<std::pair<int64_t, Who>> results; // a ring by completion
+    bool constantSet = false, accumulating = false;
+    uint8_t accumulateOp = 0;
+    Who lastAccumulate = 0;
+  };
+
+  // The clock.
+  void runCycle();
+  void schedule(unsigned queue, int64_t when);
+  void take(unsigned number, Queue &queue, int64_t when);
+  bool inBuffer(Queue &queue, uint32_t row, int64_t when);
+  void land();
+  void edge();
+  void applyEffect(const Effect &effect);
+  void issue(unsigned number);
+  bool control(Queue &queue, const Op &op, Who me);
+  void addEffect(int64_t when, const Effect &effect) {
+    effects[size_t(when & ringMask)].push_back(effect);
+    quietAfter = std::max(quietAfter, when);
+  }
+
+  // Streams.
+  bool readStreams(const Queue &queue, Who me, const StreamRef &ref,
+                   Value *into);
+  void writeStreams(const Queue &queue, Who me, bool west, unsigned stream,
+                    unsigned width, int64_t when, Value value);
+  void write(const Queue &queue, const Op &op, Who me, Value value) {
+    writeStreams(queue, me, op.out.west, op.out.stream, op.out.width,
+                 now + op.streamDelay, value);
+  }
+
+  // Units.
+  void memory(Queue &queue, const Op &op, Who me, const Value *in, bool ok);
+  void alu(const Queue &queue, const Op &op, Who me,
+           const Value (*in)[IsaArithmetic::maxInput], bool ok);
+  void install(Queue &queue, const Op &op, Who me);
+  void swap(const Queue &queue, Who me);
+  void pass(Queue &queue, const Op &op, Who me);
+  void drain(const Queue &queue, const Op &op, Who me);
+  void shuffle(const Queue &queue, const Op &op, Who me);
+  void send(const Queue &queue, const Op &op, Who me);
+  void receive(const Queue &queue, const Op &op, Who me);
+  void arrivals();
+  void resyncCheck(Who me);
+  int64_t drift() const;
+  void useBank(unsigned bank, Who me);
+  int64_t weightRows(bool fp16) const { return m.planeRows / (fp16 ? 2 : 1); }
+  bool inRange(const char *what, int64_t first, int64_t count, int64_t limit,
+               Who me);
+  void fetch(Queue &queue, const Op &op, Who me);
+  void readTextRow(Queue &queue, unsigned row, unsigned left, Who me);
+  void fetchLoad();
+
+  void fault(FaultClass kind, Who offender, std::optional<Who> other,
+             std::string detail) {
+    state.faults.push_back({kind, now, chip, chip, chip, offender, other,
+                            std::move(detail), nullptr});
+  }
+  void clash(FaultClass kind, Who a, Who b, std::string detail) {
+    fault(kind, std::max(a, b), std::min(a, b), std::move(detail));
+  }
+  std::string rowText(unsigned bank, int64_t row) const {
+    return "row " + std::to_string(row) + " of slice " +
+           std::to_string(bank / 2) + " bank " + std::to_string(bank % 2);
+  }
+  unsigned slotOf(bool west, int64_t key) const {
+    return unsigned(west) * keyRing + unsigned(key & (keyRing - 1));
+  }
+
+  const Machine &m;
+  const RunOptions &options;
+  const unsigned chip;
+  ChipMemory &sram;
+  std::vector<uint64_t> initialisedCopy; // of a run without values
+  std::vector<uint64_t> &initialised;
+  const ChipLinks &links;
+  ChipState &state;
+  Arithmetic arithmetic;
+
+  int64_t now = 0;
+  const int edgePosition;
+  const unsigned lanes;
+  std::vector<Queue> queues;
+  unsigned running = 0; // queues that have not halted
+
+  // Calendars.
+  unsigned ring, ringMask;
+  unsigned words;               // of a bucket of `starts`
+  std::vector<uint64_t> starts; // bit per queue
+  unsigned startCount = 0;
+  std::priority_queue<std::pair<int64_t, unsigned>,
+                      std::vector<std::pair<int64_t, unsigned>>,
+                      std::greater<>>
+      far;
+  std::vector<std::vector<Landing>> landings;
+  std::vector<std::vector<Effect>> effects;
+  int64_t quietAfter = -1; // no landing, effect or live slot behind it
+
+  // Slots: [direction x ring + key], and there [stream].
+  unsigned keyRing;
+  std::vector<uint64_t> live;
+  std::vector<Who> writers, lastReaders;
+  std::vector<int64_t> landedAt; // cycle of the newest write
+  std::vector<Value> values;
+  struct Death {
+    unsigned slot;
+    uint64_t mask;
+    Who reader;
+  };
+  std::vector<Death> deaths;
+
+  std::vector<Bank> banks;
+  unsigned writeRing;
+  std::vector<PendingWrite> pendingWrites; // [bank][cycle mod writeRing]
+  std::vector<Plane> planes;
+  std::vector<Alu> alus;
+  std::vector<uint8_t> mapLoaded;
+  struct ActiveFetch {
+    int64_t end;
+    Who who;
+  };
+  std::vector<ActiveFetch> activeFetches;
+  bool fetchIssued = false;
+  int64_t lastResync = 0;
+  std::optional<Who> lastResyncWho;
+  std::vector<std::optional<Who>> lastSends;
+  bool hasLinks = false;
+
+  // What this cycle did.
+  uint64_t cycleMacs = 0, cycleSram = 0, cycleFetch = 0;
+};
+
+/// Assembly and number of the instruction that a queue issued (or would have
+/// taken) in \p cycle.
+uint32_t findIssue(const QueueText &text, int64_t cycle);
+
+} // namespace lpu::emulator::event
+
+#endif // LPU_RUNTIME_EMULATOR_EVENT_CHIPRUN_H
