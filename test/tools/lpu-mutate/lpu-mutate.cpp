@@ -1,0 +1,216 @@
+//===- lpu-mutate.cpp - both judges on seeded single faults ---------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs the emulator and the verifier on mutants of a package and demands the
+// same verdict: no mutant that the verifier accepts faults, none that it
+// refuses runs through, and the cycles of accepted ones are equal. Only where
+// data supplies an address may the emulator see more.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Mutator.h"
+#include "Programs.h"
+#include "lpu/Emulator/Emulator.h"
+#include "lpu/Verify/Verify.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
+
+using namespace llvm;
+using namespace lpu;
+
+static cl::list<std::string> paths(cl::Positional, cl::desc("<package>..."));
+static cl::opt<unsigned>
+    programs("programs", cl::desc("Besides packages: this many built-in "
+                                  "programs of each kind"));
+static cl::opt<std::string> machineName("machine", cl::init("nano"),
+                                        cl::desc("Machine of these programs"));
+static cl::opt<unsigned> seeds("seeds", cl::init(500),
+                               cl::desc("Mutants per package (default 500)"));
+static cl::opt<uint64_t> firstSeed("first-seed", cl::init(0),
+                                   cl::desc("Number of the first mutant"));
+static cl::opt<std::string> engine("engine", cl::init("event"),
+                                   cl::desc("tick or event"));
+static cl::opt<uint64_t> maxCycles("max-cycles", cl::init(1000000),
+                                   cl::desc("Longer mutants are skipped"));
+static cl::opt<bool> show("show", cl::desc("Print every mutant and verdict"));
+static cl::opt<std::string>
+    writeTo("write",
+            cl::desc("Write the mutant of --first-seed here and stop"));
+
+namespace {
+
+struct Tally {
+  unsigned mutants = 0, faulty = 0, legal = 0, skipped = 0, dataDependent = 0,
+           sameFault = 0, wrong = 0;
+};
+
+Expected<emulator::RunResult> emulate(const Package &package) {
+  Expected<std::unique_ptr<emulator::Engine>> created =
+      engine == "tick" ? emulator::createTickEngine(package)
+                       : emulator::createEventEngine(package);
+  if (!created)
+    return created.takeError();
+  // Zeros as inputs: the verdict must not depend on them.
+  std::vector<uint8_t> zeros(package.machine.lanes);
+  for (const TensorBinding &input : package.inputs) {
+    unsigned bytes = isa::byteWidth(input.chipType);
+    for (const Placement &placement : input.placements)
+      for (size_t c = 0; c < placement.columns.size(); ++c) {
+        const Column &column = placement.columns[c];
+        unsigned stripe = c / bytes % placement.stripes;
+        for (unsigned r = stripe; r < placement.tensorRows;
+             r += placement.stripes)
+          (*created)->writeRow(column.chip, column.slice, column.bank,
+                               column.row + r / placement.stripes, zeros);
+      }
+  }
+  emulator::RunOptions options;
+  options.maxCycles = maxCycles;
+  options.dataFree = engine != "tick";
+  return (*created)->run(options);
+}
+
+/// A fault that data decides: an access whose row the verifier does not judge.
+bool dependsOnData(const emulator::Fault &fault, const Machine &machine,
+                   const verify::Result &verdict) {
+  using emulator::FaultClass;
+  return verdict.dataSupplied > 0 &&
+         machine.queueUnit(fault.offender.queue).first == Unit::Mem &&
+         (fault.kind == FaultClass::AddressOutOfRange ||
+          fault.kind == FaultClass::UninitialisedRead ||
+          fault.kind == FaultClass::UnspecifiedBehaviour);
+}
+
+/// Judges one mutant; false if the judges disagree.
+bool judge(const Package &package, StringRef what, Tally &tally) {
+  verify::Result verdict = verify::verify(package);
+  Expected<emulator::RunResult> ran = emulate(package);
+  std::string problem;
+  if (!ran) {
+    // Refused as a whole: the verifier must refuse it, too.
+    consumeError(ran.takeError());
+    ++tally.faulty;
+    if (verdict.violations.empty())
+      problem = "the emulator does not load it, the verifier accepts it";
+  } else if (ran->ranOut) {
+    ++tally.skipped;
+  } else if (ran->fault) {
+    ++tally.faulty;
+    if (!verdict.violations.empty()) {
+      const verify::Violation &first = verdict.violations.front();
+      tally.sameFault += unsigned(first.fault) == unsigned(ran->fault->kind) &&
+                         uint64_t(first.cycle) == ran->fault->cycle &&
+                         first.chip == ran->fault->chip;
+    } else if (dependsOnData(*ran->fault, package.machine, verdict)) {
+      ++tally.dataDependent;
+    } else {
+      problem = "accepted, but it faults:\n" + ran->fault->str(package.machine);
+    }
+  } else {
+    ++tally.legal;
+    if (!verdict.violations.empty())
+      problem = "refused, but it runs:\n" +
+                verdict.violations.front().str(package.machine);
+    else if (verdict.cycles != ran->cycles)
+      problem = "the verifier computes " + std::to_string(verdict.cycles) +
+                " cycles, the emulator measures " + std::to_string(ran->cycles);
+  }
+  if (show && ran)
+    outs() << what << ": "
+           << (verdict.violations.empty()
+                   ? "accepted"
+                   : verify::faultName(verdict.violations.front().fault))
+           << ", "
+           << (ran->fault ? emulator::faultName(ran->fault->kind) : "runs")
+           << '\n';
+  if (show && ran && ran->fault && !verdict.violations.empty())
+    outs() << ran->fault->str(package.machine)
+           << verdict.violations.front().str(package.machine);
+  if (problem.empty())
+    return true;
+  ++tally.wrong;
+  outs() << "disagreement on " << what << "\n" << problem;
+  return false;
+}
+
+} // namespace
+
+/// Judges the package and its mutants.
+static void judgeMutants(const Package &package, StringRef name, Tally &total) {
+  judge(package, (name + ", not mutated").str(), total);
+  test::Mutator mutator(package);
+  uint64_t seed = firstSeed;
+  for (unsigned done = 0, tries = 0; done < seeds && tries < 20 * seeds;
+       ++tries, ++seed) {
+    std::optional<test::Mutant> mutant = mutator.mutate(seed);
+    if (!mutant)
+      continue;
+    ++done;
+    ++total.mutants;
+    judge(mutant->package,
+          (name + ", seed " + Twine(seed) + ", " + mutant->description).str(),
+          total);
+  }
+}
+
+static int fail(Error error) {
+  WithColor::error(errs(), "lpu-mutate") << toString(std::move(error)) << '\n';
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  cl::ParseCommandLineOptions(
+      argc, argv, "compares emulator and verifier on mutated packages\n");
+  Tally total;
+  for (const std::string &path : paths) {
+    Expected<Package> package = readPackage(path);
+    if (!package)
+      return fail(package.takeError());
+    if (writeTo.empty()) {
+      judgeMutants(*package, path, total);
+      continue;
+    }
+    std::optional<test::Mutant> mutant =
+        test::Mutator(*package).mutate(firstSeed);
+    if (!mutant)
+      return fail(createStringError("this seed changes nothing"));
+    outs() << mutant->description << '\n';
+    if (Error error = writePackage(mutant->package, writeTo))
+      return fail(std::move(error));
+    return 0;
+  }
+  if (programs) {
+    Expected<Machine> machine = loadMachine(machineName);
+    if (!machine)
+      return fail(machine.takeError());
+    for (unsigned kind = 0; kind < test::programKinds(); ++kind)
+      for (unsigned i = 0; i < programs; ++i) {
+        Package package = test::buildProgram(*machine, kind, i);
+        verify::Result verdict = verify::verify(package);
+        if (!verdict.violations.empty()) {
+          outs() << "the program " << test::programName(kind) << ' ' << i
+                 << " is not legal:\n"
+                 << verdict.violations.front().str(*machine);
+          ++total.wrong;
+        }
+        package.cycles = verdict.cycles;
+        judgeMutants(package,
+                     std::string(test::programName(kind)) + " " +
+                         std::to_string(i),
+                     total);
+      }
+  }
+  outs() << "mutants: " << total.mutants << ", faulty: " << total.faulty
+         << " (same class, cycle and chip reported: " << total.sameFault
+         << "), legal: " << total.legal
+         << ", data-dependent: " << total.dataDependent
+         << ", too long: " << total.skipped
+         << ", disagreements: " << total.wrong << '\n';
+  return total.wrong ? 1 : 0;
+}

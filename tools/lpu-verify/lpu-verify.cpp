@@ -1,0 +1,72 @@
+//===- lpu-verify.cpp - judge a package -----------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lpu/Verify/Verify.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/WithColor.h"
+#include "llvm/Support/raw_ostream.h"
+#include <chrono>
+
+using namespace llvm;
+
+static cl::OptionCategory category("lpu-verify options");
+static cl::opt<std::string> packagePath(cl::Positional, cl::Required,
+                                        cl::desc("<package>"),
+                                        cl::cat(category));
+static cl::opt<unsigned>
+    maxViolations("max-violations", cl::init(100), cl::cat(category),
+                  cl::desc("Violations printed (default 100)"));
+static cl::opt<bool> statistics("stats", cl::cat(category),
+                                cl::desc("Print the size of what was judged "
+                                         "and the time it took"));
+
+int main(int argc, char **argv) {
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "decides whether a package can fault, without running it\n\n"
+      "Exit code 0: accepted; 1: refused; 2: not a package.\n");
+  Expected<lpu::Package> package = lpu::readPackage(packagePath);
+  if (!package) {
+    WithColor::error(errs(), "lpu-verify")
+        << toString(package.takeError()) << '\n';
+    return 2;
+  }
+
+  lpu::verify::Options options;
+  options.maxViolations = maxViolations;
+  auto start = std::chrono::steady_clock::now();
+  lpu::verify::Result result = lpu::verify::verify(*package, options);
+  double milliseconds = std::chrono::duration<double, std::milli>(
+                            std::chrono::steady_clock::now() - start)
+                            .count();
+
+  for (const lpu::verify::Violation &violation : result.violations)
+    outs() << violation.str(package->machine);
+  if (result.violationCount > result.violations.size())
+    outs() << "(" << result.violationCount << " in all; one is shown for each "
+           << "class and pair of instructions)\n";
+  if (result.cyclesDiffer)
+    outs() << "refused: the manifest states " << package->cycles
+           << " cycles, the text takes " << result.cycles << '\n';
+  else if (!result.accepted())
+    outs() << "refused: " << result.violationCount << " violations\n";
+  else
+    outs() << "accepted: " << result.cycles << " cycles, "
+           << format("%.3f", result.cycles / package->machine.clockMHz)
+           << " us at " << format("%g", package->machine.clockMHz) << " MHz\n";
+  if (result.accepted() && result.dataSupplied)
+    outs() << result.dataSupplied << " accesses take their address from data; "
+           << "their rows are judged at run time\n";
+  if (statistics)
+    outs() << "instructions: " << result.instructions
+           << ", executed: " << result.runs
+           << ", stream progressions: " << result.progressions
+           << ", milliseconds: " << format("%.2f", milliseconds) << '\n';
+  return result.accepted() ? 0 : 1;
+}
