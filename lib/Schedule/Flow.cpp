@@ -1,0 +1,631 @@
+//===- Flow.cpp - flows as templates --------------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Times inside a flow are fixed by its data: ALU operations issue as soon as their
+// operands are there; a source is read so early that it arrives when
+// its one user samples it (a source with several users passes through a move,
+// whose result stays in the ALU's history); a result is written when it
+// passes its slice.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerImpl.h"
+#include "lpu/Support/Check.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace lpu;
+using namespace lpu::schedule;
+using stream::Flow;
+using stream::Node;
+using stream::Tile;
+
+namespace {
+/// Builds the ALU part of a flow.
+struct FlowBuilder {
+  const Machine &m;
+  Template &t;
+  int64_t count, interval;
+
+  bool narrow(isa::ElementType type) const {
+    return isa::byteWidth(type) < 4 ;
+  }
+  int64_t duration(const AluRun &run) const {
+    int64_t d = m.delayAlu;
+    isa::DelayKind kind = isa::lookup(uint8_t(run.op))->delay;
+    if (kind == isa::DelayKind::Transcendental)
+      d = m.delayTranscendental;
+    else if (kind == isa::DelayKind::Reduce)
+      d = m.reduceDelay(run.reduceGroup);
+    for (const AluSource *s : {&run.a, &run.b, &run.c})
+      if (s->kind == AluSource::Stream && narrow(s->type))
+        return d + m.delayConvert;
+    return d;
+  }
+
+  /// Appends an operation at its earliest time, with moves where an operand
+  /// would leave the history before it is used.
+  unsigned append(AluRun run) {
+    run.count = count;
+    run.interval = interval;
+    int64_t at = 0;
+    AluSource *sources[] = {&run.a, &run.b, &run.c};
+    for (AluSource *s : sources)
+      if (s->kind == AluSource::Op)
+        at = std::max(at, t.alus[s->index].done);
+    for (AluSource *s : sources)
+      while (s->kind == AluSource::Op &&
+             at - t.alus[s->index].done >= int64_t(m.history)) {
+        AluRun move;
+        move.op = isa::Opcode::alu_mov;
+        move.a = *s;
+        move.count = count;
+        move.interval = interval;
+        move.offset = std::min(t.alus[s->index].done + int64_t(m.history) - 1,
+                               at - int64_t(m.delayAlu));
+        move.done = move.offset + m.delayAlu;
+        t.alus.push_back(move);
+        AluSource moved;
+        moved.kind = AluSource::Op;
+        moved.index = t.alus.size() - 1;
+        for (AluSource *other : sources)
+          if (other != s && other->kind == AluSource::Op &&
+              other->index == s->index)
+            *other = moved;
+        *s = moved;
+      }
+    run.offset = at;
+    run.done = at + duration(run);
+    t.alus.push_back(run);
+    return t.alus.size() - 1;
+  }
+};
+} // namespace
+
+/// Slices used by what is read or written together with (tile, chunk).
+std::set<unsigned> SchedulerImpl::conflicts(unsigned tile,
+                                            unsigned chunk) const {
+  std::set<unsigned> result;
+  auto it = partners.find({tile, chunk});
+  if (it != partners.end())
+    for (auto [t, c] : it->second)
+      for (unsigned slice : layout->slicesOf(t, c))
+        result.insert(slice);
+  return result;
+}
+
+static bool meets(llvm::ArrayRef<PlacedColumn> columns,
+                  const std::set<unsigned> &used) {
+  for (const PlacedColumn &c : columns)
+    if (used.count(c.slice))
+      return true;
+  return false;
+}
+
+llvm::MutableArrayRef<PlacedColumn>
+SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
+                           int half, std::set<unsigned> &used,
+                           unsigned group) {
+  const Tile &info = program.tiles[tile];
+  auto take = [&](llvm::MutableArrayRef<PlacedColumn> columns) {
+    for (const PlacedColumn &c : columns)
+      used.insert(c.slice);
+    return columns;
+  };
+  // The copies that exist already, the one of the wanted half first.
+  unsigned first = info.bothHalves && half == 1 ? 1 : 0;
+  constexpr unsigned maxReplicas = 6;
+  for (unsigned i = 0; i < maxReplicas; ++i) {
+    unsigned copy = info.bothHalves && i < 2 ? (first + i) % 2 : i;
+    bool replica = copy >= (info.bothHalves ? 2u : 1u);
+    bool exists = layout->find(tile, panel, chunk, copy);
+    if (!exists && replica && info.kind != Tile::Constant)
+      break;
+    if (!exists) {
+      // First use of a constant or an input, or a further copy of a constant.
+      std::set<unsigned> avoid = conflicts(tile, chunk);
+      avoid.insert(used.begin(), used.end());
+      int wanted = info.bothHalves && !replica ? int(copy)
+                   : wantedHalf[tile] >= 0     ? wantedHalf[tile]
+                                               : half;
+      auto columns =
+          layout->columns(tile, panel, chunk, copy, wanted, avoid, group);
+      if (columns.empty()) {
+        fail(layout->error());
+        return {};
+      }
+      if (!meets(columns, used))
+        return take(columns);
+      continue;
+    }
+    auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
+    if (!meets(columns, used))
+      return take(columns);
+  }
+  // An activation that stands where its partner does: the caller reports.
+  auto columns = layout->columns(tile, panel, chunk, 0, half, used, group);
+  if (columns.empty())
+    fail(layout->error());
+  return take(columns);
+}
+
+llvm::MutableArrayRef<PlacedColumn>
+SchedulerImpl::writeColumns(unsigned tile, unsigned panel, unsigned chunk,
+                            unsigned copy, std::set<unsigned> &used) {
+  std::set<unsigned> avoid = conflicts(tile, chunk);
+  avoid.insert(used.begin(), used.end());
+  int half = program.tiles[tile].bothHalves ? int(copy) : wantedHalf[tile];
+  auto columns = layout->columns(tile, panel, chunk, copy, half, avoid);
+  if (columns.empty())
+    fail(layout->error());
+  for (const PlacedColumn &c : columns)
+    used.insert(c.slice);
+  return columns;
+}
+
+static isa::Instruction memRun(isa::Opcode op, const PlacedColumn &column,
+                               const AccessPiece &piece, int64_t interval) {
+  isa::Instruction inst;
+  inst.opcode = op;
+  inst.count = uint16_t(piece.count);
+  inst.interval = piece.count == 1 ? 1 : uint8_t(interval);
+  setField(inst, "bank", column.bank);
+  setField(inst, "reg", column.stepped ? 1 + column.bank : 0);
+  setField(inst, "offset", column.row + piece.address);
+  if (piece.count > 1) {
+    setField(inst, "stride", piece.stride);
+    setField(inst, "inner", piece.inner);
+    setField(inst, "stride2", piece.stride2);
+  }
+  return inst;
+}
+
+std::optional<int64_t> SchedulerImpl::placeFlow(
+    const Flow &flow, int64_t rowBegin, int64_t rowEnd, int64_t interval,
+    const ProductSource *product, int64_t drainReady, int64_t *drainAt,
+    const std::map<unsigned, GatherSource> *gathers) {
+  Template t;
+  t.name = flow.name;
+  int64_t n = rowEnd - rowBegin;
+  FlowBuilder builder{machine, t, n, interval};
+  int center = machine.vectorPosition();
+
+  // The part [rowBegin, rowEnd) of an access.
+  auto part = [&](stream::Access access, int64_t begin) {
+    if (access.inner > 0 && begin % access.inner == 0) {
+      access.row += begin / access.inner * access.stride2;
+    } else if (access.inner > 0 && begin / access.inner ==
+                                       (begin + n - 1) / access.inner) {
+      access.row = access.rowOf(begin);
+      access.inner = 0;
+    } else if (access.inner == 0) {
+      access.row += begin * access.stride;
+    }
+    return access;
+  };
+
+  // Users of every node.
+  std::vector<unsigned> users(flow.nodes.size());
+  for (const Node &node : flow.nodes)
+    if (node.kind == Node::Alu) {
+      std::set<unsigned> distinct;
+      for (const stream::Value *v : {&node.a, &node.b, &node.c})
+        if (v->kind == stream::Value::Node)
+          distinct.insert(v->node);
+      for (unsigned d : distinct)
+        ++users[d];
+    }
+  std::vector<bool> written(flow.nodes.size());
+  for (const stream::Write &write : flow.writes) {
+    written[write.node] = true;
+    if (flow.nodes[write.node].kind != Node::Alu)
+      ++users[write.node];
+  }
+
+  // Pass 1: columns of all sources (they fix directions), then ALU times.
+  struct Source {
+    unsigned node, group;
+    struct Run {
+      PlacedColumn *column;
+      unsigned byte;
+      AccessPiece piece;
+    };
+    std::vector<Run> runs;
+    unsigned consumer = ~0u; // op that samples it
+  };
+  std::vector<Source> sources;
+  std::set<unsigned> used;
+  std::vector<AluSource> values(flow.nodes.size());
+  unsigned period = 0;
+  for (unsigned i = 0; i < flow.nodes.size(); ++i) {
+    const Node &node = flow.nodes[i];
+    if (node.kind == Node::Alu) {
+      AluRun run;
+      run.op = node.op;
+      run.imm = node.imm;
+      run.reduceGroup = node.group;
+      run.period = node.period;
+      bool ternary = node.op == isa::Opcode::alu_muladd || node.op == isa::Opcode::alu_select;
+      auto source = [&](const stream::Value &v) {
+        AluSource s;
+        switch (v.kind) {
+        case stream::Value::None:
+          break;
+        case stream::Value::Node:
+          return values[v.node];
+        case stream::Value::Immediate:
+          s.kind = ternary ? AluSource::Constant : AluSource::Immediate;
+          if (ternary) {
+            run.hasConstant = true;
+            run.constant = node.hasConstant ? node.constant : node.imm;
+            run.imm = 0;
+          }
+          break;
+        case stream::Value::Lane:
+          s.kind = AluSource::Lane;
+          break;
+        }
+        return s;
+      };
+      run.a = source(node.a);
+      run.b = source(node.b);
+      run.c = source(node.c);
+      unsigned op = builder.append(run);
+      values[i].kind = AluSource::Op;
+      values[i].index = op;
+      for (const AluSource *s : {&run.a, &run.b, &run.c})
+        if (s->kind == AluSource::Stream)
+          for (Source &src : sources)
+            if (src.group == s->index)
+              src.consumer = op;
+      isa::Opcode o = node.op;
+      if (o == isa::Opcode::alu_acc_sum || o == isa::Opcode::alu_acc_max ||
+          o == isa::Opcode::alu_acc_min || o == isa::Opcode::alu_acc_argmax)
+        period = node.period ? node.period : unsigned(n);
+      continue;
+    }
+
+    Source src;
+    src.node = i;
+    src.group = t.groups.size();
+    StreamGroup group;
+    isa::ElementType type;
+    if (node.kind == Node::Product) {
+      group.width = group.align = 4;
+      group.west = product->gang->east;
+      type = gangFormatFp16 ? isa::ElementType::f32 : isa::ElementType::i32;
+    } else {
+      const GatherSource *gather = nullptr;
+      if (gathers) {
+        auto it = gathers->find(i);
+        if (it != gathers->end())
+          gather = &it->second;
+      }
+      unsigned tile = node.access.tile;
+      type = program.tiles[tile].type;
+      unsigned width = isa::byteWidth(type);
+      group.width = group.align = width;
+      stream::Access access = part(node.access, rowBegin);
+      if (gather) {
+        auto columns = readColumns(tile, 0, access.chunk, -1, used, 1);
+        if (columns.empty())
+          return std::nullopt;
+        AccessPiece piece;
+        piece.count = n;
+        for (unsigned byte = 0; byte < width; ++byte)
+          src.runs.push_back({&columns[byte], byte, piece});
+      } else {
+        std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
+        for (const AccessPiece &piece :
+             splitAccess(access, n, layout->panelRows(tile),
+                         layout->stripes(tile))) {
+          if (!panels.count(piece.panel)) {
+            std::set<unsigned> others = used;
+            auto columns = readColumns(tile, piece.panel, access.chunk,
+                                       -1, others);
+            if (columns.empty())
+              return std::nullopt;
+            panels[piece.panel] = columns;
+          }
+          for (unsigned byte = 0; byte < width; ++byte)
+            src.runs.push_back(
+                {&panels[piece.panel][piece.stripe * width + byte], byte, piece});
+        }
+        for (const auto &run : src.runs)
+          used.insert(run.column->slice);
+      }
+      // All bytes come from one side.
+      int side = -1;
+      for (const auto &run : src.runs) {
+        int s = run.column->slice >= machine.slicesPerHalf;
+        if (side >= 0 && side != s) {
+          fail(llvm::formatv("'{0}': the panels of tile '{1}' stand in both halves",
+                             flow.name, program.tiles[tile].name));
+          return std::nullopt;
+        }
+        side = s;
+      }
+      group.west = side == 1;
+    }
+    t.groups.push_back(group);
+    sources.push_back(src);
+    AluSource value;
+    value.kind = AluSource::Stream;
+    value.index = src.group;
+    value.type = type;
+    if (users[i] > 1 || written[i]) {
+      AluRun move;
+      move.op = isa::Opcode::alu_mov;
+      move.a = value;
+      unsigned op = builder.append(move);
+      sources.back().consumer = op;
+      value = AluSource();
+      value.kind = AluSource::Op;
+      value.index = op;
+    }
+    values[i] = value;
+  }
+
+  // A source samples at its consumer's issue.
+  auto setKeys = [&](StreamGroup &group, int64_t at, int position,
+                     int64_t count, int64_t step) {
+    int64_t key = group.west ? at + position : at - position;
+    group.run.keyLow = key;
+    group.run.keyHigh = key + (count - 1) * step;
+  };
+  auto along = [](bool west, int position) { return west ? -position : position; };
+
+  for (Source &src : sources) {
+    if (src.consumer == ~0u)
+      continue; // an unused source: nothing to read
+    StreamGroup &group = t.groups[src.group];
+    int64_t at = t.alus[src.consumer].offset;
+    setKeys(group, at, center, n, interval);
+    group.run.posHigh = along(group.west, center);
+    const Node &node = flow.nodes[src.node];
+    if (node.kind == Node::Product) {
+      const Gang &gang = *product->gang;
+      int position = machine.unitPosition(Unit::Pass, gang.planes[0]);
+      int64_t issue = at - std::abs(position - center) - machine.delayDrain;
+      group.run.posLow = along(group.west, position);
+      unsigned g = gang.planes.size();
+      for (unsigned p = 0; p < g; ++p) {
+        int64_t rows = (n - int64_t(p) + g - 1) / g;
+        if (rows <= 0)
+          continue;
+        QueueRun run;
+        run.queue = machine.queueNumber(Unit::Drain, gang.planes[p]);
+        run.offset = issue + p * interval;
+        run.inst.opcode = isa::Opcode::drain_row;
+        run.inst.count = uint16_t(rows);
+        run.inst.interval = rows == 1 ? 1 : uint8_t(interval * g);
+        setField(run.inst, "acc", product->firstAcc);
+        setField(run.inst, "acc_stride", rows == 1 ? 0 : 1);
+        run.streamFields.push_back(
+            {fieldIndex(run.inst.opcode, "stream"), src.group, 0});
+        t.runs.push_back(run);
+      }
+      drainReady = drainReady - issue; // bound on the anchor
+      if (drainAt)
+        *drainAt = issue;
+      continue;
+    }
+    const GatherSource *gather = nullptr;
+    if (gathers) {
+      auto it = gathers->find(src.node);
+      if (it != gathers->end())
+        gather = &it->second;
+    }
+    group.run.posLow = INT32_MAX;
+    for (const Source::Run &r : src.runs) {
+      int position = machine.slicePosition(r.column->slice);
+      QueueRun run;
+      run.queue = machine.queueNumber(Unit::Mem, r.column->slice);
+      run.offset = at + r.piece.first * interval -
+                   std::abs(position - center) - machine.delaySramRead;
+      if (gather) {
+        run.inst.opcode = isa::Opcode::mem_gather;
+        run.inst.count = uint16_t(n);
+        run.inst.interval = n == 1 ? 1 : uint8_t(interval);
+        setField(run.inst, "bank", r.column->bank);
+        setField(run.inst, "reg", r.column->stepped ? 1 + r.column->bank : 0);
+        setField(run.inst, "offset", r.column->row);
+        // The address passes the slice when the gather issues.
+        stream::Access access = part(gather->address[r.byte], rowBegin);
+        StreamGroup addressGroup;
+        addressGroup.width = addressGroup.align = 2;
+        unsigned index = t.groups.size();
+        std::vector<std::pair<PlacedColumn *, AccessPiece>> reads;
+        std::vector<unsigned> bytes;
+        for (const AccessPiece &piece :
+             splitAccess(access, n, layout->panelRows(access.tile),
+                         layout->stripes(access.tile))) {
+          std::set<unsigned> others = used;
+          auto columns = readColumns(access.tile, piece.panel, access.chunk, -1,
+                                     others);
+          if (columns.empty())
+            return std::nullopt;
+          for (unsigned byte = 0; byte < 2; ++byte) {
+            reads.push_back({&columns[byte], piece});
+            bytes.push_back(byte);
+          }
+        }
+        int first = machine.slicePosition(reads[0].first->slice);
+        addressGroup.west = first > position;
+        setKeys(addressGroup, run.offset, position, n, interval);
+        addressGroup.run.posHigh = along(addressGroup.west, position);
+        addressGroup.run.posLow = INT32_MAX;
+        for (unsigned k = 0; k < reads.size(); ++k) {
+          int from = machine.slicePosition(reads[k].first->slice);
+          if (from == position || (from > position) != addressGroup.west) {
+            fail(llvm::formatv("'{0}': the addresses stand on both sides of the table",
+                               flow.name));
+            return std::nullopt;
+          }
+          QueueRun read;
+          read.queue = machine.queueNumber(Unit::Mem, reads[k].first->slice);
+          read.offset = run.offset + reads[k].second.first * interval -
+                        std::abs(from - position) - machine.delaySramRead;
+          read.inst = memRun(isa::Opcode::mem_read, *reads[k].first,
+                             reads[k].second, reads[k].second.step * interval);
+          setField(read.inst, "dir", addressGroup.west);
+          read.streamFields.push_back(
+              {fieldIndex(read.inst.opcode, "stream"), index, bytes[k]});
+          addressGroup.run.posLow =
+              std::min(addressGroup.run.posLow, along(addressGroup.west, from));
+          t.touch(reads[k].first, false, read.offset,
+                  read.offset + read.span() - 1);
+          used.insert(reads[k].first->slice);
+          t.runs.push_back(read);
+        }
+        setField(run.inst, "adir", addressGroup.west);
+        setField(run.inst, "alast", 1);
+        run.streamFields.push_back(
+            {fieldIndex(run.inst.opcode, "astream"), index, 0});
+        t.groups.push_back(addressGroup);
+      } else {
+        run.inst = memRun(isa::Opcode::mem_read, *r.column, r.piece,
+                          r.piece.step * interval);
+      }
+      StreamGroup &own = t.groups[src.group];
+      setField(run.inst, "dir", own.west);
+      run.streamFields.push_back(
+          {fieldIndex(run.inst.opcode, "stream"), src.group, r.byte});
+      own.run.posLow = std::min(own.run.posLow, along(own.west, position));
+      t.touch(r.column, false, run.offset, run.offset + run.span() - 1);
+      t.runs.push_back(run);
+    }
+  }
+
+  // Results to memory. A running reduction gives one row per period.
+  int64_t outRows = period ? n / period : n;
+  int64_t outInterval = period ? interval * period : interval;
+  int64_t outFirst = period ? (period - 1) * interval : 0;
+  int64_t outBegin = period ? rowBegin / period : rowBegin;
+  if (outInterval > 255 && outRows > 1) {
+    fail(llvm::formatv("kernel '{0}': a running reduction over {1} rows leaves "
+                       "more than 255 cycles between results",
+                       flow.name, period));
+    return std::nullopt;
+  }
+  for (const stream::Write &write : flow.writes) {
+    const Tile &tile = program.tiles[write.access.tile];
+    for (unsigned copy = 0; copy < layout->copies(write.access.tile); ++copy) {
+      stream::Access access = write.access;
+      if (access.inner > 0)
+        access.row += outBegin / access.inner * access.stride2;
+      else
+        access.row += outBegin * access.stride;
+      unsigned width = isa::byteWidth(tile.type);
+      auto pieces = splitAccess(access, outRows,
+                                layout->panelRows(access.tile),
+                                layout->stripes(access.tile));
+      std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
+      int side = -1;
+      for (const AccessPiece &piece : pieces)
+        if (!panels.count(piece.panel)) {
+          std::set<unsigned> others = used;
+          auto columns = writeColumns(access.tile, piece.panel, access.chunk,
+                                      copy, others);
+          if (columns.empty())
+            return std::nullopt;
+          panels[piece.panel] = columns;
+          for (const PlacedColumn &c : columns)
+            side = c.slice >= machine.slicesPerHalf;
+        }
+      for (auto &p : panels)
+        for (const PlacedColumn &c : p.second) {
+          used.insert(c.slice);
+          if (int(c.slice >= machine.slicesPerHalf) != side) {
+            fail(llvm::formatv("'{0}': the panels of tile '{1}' stand in both halves",
+                               flow.name, tile.name));
+            return std::nullopt;
+          }
+        }
+
+      unsigned op = values[write.node].index;
+      LPU_CHECK(values[write.node].kind == AluSource::Op, "a write of a source");
+      if (t.alus[op].hasDest) {
+        AluRun move;
+        if (period && t.alus[op].a.kind == AluSource::Op) {
+          // A second copy of a running reduction runs beside it.
+          move = t.alus[op];
+          move.hasDest = false;
+        } else {
+          move.op = isa::Opcode::alu_mov;
+          move.a.kind = AluSource::Op;
+          move.a.index = op;
+        }
+        op = builder.append(move);
+      }
+      StreamGroup group;
+      group.width = group.align = width;
+      group.west = side == 0;
+      AluRun &run = t.alus[op];
+      run.hasDest = true;
+      run.destGroup = t.groups.size();
+      run.destType = tile.type;
+      // Only a running reduction itself thins out its results; a move behind it would not.
+      bool thinned = period && (flow.nodes[write.node].op == run.op);
+      if (period && !thinned) {
+        fail(llvm::formatv("kernel '{0}': only the running reduction itself can "
+                           "be written",
+                           flow.name));
+        return std::nullopt;
+      }
+      int64_t at = run.done + (width < 4 ? machine.delayConvert : 0) + outFirst;
+      setKeys(group, at, center, outRows, outInterval);
+      group.run.posLow = along(group.west, center);
+      group.run.posHigh = group.run.posLow;
+      for (const AccessPiece &piece : pieces)
+        for (unsigned byte = 0; byte < width; ++byte) {
+          PlacedColumn &column = panels[piece.panel][piece.stripe * width + byte];
+          int position = machine.slicePosition(column.slice);
+          QueueRun w;
+          w.queue = machine.queueNumber(Unit::Mem, column.slice);
+          w.offset = at + piece.first * outInterval + std::abs(position - center);
+          w.inst = memRun(isa::Opcode::mem_write, column, piece,
+                          piece.step * outInterval);
+          setField(w.inst, "dir", group.west);
+          setField(w.inst, "last", 1);
+          w.streamFields.push_back(
+              {fieldIndex(w.inst.opcode, "stream"), unsigned(t.groups.size()), byte});
+          group.run.posHigh =
+              std::max(group.run.posHigh, along(group.west, position));
+          t.touch(&column, true, w.offset, w.offset + w.span() - 1);
+          t.runs.push_back(w);
+        }
+      t.groups.push_back(group);
+    }
+  }
+
+  auto anchor = place(t, product ? drainReady : 0);
+  if (anchor && drainAt && product)
+    *drainAt += *anchor;
+  return anchor;
+}
+
+bool SchedulerImpl::scheduleFlow(const Flow &flow) {
+  // Long flows are cut so that one instruction's repeat count suffices and following
+  // kernels may start on the first rows.
+  int64_t step = flow.iterations;
+  int64_t limit = 4096;
+  int64_t granule = 1;
+  for (const Node &node : flow.nodes) {
+    if (node.kind == Node::Alu && node.period)
+      granule = std::max<int64_t>(granule, node.period);
+    if (node.kind == Node::Read && node.access.inner > 0 &&
+        node.access.inner < flow.iterations)
+      granule = std::max(granule, node.access.inner);
+  }
+  if (step > limit)
+    step = std::max<int64_t>(1, limit / granule) * granule;
+  for (int64_t row = 0; row < flow.iterations; row += step)
+    if (!placeFlow(flow, row, std::min(flow.iterations, row + step), 1, nullptr,
+                   0, nullptr))
+      return false;
+  return true;
+}

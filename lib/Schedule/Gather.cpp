@@ -1,0 +1,165 @@
+//===- Gather.cpp - table lookups as flows --------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A table longer than a bank is cut into panels, each ending in a row of zeros. The
+// address in a panel is the index if the panel holds it, and the zero row
+// otherwise; so the wanted row is the bitwise or of one row of every panel,
+// whatever the index: timing does not depend on data.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerImpl.h"
+
+using namespace lpu;
+using namespace lpu::schedule;
+using isa::Opcode;
+using stream::Flow;
+using stream::Node;
+using stream::Tile;
+using stream::Value;
+
+static unsigned alu(Flow &flow, Opcode op, Value a, Value b = {},
+                    uint32_t imm = 0) {
+  Node node;
+  node.kind = Node::Alu;
+  node.op = op;
+  node.a = a;
+  node.b = b;
+  node.imm = imm;
+  flow.nodes.push_back(node);
+  return flow.nodes.size() - 1;
+}
+
+static unsigned read(Flow &flow, stream::Access access) {
+  Node node;
+  node.access = access;
+  flow.nodes.push_back(node);
+  return flow.nodes.size() - 1;
+}
+
+std::vector<GatherStep>
+SchedulerImpl::expandGather(const stream::Gather &gather) {
+  std::vector<GatherStep> steps;
+  const Tile table = program.tiles[gather.table];
+  const Tile out = program.tiles[gather.out];
+  unsigned width = isa::byteWidth(table.type);
+  int64_t panelRows = int64_t(machine.rows) * 7 / 8 - 1;
+  int64_t panels = (table.rows + panelRows - 1) / panelRows;
+
+  struct Panel {
+    unsigned table;
+    std::vector<unsigned> address; // by byte
+    int64_t first, rows;
+  };
+  std::vector<Panel> list;
+  for (int64_t p = 0; p < panels; ++p) {
+    Panel panel;
+    panel.first = p * panelRows;
+    panel.rows = std::min(panelRows, table.rows - panel.first);
+    // Addresses come from the other half than the table's panel, so that they
+    // always travel towards it.
+    int half = p % 2;
+    Tile part = table;
+    part.name = table.name;
+    part.rows = panel.rows + 1; // the zero row is outside the source's axes
+    for (auto &source : part.sources) {
+      // The row axes are cut: only the outermost may be.
+      int64_t inner = 1;
+      for (size_t a = 1; a < source.rowAxes.size(); ++a)
+        inner *= source.rowAxes[a].size;
+      if (inner > 1) {
+        fail("table '" + table.name + "': rows of more than one axis");
+        return {};
+      }
+      if (!source.rowAxes.empty() && !source.splat) {
+        source.offset += panel.first * source.rowAxes[0].stride;
+        source.rowAxes[0].size = panel.rows;
+        source.rowAxes.resize(1);
+      } else {
+        source.rowAxes = {{panel.rows, 0}};
+      }
+    }
+    panel.table = internalTile(part, half);
+    for (unsigned byte = 0; byte < width; ++byte) {
+      Tile address;
+      address.name = gather.name + " (addresses)";
+      address.type = isa::ElementType::i16;
+      address.rows = gather.iterations;
+      address.features = 1;
+      address.groupSize = machine.lanes;
+      panel.address.push_back(internalTile(address, 1 - half));
+    }
+    list.push_back(panel);
+  }
+
+  // Addresses. One index read, wrapped if negative, then three operations a
+  // panel and one move for every byte but the first.
+  unsigned perFlow =
+      std::max(1, (int(machine.alus) - 5) / int(3 + width - 1));
+  for (size_t p = 0; p < list.size(); p += perFlow) {
+    GatherStep step;
+    Flow &flow = step.flow;
+    flow.name = gather.name;
+    flow.iterations = gather.iterations;
+    unsigned id = read(flow, gather.index);
+    unsigned sign = alu(flow, Opcode::alu_sar, Value::of(id), Value::imm(), 31);
+    unsigned wrap = alu(flow, Opcode::alu_and, Value::of(sign), Value::imm(),
+                        uint32_t(table.rows));
+    unsigned index = alu(flow, Opcode::alu_iadd, Value::of(id), Value::of(wrap));
+    for (size_t q = p; q < std::min(list.size(), p + perFlow); ++q) {
+      unsigned local = alu(flow, Opcode::alu_isub, Value::of(index), Value::imm(),
+                           uint32_t(list[q].first));
+      unsigned positive =
+          alu(flow, Opcode::alu_and, Value::of(local), Value::imm(), 0x7fffffffu);
+      unsigned clamped = alu(flow, Opcode::alu_imin, Value::of(positive),
+                             Value::imm(), uint32_t(list[q].rows));
+      for (unsigned byte = 0; byte < width; ++byte)
+        flow.writes.push_back({clamped, {list[q].address[byte], 0, 0, 1}});
+    }
+    steps.push_back(std::move(step));
+  }
+
+  // Lookups, a few panels at a time; partial results go through temporaries.
+  constexpr size_t panelsPerFlow = 3;
+  for (unsigned chunk = 0; chunk < table.chunks(); ++chunk) {
+    unsigned previous = ~0u;
+    for (size_t p = 0; p < list.size(); p += panelsPerFlow) {
+      bool last = p + panelsPerFlow >= list.size();
+      GatherStep step;
+      Flow &flow = step.flow;
+      flow.name = gather.name;
+      flow.iterations = gather.iterations;
+      unsigned value = ~0u;
+      if (previous != ~0u)
+        value = read(flow, {previous, 0, 0, 1});
+      for (size_t q = p; q < std::min(list.size(), p + panelsPerFlow); ++q) {
+        unsigned row = read(flow, {list[q].table, chunk, 0, 1});
+        GatherSource source;
+        for (unsigned byte = 0; byte < width; ++byte)
+          source.address.push_back({list[q].address[byte], 0, 0, 1});
+        step.sources[row] = source;
+        value = value == ~0u
+                    ? row
+                    : alu(flow, Opcode::alu_or, Value::of(value), Value::of(row));
+      }
+      stream::Access target{gather.out, chunk, gather.outRow, gather.outStride};
+      if (!last) {
+        Tile partial;
+        partial.name = gather.name + " (partial)";
+        partial.type = table.type;
+        partial.rows = gather.iterations;
+        partial.features = machine.lanes;
+        partial.groupSize = machine.lanes;
+        previous = internalTile(partial);
+        target = {previous, 0, 0, 1};
+      }
+      flow.writes.push_back({value, target});
+      steps.push_back(std::move(step));
+    }
+  }
+  return steps;
+}

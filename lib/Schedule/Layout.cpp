@@ -1,0 +1,263 @@
+//===- Layout.cpp - which slices, banks and rows hold a tile --------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Layout.h"
+#include "lpu/Support/Check.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <algorithm>
+
+using namespace lpu;
+using namespace lpu::schedule;
+using stream::Tile;
+
+/// Rows of B that one install takes: as many as the install width and the
+/// plane's K allow, but no more slices than half of a half has.
+static unsigned weightStripes(const Tile &tile, const Machine &machine,
+                              unsigned slices) {
+  unsigned width = isa::byteWidth(tile.type);
+  unsigned limit = std::min(machine.installRows, std::max(slices, width)) / width;
+  unsigned kRows = machine.planeRows / width;
+  unsigned stripes = 1;
+  while (stripes * 2 <= limit && kRows % (stripes * 2) == 0)
+    stripes *= 2;
+  return stripes;
+}
+
+Layout::Layout(const stream::Program &program, const Machine &machine)
+    : program(program), machine(machine), banks(machine.numSlices() * 2),
+      blockStart(machine.numSlices() * 2), load(machine.numSlices()),
+      textSlice(machine.numSlices()), halfSlices(2) {
+  for (unsigned s : machine.textSlices)
+    textSlice[s] = true;
+  for (Bank &bank : banks)
+    bank = {0, machine.rows};
+  for (unsigned i = 0; i < machine.slicesPerHalf; ++i) {
+    unsigned west = machine.slicesPerHalf - 1 - i, east = machine.slicesPerHalf + i;
+    if (!textSlice[west])
+      halfSlices[0].push_back(west);
+    if (!textSlice[east])
+      halfSlices[1].push_back(east);
+  }
+  unsigned slices = std::min(halfSlices[0].size(), halfSlices[1].size());
+  // The rows that accumulate together bound the natural run length.
+  int64_t block = int64_t(machine.accumulatorRows) *
+                  std::min(machine.fp16Interval, machine.planesPerHalf);
+  int64_t panel = block * std::max<int64_t>(1, (64 + block - 1) / block);
+  panel = std::min<int64_t>(panel, machine.rows / 4);
+  for (const Tile &tile : program.tiles) {
+    Shape shape;
+    shape.panelRows = std::min(panel, tile.rows);
+    if (tile.weights) {
+      shape.stripes = weightStripes(tile, machine, slices);
+      int64_t padded = (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
+      shape.panelRows =
+          std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
+    } else if (tile.kind == Tile::Input || tile.kind == Tile::Output) {
+      // A binding describes one run of rows.
+      shape.panelRows = std::min<int64_t>(tile.rows, int64_t(machine.rows) / 2);
+    } else if (tile.kind == Tile::Constant) {
+      shape.panelRows =
+          std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
+    }
+    shapes.push_back(shape);
+  }
+}
+
+bool Layout::isPlaced(unsigned tile, unsigned chunk, unsigned copy) const {
+  return placed.count({tile, 0, chunk, copy});
+}
+
+const std::vector<PlacedColumn> *Layout::find(unsigned tile, unsigned panel,
+                                        unsigned chunk, unsigned copy) const {
+  auto it = placed.find({tile, panel, chunk, copy});
+  return it == placed.end() ? nullptr : &it->second;
+}
+
+std::set<unsigned> Layout::slicesOf(unsigned tile, unsigned chunk) const {
+  std::set<unsigned> result;
+  for (auto it = placed.lower_bound({tile, 0, 0, 0});
+       it != placed.end() && it->first.tile == tile; ++it)
+    if (it->first.chunk == chunk)
+      for (const PlacedColumn &c : it->second)
+        result.insert(c.slice);
+  return result;
+}
+
+/// Picks `count` different slices with room for `rows` rows: weights from the outer
+/// slices (near the planes), the others from the inner ones, the least
+/// loaded first.
+bool Layout::choose(const Tile &tile, int64_t rows, int half,
+                    const std::set<unsigned> &avoid, unsigned group,
+                    unsigned count,
+                    std::vector<std::pair<unsigned, unsigned>> &out) {
+  struct Candidate {
+    int64_t cost;
+    unsigned slice, bank;
+  };
+  std::vector<Candidate> candidates;
+  bool constant = tile.kind == Tile::Constant;
+  for (int h = 0; h < 2; ++h) {
+    if (h != half)
+      continue;
+    const auto &slices = halfSlices[h];
+    for (unsigned i = 0; i < slices.size(); ++i) {
+      unsigned slice = slices[i];
+      if (avoid.count(slice))
+        continue;
+      // The bank with more room.
+      int best = -1;
+      int64_t bestRoom = -1;
+      for (unsigned b = 0; b < 2; ++b) {
+        const Bank &bank = banks[slice * 2 + b];
+        // Constants of a segment repeat once per iteration.
+        int64_t block = bank.bottom - blockStart[slice * 2 + b];
+        int64_t used = iterations > 1 && block
+                           ? blockStart[slice * 2 + b] + block * iterations
+                           : bank.bottom;
+        int64_t need = constant ? rows * iterations : rows;
+        int64_t room = bank.top - used - need;
+        if (room > bestRoom) {
+          bestRoom = room;
+          best = int(b);
+        }
+      }
+      if (best < 0 || bestRoom < 0)
+        continue;
+      unsigned fromOuter = unsigned(slices.size()) - 1 - i;
+      int64_t cost;
+      if (tile.weights) {
+        unsigned zone = fromOuter / std::max(1u, machine.installRows);
+        cost = int64_t(zone == group ? 0 : 1 + zone) * (1 << 20) + fromOuter;
+      } else {
+        bool inZone = fromOuter < machine.installRows;
+        cost = load[slice] * 8 + i + (inZone ? 4096 : 0);
+      }
+      candidates.push_back({cost, slice, unsigned(best)});
+    }
+  }
+  if (candidates.size() < count)
+    return false;
+  std::stable_sort(
+      candidates.begin(), candidates.end(),
+      [](const Candidate &a, const Candidate &b) { return a.cost < b.cost; });
+  for (unsigned i = 0; i < count; ++i)
+    out.push_back({candidates[i].slice, candidates[i].bank});
+  return true;
+}
+
+llvm::MutableArrayRef<PlacedColumn>
+Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
+                unsigned copy, int half, const std::set<unsigned> &avoid,
+                unsigned group) {
+  auto found = placed.find({tileIndex, panel, chunk, copy});
+  if (found != placed.end())
+    return found->second;
+
+  const Tile &tile = program.tiles[tileIndex];
+  const Shape &shape = shapes[tileIndex];
+  unsigned bytes = isa::byteWidth(tile.type);
+  unsigned count = shape.stripes * bytes;
+  int64_t tileRows = std::min(shape.panelRows,
+                              tile.rows - int64_t(panel) * shape.panelRows);
+  int64_t rows = (tileRows + shape.stripes - 1) / shape.stripes;
+  std::vector<std::pair<unsigned, unsigned>> slots;
+  // All panels of a chunk stay in the slices of the first while they have
+  // room: what was disjoint stays disjoint.
+  if (panel > 0 && !tile.weights) {
+    if (const auto *first = find(tileIndex, 0, chunk, copy)) {
+      std::vector<std::pair<unsigned, unsigned>> same;
+      for (const PlacedColumn &c : *first)
+        for (unsigned b : {c.bank, 1 - c.bank}) {
+          const Bank &bank = banks[c.slice * 2 + b];
+          if (bank.top - bank.bottom * (iterations > 1 ? iterations : 1) >= rows) {
+            same.push_back({c.slice, b});
+            break;
+          }
+        }
+      if (same.size() == count)
+        slots = same;
+    }
+  }
+  // All bytes of a chunk stand in one half, so that they travel in one direction:
+  // the wanted half, else the emptier one first.
+  auto tryHalves = [&]() {
+    int first = half;
+    if (half < 0) {
+      int64_t sum[2] = {0, 0};
+      for (int h = 0; h < 2; ++h)
+        for (unsigned slice : halfSlices[h])
+          sum[h] += load[slice];
+      first = sum[1] < sum[0];
+    }
+    for (int h : {first, 1 - first}) {
+      slots.clear();
+      if (choose(tile, rows, h, avoid, group, count, slots))
+        return true;
+    }
+    return false;
+  };
+  if (slots.empty() && !tryHalves()) {
+    message = llvm::formatv(
+        "no room for '{0}': {1} rows in {2} different slices are needed, "
+        "and {3} of {4} slices are taken by what is read or written with it or "
+        "are full; use a machine with more slices or rows",
+        tile.name, rows, count, avoid.size(), machine.numSlices());
+    return {};
+  }
+
+  bool constant = tile.kind == Tile::Constant;
+  std::vector<PlacedColumn> result;
+  for (unsigned i = 0; i < count; ++i) {
+    auto [slice, bankIndex] = slots[i];
+    Bank &bank = banks[slice * 2 + bankIndex];
+    PlacedColumn column;
+    column.slice = slice;
+    column.bank = bankIndex;
+    if (constant) {
+      column.row = bank.bottom;
+      // Every constant of a repeated segment stands in the block, so that one
+      // register steps them all.
+      column.stepped = iterations > 1;
+      constantColumns.push_back({tileIndex, panel, chunk, i / bytes, i % bytes,
+                                 slice, bankIndex, bank.bottom, rows, 0,
+                                 unsigned(iterations)});
+      bank.bottom += rows;
+    } else {
+      bank.top -= rows;
+      column.row = bank.top;
+    }
+    result.push_back(column);
+  }
+  return placed[{tileIndex, panel, chunk, copy}] = std::move(result);
+}
+
+void Layout::beginSegment(int64_t count) {
+  iterations = count;
+  for (unsigned i = 0; i < banks.size(); ++i)
+    blockStart[i] = banks[i].bottom;
+  for (auto &entry : placed)
+    for (PlacedColumn &column : entry.second) {
+      column.ready = 0;
+      column.lastRead = -1;
+    }
+  segmentFirstConstant = constantColumns.size();
+}
+
+void Layout::endSegment() {
+  for (size_t i = segmentFirstConstant; i < constantColumns.size(); ++i) {
+    ConstantColumn &c = constantColumns[i];
+    c.instanceStride = blockRows(c.slice, c.bank);
+  }
+  if (iterations > 1)
+    for (unsigned i = 0; i < banks.size(); ++i)
+      banks[i].bottom = blockStart[i] + (banks[i].bottom - blockStart[i]) * iterations;
+  // In later segments a constant of this one is that of its first iteration.
+  for (auto &entry : placed)
+    for (PlacedColumn &column : entry.second)
+      column.stepped = false;
+  iterations = 1;
+}

@@ -1,0 +1,134 @@
+//===- Layout.h - which slices, banks and rows hold a tile ------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A tile is cut into **columns**: one byte of one chunk, in one slice and bank,
+// row after row. Tiles that feed installs are striped: consecutive tile rows stand
+// in different slices, so that one cycle reads many. Long tiles are cut into **panels** of rows,
+// each with columns of its own. Columns are chosen when the schedule first touches
+// them, because what is read or written together must stand in different
+// slices (a slice has one queue).
+//
+// Constants grow from row 0 of a bank upwards, everything else from the top
+// downwards. In a segment of n iterations the constants of all kernels form a
+// block per bank; iteration k reads at k blocks further, through base register
+// 1 (bank 0) or 2 (bank 1) of the slice's queue.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_SCHEDULE_LAYOUT_H
+#define LPU_LIB_SCHEDULE_LAYOUT_H
+
+#include "lpu/Stream/Program.h"
+#include "llvm/ADT/SmallVector.h"
+#include <map>
+#include <set>
+
+namespace lpu::schedule {
+
+/// One column of one panel, with the cycles of the segment in which its
+/// contents become readable and are last read.
+struct PlacedColumn {
+  unsigned slice = 0, bank = 0;
+  int64_t row = 0;     // SRAM row of the panel's first row (of this stripe)
+  bool stepped = false; // address moves with the segment's iteration
+  int64_t ready = 0, lastRead = -1;
+};
+
+/// Rows of one bank: constants below `bottom`, the rest from `top` upwards.
+struct Bank {
+  int64_t bottom = 0, top = 0;
+};
+
+/// Rows that hold the bytes of a constant column, for the image.
+struct ConstantColumn {
+  unsigned tile, panel, chunk, stripe, byte, slice, bank;
+  int64_t row, rows, instanceStride;
+  unsigned instances;
+};
+
+class Layout {
+public:
+  Layout(const stream::Program &program, const Machine &machine);
+
+  /// Rows of a panel and stripes of a tile; fixed per tile.
+  int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }
+  unsigned stripes(unsigned tile) const { return shapes[tile].stripes; }
+  unsigned copies(unsigned tile) const {
+    return program.tiles[tile].bothHalves ? 2 : 1;
+  }
+  bool isPlaced(unsigned tile, unsigned chunk, unsigned copy = 0) const;
+
+  /// The columns of a chunk: [stripe * bytes + byte]. Chooses slices on the first call for
+  /// the chunk: in half `half` (0 west, 1 east, -1 any), outside `avoid`; `group`
+  /// is the preferred install group of weights. Returns null and
+  /// sets `error` if the chip has no room.
+  llvm::MutableArrayRef<PlacedColumn> columns(unsigned tile, unsigned panel,
+                                        unsigned chunk, unsigned copy,
+                                        int half, const std::set<unsigned> &avoid,
+                                        unsigned group = 0);
+
+  /// Slices that hold a chunk of a tile (empty if not placed yet).
+  std::set<unsigned> slicesOf(unsigned tile, unsigned chunk) const;
+
+  /// Starts a segment: times restart, constants form a new block.
+  void beginSegment(int64_t iterations);
+  /// Ends it: fixes the block size of every bank.
+  void endSegment();
+  /// Rows between the constants of consecutive iterations, by slice and bank.
+  int64_t blockRows(unsigned slice, unsigned bank) const {
+    return banks[slice * 2 + bank].bottom - blockStart[slice * 2 + bank];
+  }
+  const std::vector<ConstantColumn> &constants() const {
+    return constantColumns;
+  }
+  /// Free rows of a bank, [first, last).
+  std::pair<int64_t, int64_t> freeRows(unsigned slice, unsigned bank) const {
+    return {banks[slice * 2 + bank].bottom, banks[slice * 2 + bank].top};
+  }
+  /// Adds cycles to the load of a slice (a hint for later choices).
+  void addLoad(unsigned slice, int64_t cycles) { load[slice] += cycles; }
+  const std::string &error() const { return message; }
+  bool isTextSlice(unsigned slice) const { return textSlice[slice]; }
+
+  /// Columns per panel and chunk, for bindings: every placed column.
+  const std::vector<PlacedColumn> *find(unsigned tile, unsigned panel,
+                                  unsigned chunk, unsigned copy) const;
+
+private:
+  struct Shape {
+    int64_t panelRows = 1;
+    unsigned stripes = 1;
+  };
+  struct Key {
+    unsigned tile, panel, chunk, copy;
+    bool operator<(const Key &o) const {
+      return std::tie(tile, panel, chunk, copy) <
+             std::tie(o.tile, o.panel, o.chunk, o.copy);
+    }
+  };
+  bool choose(const stream::Tile &tile, int64_t rows, int half,
+              const std::set<unsigned> &avoid, unsigned group, unsigned count,
+              std::vector<std::pair<unsigned, unsigned>> &out);
+
+  const stream::Program &program;
+  const Machine &machine;
+  std::vector<Shape> shapes;
+  std::vector<Bank> banks; // slice * 2 + bank
+  std::vector<int64_t> blockStart;
+  std::vector<int64_t> load; // by slice
+  std::vector<bool> textSlice;
+  std::vector<std::vector<unsigned>> halfSlices; // inner to outer
+  std::map<Key, std::vector<PlacedColumn>> placed;
+  std::vector<ConstantColumn> constantColumns;
+  int64_t iterations = 1;
+  size_t segmentFirstConstant = 0;
+  std::string message;
+};
+
+} // namespace lpu::schedule
+
+#endif // LPU_LIB_SCHEDULE_LAYOUT_H

@@ -1,0 +1,366 @@
+//===- Matmul.cpp - matmul jobs on the planes -----------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A plane takes an fp16 row every fp16_interval cycles. So the planes of a half work as a
+// gang: they hold the same weights (installed from the same streams) and take the
+// rows in turn; their results interleave on one stream group, so that an epilogue serves
+// the gang at full rate. int8 planes work alone.
+//
+// Per gang: install k+1 goes to the shadow buffer while pass k runs; a swap follows the last pass;
+// the drain of a block follows its last pass at the pass's own rate, and the first
+// (replacing) pass of the next block may not overtake it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerImpl.h"
+#include "lpu/Support/Check.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace lpu;
+using namespace lpu::schedule;
+using stream::Job;
+using stream::KTile;
+using stream::Matmul;
+
+void SchedulerImpl::makeGangs() {
+  for (bool fp16 : {false, true}) {
+    auto &list = gangs[fp16];
+    list.clear();
+    unsigned size = fp16 ? std::min(machine.fp16Interval, machine.planesPerHalf) : 1;
+    for (unsigned first = 0; first + size <= machine.planesPerHalf; first += size)
+      for (bool east : {false, true}) {
+        Gang gang;
+        gang.east = east;
+        for (unsigned p = 0; p < size; ++p)
+          gang.planes.push_back((east ? machine.planesPerHalf : 0) + first + p);
+        list.push_back(gang);
+      }
+  }
+}
+
+/// The identity of what an install leaves in a plane.
+static std::vector<int64_t> installKey(const KTile &k, bool fp16) {
+  return {fp16, k.byColumns, k.b, k.bChunk, k.bRow, k.bLaneBase,
+          k.columnBase, k.columnCount, k.laneCount};
+}
+
+static int along(bool west, int position) { return west ? -position : position; }
+
+bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
+                                 const std::string &name) {
+  unsigned width = fp16 ? 2 : 1;
+  unsigned stripes = layout->stripes(k.b);
+  int64_t panelRows = layout->panelRows(k.b);
+  int position = machine.unitPosition(Unit::Weights, gang.planes[0]);
+  bool west = !gang.east; // outward
+  // Rows of tile b to read, as installs of up to `stripes` rows.
+  int64_t total = k.byColumns ? k.columnCount : k.laneCount;
+  if (k.bRow % stripes) {
+    return fail(llvm::formatv(
+        "kernel '{0}': weight rows start at {1}, which is not a multiple of the "
+        "{2} rows installed per cycle",
+        name, k.bRow, stripes));
+  }
+  unsigned group = gang.planes[0] % machine.planesPerHalf /
+                   std::max<unsigned>(1, gang.planes.size());
+  Template t;
+  t.name = name;
+  int64_t cycle = 0; // install cycles so far
+  for (int64_t row = 0; row < total;) {
+    int64_t absolute = k.bRow + row, panel = absolute / panelRows;
+    int64_t rows = std::min(total - row, (panel + 1) * panelRows - absolute);
+    int64_t cycles = (rows + stripes - 1) / stripes;
+    std::set<unsigned> used;
+    auto columns = readColumns(k.b, unsigned(panel), k.bChunk, gang.east, used,
+                               group);
+    if (columns.empty())
+      return false;
+    StreamGroup streams;
+    streams.west = west;
+    streams.width = stripes * width;
+    streams.align = width;
+    int64_t key = west ? cycle + position : cycle - position;
+    streams.run.keyLow = key;
+    streams.run.keyHigh = key + cycles - 1;
+    streams.run.posHigh = along(west, position);
+    streams.run.posLow = INT32_MAX;
+    unsigned index = t.groups.size();
+    for (unsigned j = 0; j < stripes * width; ++j) {
+      PlacedColumn &column = columns[j];
+      int from = machine.slicePosition(column.slice);
+      QueueRun read;
+      read.queue = machine.queueNumber(Unit::Mem, column.slice);
+      read.offset = cycle - std::abs(position - from) - machine.delaySramRead;
+      read.inst.opcode = isa::Opcode::mem_read;
+      read.inst.count = uint16_t(cycles);
+      setField(read.inst, "bank", column.bank);
+      setField(read.inst, "reg", column.stepped ? 1 + column.bank : 0);
+      setField(read.inst, "offset",
+               column.row + (absolute - panel * panelRows) / stripes);
+      setField(read.inst, "stride", cycles > 1 ? 1 : 0);
+      setField(read.inst, "dir", west);
+      read.streamFields.push_back(
+          {fieldIndex(read.inst.opcode, "stream"), index, j});
+      streams.run.posLow = std::min(streams.run.posLow, along(west, from));
+      t.touch(&column, false, read.offset, read.offset + cycles - 1);
+      t.runs.push_back(read);
+    }
+    t.groups.push_back(streams);
+    for (unsigned plane : gang.planes) {
+      QueueRun install;
+      install.queue = machine.queueNumber(Unit::Weights, plane);
+      install.offset = cycle;
+      install.inst.opcode = isa::Opcode::weights_install;
+      install.inst.count = uint16_t(cycles);
+      setField(install.inst, "fp16", fp16);
+      setField(install.inst, "columns", k.byColumns);
+      setField(install.inst, "n", stripes * width);
+      setField(install.inst, "at", (k.byColumns ? k.columnBase : 0) + row);
+      setField(install.inst, "step", cycles > 1 ? stripes : 0);
+      setField(install.inst, "lane_base", k.byColumns ? k.bLaneBase : k.columnBase);
+      setField(install.inst, "lane_count", k.byColumns ? k.laneCount : k.columnCount);
+      setField(install.inst, "last", 1);
+      install.streamFields.push_back(
+          {fieldIndex(install.inst.opcode, "stream"), index, 0});
+      t.runs.push_back(install);
+    }
+    cycle += cycles;
+    row += rows;
+  }
+  auto anchor = place(t, gang.shadowFree);
+  if (!anchor)
+    return false;
+
+  // Passes issued before swap + delay_swap still see the old weights.
+  Template swap;
+  swap.name = name;
+  for (unsigned plane : gang.planes) {
+    QueueRun run;
+    run.queue = machine.queueNumber(Unit::Weights, plane);
+    run.inst.opcode = isa::Opcode::weights_swap;
+    swap.runs.push_back(run);
+  }
+  auto at = place(swap, std::max(*anchor + cycle,
+                                 gang.passEnd - int64_t(machine.delaySwap)));
+  if (!at)
+    return false;
+  gang.shadowFree = gang.active = *at + machine.delaySwap;
+  gang.activeKey = installKey(k, fp16);
+  return true;
+}
+
+std::optional<int64_t>
+SchedulerImpl::placePasses(Gang &gang, const KTile &k, bool fp16,
+                           int64_t rowBegin, int64_t rowEnd, bool add,
+                           const std::string &name) {
+  unsigned width = fp16 ? 2 : 1, g = gang.planes.size();
+  int64_t n = rowEnd - rowBegin;
+  int64_t interval = fp16 ? (machine.fp16Interval + g - 1) / g : 1;
+  int position = machine.unitPosition(Unit::Pass, gang.planes[0]);
+  bool west = !gang.east;
+  Template t;
+  t.name = name;
+  stream::Access access = k.a;
+  if (access.inner > 0 && rowBegin / access.inner == (rowEnd - 1) / access.inner) {
+    access.row = access.rowOf(rowBegin);
+    access.inner = 0;
+  } else if (access.inner > 0) {
+    LPU_CHECK(rowBegin % access.inner == 0, "block cuts a nested access");
+    access.row += rowBegin / access.inner * access.stride2;
+  } else {
+    access.row += rowBegin * access.stride;
+  }
+  StreamGroup streams;
+  streams.west = west;
+  streams.width = streams.align = width;
+  streams.run.keyLow = west ? position : -position;
+  streams.run.keyHigh = streams.run.keyLow + (n - 1) * interval;
+  streams.run.posHigh = along(west, position);
+  streams.run.posLow = INT32_MAX;
+  std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
+  for (const AccessPiece &piece :
+       splitAccess(access, n, layout->panelRows(access.tile),
+                   layout->stripes(access.tile))) {
+    if (!panels.count(piece.panel)) {
+      std::set<unsigned> used;
+      auto columns = readColumns(access.tile, piece.panel, access.chunk,
+                                 gang.east, used);
+      if (columns.empty())
+        return std::nullopt;
+      panels[piece.panel] = columns;
+    }
+    for (unsigned byte = 0; byte < width; ++byte) {
+      PlacedColumn &column = panels[piece.panel][piece.stripe * width + byte];
+      int from = machine.slicePosition(column.slice);
+      QueueRun read;
+      read.queue = machine.queueNumber(Unit::Mem, column.slice);
+      read.offset = piece.first * interval - std::abs(position - from) -
+                    machine.delaySramRead;
+      read.inst.opcode = isa::Opcode::mem_read;
+      read.inst.count = uint16_t(piece.count);
+      read.inst.interval =
+          piece.count == 1 ? 1 : uint8_t(piece.step * interval);
+      setField(read.inst, "bank", column.bank);
+      setField(read.inst, "reg", column.stepped ? 1 + column.bank : 0);
+      setField(read.inst, "offset", column.row + piece.address);
+      if (piece.count > 1) {
+        setField(read.inst, "stride", piece.stride);
+        setField(read.inst, "inner", piece.inner);
+        setField(read.inst, "stride2", piece.stride2);
+      }
+      setField(read.inst, "dir", west);
+      read.streamFields.push_back(
+          {fieldIndex(read.inst.opcode, "stream"), 0, byte});
+      streams.run.posLow = std::min(streams.run.posLow, along(west, from));
+      t.touch(&column, false, read.offset, read.offset + read.span() - 1);
+      t.runs.push_back(read);
+    }
+  }
+  t.groups.push_back(streams);
+  int64_t busy = 0, next = 0;
+  for (unsigned p = 0; p < g; ++p) {
+    int64_t rows = (n - int64_t(p) + g - 1) / g;
+    if (rows <= 0)
+      continue;
+    QueueRun pass;
+    pass.queue = machine.queueNumber(Unit::Pass, gang.planes[p]);
+    pass.offset = p * interval;
+    pass.inst.opcode = isa::Opcode::pass_run;
+    pass.inst.count = uint16_t(rows);
+    pass.inst.interval = rows == 1 ? 1 : uint8_t(interval * g);
+    setField(pass.inst, "fp16", fp16);
+    setField(pass.inst, "last", 1);
+    setField(pass.inst, "lane_base", k.laneBase);
+    setField(pass.inst, "lane_count", k.laneCount);
+    setField(pass.inst, "acc_stride", rows == 1 ? 0 : 1);
+    setField(pass.inst, "add", add);
+    pass.streamFields.push_back(
+        {fieldIndex(pass.inst.opcode, "stream"), 0, 0});
+    t.runs.push_back(pass);
+    busy = std::max(busy, pass.offset + pass.span());
+    // An fp16 pass keeps its unit busy behind the last issue; plane p of the next
+    // run starts p intervals after its anchor.
+    next = std::max(next, pass.offset + pass.span() - 1 - p * interval +
+                              (fp16 ? machine.fp16Interval : 1));
+  }
+  int64_t bound = std::max(gang.active, gang.nextPass);
+  if (!add)
+    bound = std::max(bound, gang.drainBound);
+  auto anchor = place(t, bound);
+  if (!anchor)
+    return std::nullopt;
+  gang.passEnd = *anchor + busy;
+  gang.nextPass = *anchor + next;
+  return anchor;
+}
+
+bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
+  bool fp16 = matmul.fp16;
+  if (gangFormatFp16 != fp16) {
+    // The planes change format: what the other gangs still do comes first.
+    int64_t free = 0, end = 0, drain = 0;
+    for (const Gang &gang : gangs[gangFormatFp16]) {
+      free = std::max(free, gang.shadowFree);
+      end = std::max(end, gang.passEnd);
+      drain = std::max(drain, gang.drainBound);
+    }
+    for (Gang &gang : gangs[fp16]) {
+      gang.shadowFree = std::max(gang.shadowFree, free);
+      gang.passEnd = std::max(gang.passEnd, end);
+      // Results of the other format complete first, and its drains, which may
+      // run at another rate, are over.
+      gang.nextPass = std::max(gang.nextPass, end + machine.matrixDelay(true));
+      gang.drainBound = std::max(
+          gang.drainBound, drain + int64_t(machine.accumulatorRows) *
+                                       machine.fp16Interval);
+    }
+    gangFormatFp16 = fp16;
+  }
+  for (Gang &gang : gangs[fp16])
+    gang.activeKey.clear();
+  auto &list = gangs[fp16];
+  unsigned g = list[0].planes.size();
+  int64_t block = int64_t(machine.accumulatorRows) * g;
+  int64_t interval = fp16 ? (machine.fp16Interval + g - 1) / g : 1;
+  int64_t delay = machine.matrixDelay(fp16);
+
+  // Jobs go round the gangs; of a wave of jobs the steps alternate, so that they are
+  // placed roughly in the order of time.
+  struct Work {
+    const Job *job;
+    int64_t begin, end;
+  };
+  std::vector<std::vector<Work>> queue(list.size());
+  // A job of several blocks stays on its gang (its weights are near it).
+  for (size_t j = 0; j < matmul.jobs.size(); ++j) {
+    const Job &job = matmul.jobs[j];
+    int64_t rows = block;
+    // A nested access must not be cut inside a group of rows.
+    for (const KTile &k : job.kTiles)
+      if (k.a.inner > 0 && k.a.inner < job.rows)
+        rows = k.a.inner <= block ? block / k.a.inner * k.a.inner
+                                  : std::min(rows, k.a.inner);
+    for (const stream::Node &node : job.epilogue.nodes)
+      if (node.kind == stream::Node::Read && node.access.inner > 0 &&
+          node.access.inner < job.rows && node.access.inner <= rows)
+        rows = rows / node.access.inner * node.access.inner;
+    for (int64_t row = 0; row < job.rows;) {
+      int64_t end = std::min(job.rows, row + rows);
+      // Blocks of a nested access longer than a block end at its borders.
+      auto clip = [&](const stream::Access &a) {
+        if (a.inner > rows && a.inner < job.rows)
+          end = std::min(end, (row / a.inner + 1) * a.inner);
+      };
+      for (const KTile &k : job.kTiles)
+        clip(k.a);
+      for (const stream::Node &node : job.epilogue.nodes)
+        if (node.kind == stream::Node::Read)
+          clip(node.access);
+      for (const stream::Write &write : job.epilogue.writes)
+        clip(write.access);
+      queue[j % list.size()].push_back({&job, row, end});
+      row = end;
+    }
+  }
+  size_t waves = 0;
+  for (const auto &q : queue)
+    waves = std::max(waves, q.size());
+  for (size_t wave = 0; wave < waves; ++wave) {
+    size_t steps = 0;
+    for (const auto &q : queue)
+      if (wave < q.size())
+        steps = std::max(steps, q[wave].job->kTiles.size());
+    for (size_t step = 0; step < steps; ++step)
+      for (unsigned i = 0; i < list.size(); ++i) {
+        if (wave >= queue[i].size() ||
+            step >= queue[i][wave].job->kTiles.size())
+          continue;
+        Gang &gang = list[i];
+        const Work &work = queue[i][wave];
+        const KTile &k = work.job->kTiles[step];
+        if (gang.activeKey != installKey(k, fp16) &&
+            !placeInstall(gang, k, fp16, matmul.name))
+          return false;
+        auto pass = placePasses(gang, k, fp16, work.begin, work.end, step > 0,
+                                matmul.name);
+        if (!pass)
+          return false;
+        if (step + 1 == work.job->kTiles.size()) {
+          ProductSource product;
+          product.gang = &gang;
+          int64_t drainAt = 0;
+          if (!placeFlow(work.job->epilogue, work.begin, work.end, interval,
+                         &product, *pass + delay, &drainAt))
+            return false;
+          // Row r of the next block completes at its pass + delay, and must not come before the drain
+          // of row r has read it.
+          gang.drainBound = drainAt + 1 - delay;
+        }
+      }
+  }
+  return true;
+}

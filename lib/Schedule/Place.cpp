@@ -1,0 +1,285 @@
+//===- Place.cpp - the earliest cycle of a template -----------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerImpl.h"
+#include "lpu/Support/Check.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <algorithm>
+
+using namespace lpu;
+using namespace lpu::schedule;
+
+/// Further than this from the bound means that no slot exists.
+static constexpr int64_t searchWindow = 1 << 20;
+
+/// ALUs that can execute an operation, the least special first.
+static std::vector<unsigned> candidates(isa::Opcode op, const Machine &m) {
+  isa::DelayKind kind = isa::lookup(uint8_t(op))->delay;
+  std::vector<unsigned> result;
+  if (kind == isa::DelayKind::Transcendental) {
+    for (unsigned a = 0; a < m.transcendentalAlus; ++a)
+      result.push_back(a);
+  } else if (kind == isa::DelayKind::Reduce) {
+    for (unsigned a = 0; a < m.reduceAlus; ++a)
+      result.push_back(m.transcendentalAlus + a);
+  } else {
+    for (unsigned a = m.alus; a-- > 0;)
+      result.push_back(a);
+  }
+  return result;
+}
+
+bool SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
+  // The special operations choose first.
+  std::vector<unsigned> order(t.alus.size());
+  for (unsigned i = 0; i < order.size(); ++i)
+    order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](unsigned a, unsigned b) {
+    auto special = [&](unsigned i) {
+      isa::DelayKind k = isa::lookup(uint8_t(t.alus[i].op))->delay;
+      return k == isa::DelayKind::Transcendental || k == isa::DelayKind::Reduce;
+    };
+    return special(a) && !special(b);
+  });
+  std::vector<bool> taken(machine.alus);
+  for (unsigned i : order) {
+    AluRun &run = t.alus[i];
+    int64_t span = (run.count - 1) * run.interval + 1;
+    // A lane constant is set in front of the run.
+    int64_t lead = run.hasConstant ? machine.delayAlu : 0;
+    int64_t slack = (run.done - run.offset) - machine.delayAlu;
+    bool found = false;
+    for (unsigned alu : candidates(run.op, machine)) {
+      if (taken[alu])
+        continue;
+      unsigned queue = machine.queueNumber(Unit::Alu, alu);
+      int64_t from = anchor + run.offset - lead;
+      if (!res.queues[queue].isFree(from, span + lead))
+        continue;
+      // Completions; the constant's own completes first and is covered by the
+      // extension to the left.
+      int64_t doneFrom = anchor + run.done - lead - (lead ? slack : 0);
+      if (!res.results[alu].isFree(doneFrom,
+                                   span + lead + (lead ? slack : 0)))
+        continue;
+      run.alu = alu;
+      taken[alu] = true;
+      found = true;
+      break;
+    }
+    if (!found)
+      return false;
+  }
+  return true;
+}
+
+bool SchedulerImpl::tryStreams(Template &t, int64_t anchor) {
+  std::vector<std::vector<StreamRun>> mine(2 * machine.streams);
+  for (StreamGroup &group : t.groups) {
+    StreamRun run = group.run;
+    run.keyLow += anchor;
+    run.keyHigh += anchor;
+    bool found = false;
+    for (unsigned s = 0; s + group.width <= machine.streams && !found;
+         s += group.align) {
+      bool free = true;
+      for (unsigned k = s; k < s + group.width && free; ++k) {
+        free = res.streams.isFree(group.west, k, run);
+        for (const StreamRun &other :
+             mine[(group.west ? machine.streams : 0) + k])
+          free = free && !run.collides(other);
+      }
+      if (free) {
+        group.stream = s;
+        found = true;
+      }
+    }
+    if (!found)
+      return false;
+    for (unsigned k = 0; k < group.width; ++k)
+      mine[(group.west ? machine.streams : 0) + group.stream + k].push_back(run);
+  }
+  return true;
+}
+
+static isa::Operand operandOf(const AluSource &source, const Template &t,
+                              const AluRun &user) {
+  isa::Operand operand;
+  switch (source.kind) {
+  case AluSource::None:
+    break;
+  case AluSource::Stream: {
+    const StreamGroup &group = t.groups[source.index];
+    operand.kind = isa::Operand::Stream;
+    operand.stream = {group.west, uint8_t(group.stream), source.type, true};
+    break;
+  }
+  case AluSource::Op: {
+    const AluRun &producer = t.alus[source.index];
+    operand.kind = isa::Operand::History;
+    operand.alu = uint8_t(producer.alu);
+    operand.age = uint8_t(user.offset - producer.done);
+    break;
+  }
+  case AluSource::Immediate:
+    operand.kind = isa::Operand::Immediate;
+    break;
+  case AluSource::Lane:
+    operand.kind = isa::Operand::Lane;
+    break;
+  case AluSource::Constant:
+    operand.kind = isa::Operand::Constant;
+    break;
+  }
+  return operand;
+}
+
+std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
+  // Data: what is read must be there, what is overwritten must have been read.
+  for (const Touch &touch : t.touches) {
+    bound = std::max(bound, touch.column->ready - touch.first);
+    if (touch.write)
+      bound = std::max(bound, touch.column->lastRead + 1 - touch.first);
+  }
+  // Nothing issues before cycle 0.
+  for (const QueueRun &run : t.runs)
+    bound = std::max(bound, -run.offset);
+  for (const AluRun &run : t.alus)
+    bound = std::max(bound, (run.hasConstant ? int64_t(machine.delayAlu) : 0) -
+                                run.offset);
+
+  // Runs of one template on one queue must not meet (they never could).
+  {
+    std::map<unsigned, IntervalSet> own;
+    for (const QueueRun &run : t.runs) {
+      IntervalSet &set = own[run.queue];
+      if (!set.isFree(run.offset, run.span())) {
+        fail(llvm::formatv("kernel '{0}': two accesses of one pipelined loop "
+                           "meet in queue {1}; the machine has too few slices",
+                           t.name, run.queue));
+        return std::nullopt;
+      }
+      set.insert(run.offset, run.span());
+    }
+  }
+
+  int64_t anchor = bound;
+  while (true) {
+    if (anchor > bound + searchWindow) {
+      fail(llvm::formatv("kernel '{0}': no cycle found at which its queues, "
+                         "streams and {1} ALUs are free together",
+                         t.name, t.alus.size()));
+      return std::nullopt;
+    }
+    bool moved = false;
+    for (const QueueRun &run : t.runs) {
+      int64_t from = anchor + run.offset;
+      int64_t next = res.queues[run.queue].nextFree(from, run.span());
+      if (next != from) {
+        anchor += next - from;
+        moved = true;
+      }
+    }
+    if (moved)
+      continue;
+    if (!tryAlus(t, anchor) || !tryStreams(t, anchor)) {
+      ++anchor;
+      continue;
+    }
+    break;
+  }
+
+  // Take it.
+  for (StreamGroup &group : t.groups) {
+    StreamRun run = group.run;
+    run.keyLow += anchor;
+    run.keyHigh += anchor;
+    for (unsigned k = 0; k < group.width; ++k)
+      res.streams.insert(group.west, group.stream + k, run);
+  }
+  auto complete = [&](int64_t lastIssue, const isa::Instruction &inst) {
+    horizon = std::max(horizon, lastIssue + isa::streamDelay(inst, machine) + 1);
+    kernelLast = std::max(kernelLast, lastIssue + isa::streamDelay(inst, machine));
+  };
+  for (QueueRun &run : t.runs) {
+    for (const StreamField &f : run.streamFields)
+      run.inst.fields[f.field] = t.groups[f.group].stream + f.byte;
+    int64_t at = anchor + run.offset;
+    res.queues[run.queue].insert(at, run.span());
+    issues.push_back({run.queue, at, run.inst});
+    kernelFirst = std::min(kernelFirst, at);
+    complete(at + run.span() - 1, run.inst);
+    auto [unit, index] = machine.queueUnit(run.queue);
+    if (unit == Unit::Mem)
+      layout->addLoad(index, run.span());
+  }
+  for (const AluRun &run : t.alus) {
+    unsigned queue = machine.queueNumber(Unit::Alu, run.alu);
+    int64_t at = anchor + run.offset;
+    int64_t span = (run.count - 1) * run.interval + 1;
+    int64_t lead = run.hasConstant ? machine.delayAlu : 0;
+    int64_t slack = lead ? (run.done - run.offset) - machine.delayAlu : 0;
+    res.queues[queue].insert(at - lead, span + lead);
+    res.results[run.alu].insert(anchor + run.done - lead - slack,
+                                span + lead + slack);
+    if (run.hasConstant) {
+      isa::Instruction set;
+      set.opcode = isa::Opcode::alu_setconst;
+      isa::Operand imm;
+      imm.kind = isa::Operand::Immediate;
+      setField(set, "a", imm.encode());
+      setField(set, "dst", isa::Dest().encode());
+      setField(set, "imm", run.constant);
+      issues.push_back({queue, at - lead, set});
+    }
+    isa::Instruction inst;
+    inst.opcode = run.op;
+    inst.count = uint16_t(run.count);
+    inst.interval = run.count == 1 ? 1 : uint8_t(run.interval);
+    const isa::InstructionInfo &info = inst.info();
+    auto has = [&](const char *name) {
+      for (const isa::FieldInfo &f : info.fields)
+        if (llvm::StringRef(f.name) == name)
+          return true;
+      return false;
+    };
+    setField(inst, "a", operandOf(run.a, t, run).encode());
+    if (has("b"))
+      setField(inst, "b", operandOf(run.b, t, run).encode());
+    if (has("c"))
+      setField(inst, "c", operandOf(run.c, t, run).encode());
+    if (has("imm"))
+      setField(inst, "imm", run.imm);
+    if (has("group"))
+      setField(inst, "group", run.reduceGroup);
+    if (has("period")) {
+      setField(inst, "period", run.period);
+      setField(inst, "init", 1);
+    }
+    isa::Dest dest;
+    if (run.hasDest) {
+      const StreamGroup &group = t.groups[run.destGroup];
+      dest.present = true;
+      dest.west = group.west;
+      dest.stream = uint8_t(group.stream);
+      dest.type = run.destType;
+    }
+    setField(inst, "dst", dest.encode());
+    issues.push_back({queue, at, inst});
+    kernelFirst = std::min(kernelFirst, at);
+    complete(at + span - 1, inst);
+  }
+  for (const Touch &touch : t.touches) {
+    if (touch.write)
+      touch.column->ready = std::max(
+          touch.column->ready, anchor + touch.last + machine.delaySramWrite);
+    else
+      touch.column->lastRead =
+          std::max(touch.column->lastRead, anchor + touch.last);
+  }
+  return anchor;
+}

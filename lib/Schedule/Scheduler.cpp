@@ -1,0 +1,237 @@
+//===- Scheduler.cpp - segments, loops, the whole program -----------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "SchedulerImpl.h"
+#include "lpu/Support/Check.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <algorithm>
+
+using namespace lpu;
+using namespace lpu::schedule;
+using stream::Flow;
+using stream::Segment;
+
+SchedulerImpl::SchedulerImpl(const stream::Program &source,
+                             const Machine &machine,
+                             const ScheduleOptions &options)
+    : program(source), machine(machine), options(options), res(machine),
+      wantedHalf(source.tiles.size(), -1), queueItems(machine.numQueues()) {}
+
+/// What stands together in one flow must stand in different slices.
+void SchedulerImpl::collectPartners(const Segment &segment) {
+  auto add = [&](const Flow &flow,
+                 const std::map<unsigned, GatherSource> *sources) {
+    std::set<std::pair<unsigned, unsigned>> together;
+    for (const stream::Node &node : flow.nodes)
+      if (node.kind == stream::Node::Read)
+        together.insert({node.access.tile, node.access.chunk});
+    for (const stream::Write &write : flow.writes)
+      together.insert({write.access.tile, write.access.chunk});
+    if (sources)
+      for (const auto &entry : *sources)
+        for (const stream::Access &a : entry.second.address)
+          together.insert({a.tile, a.chunk});
+    for (auto one : together)
+      for (auto other : together)
+        if (one != other)
+          partners[one].insert(other);
+  };
+  for (const stream::Kernel &kernel : segment.kernels) {
+    if (const auto *flow = std::get_if<Flow>(&kernel))
+      add(*flow, nullptr);
+    else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel))
+      for (const stream::Job &job : matmul->jobs)
+        add(job.epilogue, nullptr);
+    else if (const auto *gather = std::get_if<stream::Gather>(&kernel))
+      for (const GatherStep &step : gathers[gather])
+        add(step.flow, &step.sources);
+  }
+}
+
+/// Cycles that the planes need at least for a matmul, by whole tiles
+/// (docs/bounds.md, grid bound).
+static int64_t gridBound(const stream::Matmul &matmul, const Machine &m) {
+  int64_t rows = 0, installs = 0;
+  for (const stream::Job &job : matmul.jobs)
+    for (const stream::KTile &k : job.kTiles) {
+      rows += job.rows;
+      installs += (matmul.fp16 ? 2 : 1) *
+                  int64_t(k.byColumns ? k.columnCount : k.laneCount);
+    }
+  int64_t planes = m.numPlanes();
+  int64_t pass = (rows * (matmul.fp16 ? m.fp16Interval : 1) + planes - 1) / planes;
+  int64_t perCycle = int64_t(m.installRows) * planes;
+  return std::max(pass, (installs + perCycle - 1) / perCycle);
+}
+
+bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
+  res.clear();
+  issues.clear();
+  partners.clear();
+  horizon = 0;
+  makeGangs();
+  collectPartners(segment);
+  layout->beginSegment(segment.iterations);
+  for (const stream::Kernel &kernel : segment.kernels) {
+    kernelFirst = INT64_MAX;
+    kernelLast = 0;
+    KernelReport report;
+    report.segment = number;
+    report.iterations = segment.iterations;
+    bool ok = true;
+    if (const auto *flow = std::get_if<Flow>(&kernel)) {
+      report.name = flow->name;
+      report.kind = "vector";
+      ok = scheduleFlow(*flow);
+    } else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel)) {
+      report.name = matmul->name;
+      report.kind = matmul->fp16 ? "matmul fp16" : "matmul int8";
+      report.gridBound = gridBound(*matmul, machine);
+      for (const stream::Job &job : matmul->jobs)
+        for (const stream::KTile &k : job.kTiles)
+          report.macs += job.rows * int64_t(k.laneCount) * k.columnCount;
+      ok = scheduleMatmul(*matmul);
+    } else if (const auto *gather = std::get_if<stream::Gather>(&kernel)) {
+      report.name = gather->name;
+      report.kind = "gather";
+      for (const GatherStep &step : gathers[gather])
+        ok = ok && placeFlow(step.flow, 0, step.flow.iterations, 1, nullptr, 0,
+                             nullptr, &step.sources);
+    } else {
+      const auto &move = std::get<stream::TransposeTile>(kernel);
+      report.name = move.name;
+      ok = fail(llvm::formatv("'{0}': moving rows to lanes is not implemented",
+                              move.name));
+    }
+    if (!ok || !errorText.empty())
+      return false;
+    report.first = kernelFirst == INT64_MAX ? 0 : kernelFirst;
+    report.last = kernelLast;
+    kernels.push_back(std::move(report));
+  }
+  emitSegment(segment);
+  layout->endSegment();
+  return true;
+}
+
+void SchedulerImpl::emitSegment(const Segment &segment) {
+  // The latest swap leaves its shadow empty, but an install without a swap would not;
+  // every install is swapped in its own segment.
+  std::stable_sort(issues.begin(), issues.end(),
+                   [](const IssueRecord &a, const IssueRecord &b) {
+                     return std::tie(a.queue, a.at) < std::tie(b.queue, b.at);
+                   });
+  if (segment.iterations == 1) {
+    for (const IssueRecord &issue : issues)
+      queueItems[issue.queue].push_back(
+          QueueItem::instruction(time + issue.at, issue.inst));
+    time += horizon;
+    return;
+  }
+
+  // A loop in every queue that works in this segment: all of the same period, so that they
+  // stay in step. The base registers step behind the last effect.
+  int64_t start = time + (looped ? 2 : 0);
+  int64_t period = horizon + 3;
+  std::vector<std::vector<QueueItem>> bodies(machine.numQueues());
+  for (const IssueRecord &issue : issues)
+    bodies[issue.queue].push_back(QueueItem::instruction(issue.at, issue.inst));
+  for (unsigned slice = 0; slice < machine.numSlices(); ++slice) {
+    unsigned queue = machine.queueNumber(Unit::Mem, slice);
+    bool any = false;
+    for (unsigned bank = 0; bank < 2; ++bank)
+      any |= layout->blockRows(slice, bank) > 0;
+    if (!any)
+      continue;
+    for (unsigned bank = 0; bank < 2; ++bank) {
+      isa::Instruction inst;
+      if (looped) {
+        inst.opcode = isa::Opcode::mem_setreg;
+        setField(inst, "reg", 1 + bank);
+        queueItems[queue].push_back(QueueItem::instruction(time + bank, inst));
+        inst = {};
+      }
+      if (layout->blockRows(slice, bank) == 0)
+        continue;
+      inst.opcode = isa::Opcode::mem_addreg;
+      setField(inst, "reg", 1 + bank);
+      setField(inst, "value", layout->blockRows(slice, bank));
+      bodies[queue].push_back(QueueItem::instruction(horizon + bank, inst));
+    }
+  }
+  for (unsigned q = 0; q < bodies.size(); ++q)
+    if (!bodies[q].empty())
+      queueItems[q].push_back(QueueItem::loop(
+          start, uint32_t(segment.iterations), period, std::move(bodies[q])));
+  looped = true;
+  time = start + 1 + segment.iterations * period;
+}
+
+int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
+                                     const Machine &machine) {
+  // The last effect of a tree; `base` is the cycle of the block's start in its last iteration.
+  int64_t last = -1;
+  auto walk = [&](auto &self, const std::vector<QueueItem> &items,
+                  int64_t base) -> void {
+    for (const QueueItem &item : items) {
+      if (item.isLoop()) {
+        self(self, item.body,
+             base + int64_t(item.at) + 1 +
+                 int64_t(item.iterations - 1) * int64_t(item.period));
+        continue;
+      }
+      if (!item.inst.info().unit)
+        continue; // control instructions have no effect
+      last = std::max(last, base + int64_t(item.at) +
+                                int64_t(item.inst.count - 1) * item.inst.interval +
+                                int64_t(isa::streamDelay(item.inst, machine)));
+    }
+  };
+  for (const QueueProgram &queue : classProgram.queues)
+    walk(walk, queue.items, 0);
+  return last + 1;
+}
+
+llvm::Expected<ScheduleResult> SchedulerImpl::run() {
+  for (const Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      if (const auto *gather = std::get_if<stream::Gather>(&kernel))
+        gathers[gather] = expandGather(*gather);
+  layout.emplace(program, machine);
+  unsigned number = 0;
+  for (const Segment &segment : program.segments)
+    if (!errorText.empty() || !scheduleSegment(segment, number++))
+      return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
+
+  ScheduleResult result;
+  result.kernels = std::move(kernels);
+  ClassProgram classProgram;
+  for (unsigned q = 0; q < queueItems.size(); ++q) {
+    if (queueItems[q].empty())
+      continue;
+    QueueProgram queue;
+    std::tie(queue.unit, queue.index) = machine.queueUnit(q);
+    queue.items = std::move(queueItems[q]);
+    classProgram.queues.push_back(std::move(queue));
+  }
+  result.cycles = programCycles(classProgram, machine);
+  result.program.classes.push_back(std::move(classProgram));
+  makePackage(result.program.package);
+  result.program.package.cycles = result.cycles;
+  for (const ConstantColumn &c : layout->constants())
+    result.constantRows += c.rows * c.instances;
+  for (unsigned slice = 0; slice < machine.numSlices(); ++slice)
+    for (unsigned bank = 0; bank < 2; ++bank)
+      result.temporaryRows += machine.rows - layout->freeRows(slice, bank).second;
+  return result;
+}
+
+llvm::Expected<ScheduleResult>
+lpu::schedule::schedule(const stream::Program &program, const Machine &machine,
+                        const ScheduleOptions &options) {
+  return SchedulerImpl(program, machine, options).run();
+}

@@ -1,0 +1,156 @@
+//===- SchedulerImpl.h - the state of one scheduling run --------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// List scheduling over rigid templates. Kernels are taken in program order;
+// each of their templates (install, swap, pass, flow) goes to the earliest
+// cycle at which its queues, streams and ALUs are free and its data is ready. As
+// a later template may fill a gap before an earlier one, installs move ahead
+// of the compute they belong to and kernels overlap without a special
+// mechanism. A segment starts when the previous one has drained.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_SCHEDULE_SCHEDULERIMPL_H
+#define LPU_LIB_SCHEDULE_SCHEDULERIMPL_H
+
+#include "Layout.h"
+#include "Reservations.h"
+#include "Template.h"
+#include "lpu/Schedule/Schedule.h"
+#include <optional>
+
+namespace lpu::schedule {
+
+/// An issue of the current segment.
+struct IssueRecord {
+  unsigned queue;
+  int64_t at;
+  isa::Instruction inst;
+};
+
+/// Planes of one half that work in tandem: fp16 rows alternate between them.
+struct Gang {
+  bool east = false;
+  std::vector<unsigned> planes;
+  int64_t shadowFree = 0;  // installs may start
+  int64_t active = 0;      // passes may use the active weights
+  int64_t passEnd = 0;     // one past the last pass issue
+  int64_t nextPass = 0;    // the pass units are free again
+  int64_t drainBound = -1; // first replacing pass issue allowed
+  /// Identity of the active weights (to skip an install), and the segment
+  /// serial of the tile's contents.
+  std::vector<int64_t> activeKey;
+};
+
+/// A row source that is gathered: the address of each byte comes from a tile of
+/// its own (i16), as the bytes stand at different distances.
+struct GatherSource {
+  std::vector<stream::Access> address; // by byte
+};
+
+/// A gather as flows: address arithmetic, then lookups, a few panels at a time.
+struct GatherStep {
+  stream::Flow flow;
+  std::map<unsigned, GatherSource> sources; // by node
+};
+
+/// Where the Product of an epilogue comes from.
+struct ProductSource {
+  const Gang *gang = nullptr;
+  int64_t firstAcc = 0; // accumulator row of row 0 in every plane
+};
+
+class SchedulerImpl {
+public:
+  SchedulerImpl(const stream::Program &program, const Machine &machine,
+                const ScheduleOptions &options);
+  llvm::Expected<ScheduleResult> run();
+
+private:
+  // Flow.cpp
+  bool scheduleFlow(const stream::Flow &flow);
+  /// Places a flow not before `bound`; returns its anchor or nullopt.
+  /// `rowBegin`/`rowEnd` take a part of the iterations. With a product, `drainReady` is the earliest
+  /// drain of row 0; on success `drainAt` is the issue of the first drain.
+  std::optional<int64_t>
+  placeFlow(const stream::Flow &flow, int64_t rowBegin, int64_t rowEnd,
+            int64_t interval, const ProductSource *product, int64_t drainReady,
+            int64_t *drainAt,
+            const std::map<unsigned, GatherSource> *gathers = nullptr);
+
+  // Gather.cpp
+  std::vector<GatherStep> expandGather(const stream::Gather &gather);
+
+  // Matmul.cpp
+  bool scheduleMatmul(const stream::Matmul &matmul);
+  bool placeInstall(Gang &gang, const stream::KTile &tile, bool fp16,
+                    const std::string &name);
+  std::optional<int64_t> placePasses(Gang &gang, const stream::KTile &tile,
+                                     bool fp16, int64_t rowBegin,
+                                     int64_t rowEnd, bool add,
+                                     const std::string &name);
+  void makeGangs();
+
+  // Place.cpp
+  /// Earliest anchor >= bound; takes the resources and records the issues.
+  std::optional<int64_t> place(Template &t, int64_t bound);
+  bool tryAlus(Template &t, int64_t anchor);
+  bool tryStreams(Template &t, int64_t anchor);
+
+  // Columns for reading: a copy that does not collide with `used`.
+  llvm::MutableArrayRef<PlacedColumn> readColumns(unsigned tile, unsigned panel,
+                                            unsigned chunk, int half,
+                                            std::set<unsigned> &used,
+                                            unsigned group = 0);
+  llvm::MutableArrayRef<PlacedColumn> writeColumns(unsigned tile, unsigned panel,
+                                             unsigned chunk, unsigned copy,
+                                             std::set<unsigned> &used);
+  std::set<unsigned> conflicts(unsigned tile, unsigned chunk) const;
+
+  // Scheduler.cpp
+  bool scheduleSegment(const stream::Segment &segment, unsigned number);
+  void collectPartners(const stream::Segment &segment);
+  void emitSegment(const stream::Segment &segment);
+  bool fail(const std::string &message) {
+    if (errorText.empty())
+      errorText = message;
+    return false;
+  }
+  unsigned internalTile(stream::Tile tile, int half = -1) {
+    program.tiles.push_back(std::move(tile));
+    wantedHalf.resize(program.tiles.size(), -1);
+    wantedHalf.back() = half;
+    return program.tiles.size() - 1;
+  }
+  // Image.cpp
+  void makePackage(Package &package);
+
+  stream::Program program; // own copy: internal tiles are added
+  const Machine &machine;
+  ScheduleOptions options;
+  Reservations res;
+  std::optional<Layout> layout;
+  std::map<const stream::Gather *, std::vector<GatherStep>> gathers;
+  std::vector<int> wantedHalf; // by tile; -1 none
+  std::vector<IssueRecord> issues;
+  std::vector<Gang> gangs[2]; // int8, fp16
+  bool gangFormatFp16 = true;
+  int64_t horizon = 0; // completion of everything placed in this segment
+  /// (tile, chunk) -> what is read or written with it in one flow.
+  std::map<std::pair<unsigned, unsigned>,
+           std::set<std::pair<unsigned, unsigned>>> partners;
+  std::vector<std::vector<QueueItem>> queueItems; // by queue number
+  int64_t time = 0; // program cycle at which the next segment starts
+  std::vector<KernelReport> kernels;
+  bool looped = false; // an earlier segment stepped the base registers
+  std::string errorText;
+  int64_t kernelFirst = 0, kernelLast = 0;
+};
+
+} // namespace lpu::schedule
+
+#endif // LPU_LIB_SCHEDULE_SCHEDULERIMPL_H
