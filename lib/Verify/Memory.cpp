@@ -185,7 +185,7 @@ public:
   void check();
 
 private:
-  bool checkRange(const Run &run, const Access &access);
+  int64_t checkRange(const Run &run, const Access &access);
   void checkText(const Run &run, const Access &access, const Rows &rows);
   void checkPending(size_t index);
   bool pendingWithin(const Run &run, const Rows &rows);
@@ -204,22 +204,22 @@ private:
   std::vector<Access> accesses; // by text index
 };
 
-/// False if the rows are not all in the bank. With an unknown base it is a
-/// violation only if no value of it is right.
-bool Slice::checkRange(const Run &run, const Access &access) {
+/// The number of repeats before one leaves the bank. With an unknown base it is
+/// a violation only if no value of it is right.
+int64_t Slice::checkRange(const Run &run, const Access &access) {
   const int64_t rows = machine.rows;
   auto [low, high] = access.rows.range();
   bool unknown = run.base < 0 || access.indirect();
   int64_t base = run.base < 0 ? 0 : run.base;
   if (!unknown && low + base >= 0 && high + base < rows)
-    return true;
+    return access.rows.count;
   if (unknown) {
     // Data adds 0 .. 65,535 to every address (twice, if register and stream
     // do).
     int64_t most = (run.base < 0 ? 65535 : 0) + (access.indirect() ? 65535 : 0);
     int64_t needed = std::max<int64_t>(0, -(low + base));
     if (needed <= most && high + base + needed < rows)
-      return true;
+      return access.rows.count;
   }
   int64_t i = 0;
   if (!unknown)
@@ -230,7 +230,7 @@ bool Slice::checkRange(const Run &run, const Access &access) {
                (unknown ? "the address is at least row " : "row ") +
                    llvm::Twine(access.rows.at(i) + base) + ", a bank has " +
                    llvm::Twine(rows));
-  return false;
+  return i;
 }
 
 /// Text is constant.
@@ -342,7 +342,10 @@ void Slice::check() {
   for (size_t index = 0; index < queue.runs.size(); ++index) {
     const Run &run = queue.runs[index];
     const Access &access = accesses[run.text];
-    if (access.kind == Access::Other || !checkRange(run, access))
+    if (access.kind == Access::Other)
+      continue;
+    int64_t inside = checkRange(run, access);
+    if (inside == 0)
       continue;
     if (access.kind == Access::Write && machine.delaySramWrite > 1)
       checkPending(index);
@@ -353,6 +356,7 @@ void Slice::check() {
     }
     Rows rows = access.rows;
     rows.start += run.base;
+    rows.count = inside;
     if (access.kind == Access::Read) {
       checkInitialised(run, access, rows);
       continue;

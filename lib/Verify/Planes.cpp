@@ -64,8 +64,9 @@ private:
   void completePasses();
   void complete(const Completing &part, int64_t count);
   void checkDrains();
-  bool checkRange(const QueueTrace &queue, const Run &run, int64_t at,
-                  int64_t step, int64_t width, int64_t limit, const char *what);
+  int64_t checkRange(const QueueTrace &queue, const Run &run, int64_t at,
+                     int64_t step, int64_t width, int64_t limit,
+                     const char *what);
 
   const QueueTrace *weights, *passes, *drains;
   Reporter &reporter;
@@ -78,14 +79,14 @@ private:
 };
 
 /// Rows at + i x step .. + width - 1 of all repeats lie in 0 .. limit - 1.
-/// Reports the first repeat that does not.
-bool Plane::checkRange(const QueueTrace &queue, const Run &run, int64_t at,
-                       int64_t step, int64_t width, int64_t limit,
-                       const char *what) {
+/// Reports the first repeat that does not; returns the number before it.
+int64_t Plane::checkRange(const QueueTrace &queue, const Run &run, int64_t at,
+                          int64_t step, int64_t width, int64_t limit,
+                          const char *what) {
   Progression issues = queue.issues(run);
   int64_t end = at + (issues.count - 1) * step;
   if (std::min(at, end) >= 0 && std::max(at, end) + width <= limit)
-    return true;
+    return issues.count;
   int64_t i = 0;
   if (at >= 0 && at + width <= limit)
     i = step > 0 ? (limit - width - at) / step + 1 : at / -step + 1;
@@ -94,7 +95,7 @@ bool Plane::checkRange(const QueueTrace &queue, const Run &run, int64_t at,
       Fault::AddressOutOfRange, t, Issue{&queue, run.text, t}, std::nullopt,
       llvm::Twine(what) + " " + llvm::Twine(at + i * step) + " to " +
           llvm::Twine(at + i * step + width - 1) + " of " + llvm::Twine(limit));
-  return false;
+  return i;
 }
 
 void Plane::checkWeights() {
@@ -289,13 +290,12 @@ void Plane::checkDrains() {
     const isa::Instruction &in = drains->text[run.text];
     int64_t acc = in.get(field::drain_row::acc);
     int64_t stride = in.get(field::drain_row::acc_stride);
-    if (!checkRange(*drains, run, acc, stride, 1, machine.accumulatorRows,
-                    "accumulator rows"))
-      continue;
+    int64_t inside = checkRange(*drains, run, acc, stride, 1,
+                                machine.accumulatorRows, "accumulator rows");
     if (allRows && run.first >= allRowsFrom)
       continue;
     Progression issues = drains->issues(run);
-    int64_t distinct = stride == 0 ? 1 : issues.count;
+    int64_t distinct = stride == 0 ? std::min<int64_t>(1, inside) : inside;
     for (int64_t i = 0; i < distinct; ++i) {
       const Row &row = rows[acc + i * stride];
       if (row.from > issues.at(i)) {

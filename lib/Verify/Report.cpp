@@ -25,12 +25,9 @@ const char *verify::faultName(Fault fault) {
 }
 
 static void printParty(llvm::raw_ostream &os, const char *role,
-                       const Party &party, const Violation &violation,
-                       const Machine &machine) {
+                       const Party &party, const Machine &machine) {
   auto [unit, index] = machine.queueUnit(party.queue);
-  os << "  " << role << ": ";
-  if (party.chip != violation.chip)
-    os << "chip " << party.chip << ' ';
+  os << "  " << role << ": chip " << party.chip << ' ';
   os << unitName(unit) << ' ' << index << " [" << party.textIndex
      << "] at cycle " << party.cycle << ": " << party.instruction << '\n';
 }
@@ -41,9 +38,9 @@ std::string Violation::str(const Machine &machine) const {
   os << "fault: " << faultName(fault) << " at cycle " << cycle << " on chip "
      << chip << '\n';
   if (offender)
-    printParty(os, "offender", *offender, *this, machine);
+    printParty(os, "offender", *offender, machine);
   if (other)
-    printParty(os, "other", *other, *this, machine);
+    printParty(os, "other", *other, machine);
   os << "  " << detail << '\n';
   return text;
 }

@@ -92,7 +92,11 @@ public:
         undecodable(std::move(undecodable)),
         buffer(machine, queue.segment.rows) {}
 
-  bool execute();
+  /// Fills the queue's trace up to `halt` or a fault.
+  void execute() {
+    if (!run())
+      chip.stopped = std::min(chip.stopped, now);
+  }
 
 private:
   struct Loop {
@@ -108,7 +112,8 @@ private:
   bool legal(int64_t t);
   bool resident(int64_t t);
   bool fetch(int64_t t, const isa::Instruction &instruction);
-  void run(int64_t t, const isa::Instruction &instruction);
+  bool run();
+  void record(int64_t t, const isa::Instruction &instruction);
   int32_t base(const isa::Instruction &instruction);
 
   QueueTrace &queue;
@@ -121,6 +126,7 @@ private:
   std::vector<Loop> loops;
   std::vector<int64_t> delays; // by text index; -1: not yet judged
   uint32_t pc = 0;
+  int64_t now = 0; // of the newest fault or issue
   int32_t registers[8] = {};
   int32_t unknowns = 0; // values that data supplied, numbered downwards
 };
@@ -205,7 +211,7 @@ int32_t Sequencer::base(const isa::Instruction &instruction) {
   }
 }
 
-void Sequencer::run(int64_t t, const isa::Instruction &instruction) {
+void Sequencer::record(int64_t t, const isa::Instruction &instruction) {
   queue.runs.push_back({t, pc, base(instruction)});
   int64_t last = t + int64_t(instruction.count - 1) * instruction.interval;
   chip.lastEffect = std::max(chip.lastEffect, last + delays[pc]);
@@ -226,10 +232,11 @@ bool Sequencer::legal(int64_t t) {
   return true;
 }
 
-bool Sequencer::execute() {
+bool Sequencer::run() {
   delays.assign(queue.text.size(), -1);
   int64_t next = 0; // T
   while (true) {
+    now = next;
     if (!resident(next) || !legal(next))
       return false;
     const isa::Instruction &instruction = queue.text[pc];
@@ -243,6 +250,7 @@ bool Sequencer::execute() {
     }
     if (instruction.opcode == Opcode::nop)
       t += instruction.get(field::nop::cycles);
+    now = t;
     next = t + 1;
     switch (instruction.opcode) {
     case Opcode::nop:
@@ -281,7 +289,7 @@ bool Sequencer::execute() {
         return false;
       break;
     default:
-      run(t, instruction);
+      record(t, instruction);
       next = t + int64_t(instruction.count - 1) * instruction.interval + 1;
       break;
     }
@@ -313,12 +321,11 @@ static std::string decode(const Package &package, unsigned chip,
   return "";
 }
 
-bool verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
+void verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
                        Reporter &reporter, const Options &options,
                        Result &result) {
   const Machine &machine = package.machine;
   trace.chip = chip;
-  bool complete = true;
   const ChipClass &chipClass = package.classes[package.chips[chip].chipClass];
   for (const TextSegment &segment : chipClass.text) {
     QueueTrace queue;
@@ -337,12 +344,9 @@ bool verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
   for (QueueTrace &queue : trace.queues) {
     std::string undecodable = decode(package, chip, queue);
     result.instructions += queue.text.size();
-    complete &=
-        Sequencer(queue, trace, reporter, budget, std::move(undecodable))
-            .execute();
+    Sequencer(queue, trace, reporter, budget, std::move(undecodable)).execute();
     result.runs += queue.runs.size();
   }
-  return complete;
 }
 
 void verify::checkFetchBandwidth(const ChipTrace &trace, Reporter &reporter) {

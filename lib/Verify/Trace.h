@@ -58,6 +58,7 @@ struct ChipTrace {
   unsigned chip = 0;              // the chip that stands for all with this text
   std::vector<QueueTrace> queues; // in the order of queue numbers
   int64_t lastEffect = -1;
+  int64_t stopped = INT64_MAX; // cycle in which a sequencer cannot go on
 
   const QueueTrace *find(unsigned queue) const;
 };
@@ -96,9 +97,9 @@ private:
   std::set<std::array<uint64_t, 5>> seen;
 };
 
-/// Text to runs: sequencers, loops, instruction buffers (Sequencer.cpp). False
-/// if a queue's text cannot be executed at all; the violations say why.
-bool traceChip(const Package &package, unsigned chip, ChipTrace &trace,
+/// Text to runs: sequencers, loops, instruction buffers (Sequencer.cpp). A queue
+/// whose text cannot be executed to its end has the runs before that point.
+void traceChip(const Package &package, unsigned chip, ChipTrace &trace,
                Reporter &reporter, const Options &options, Result &result);
 /// Fetch bandwidth of a chip.
 void checkFetchBandwidth(const ChipTrace &trace, Reporter &reporter);

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Trace.h"
+#include "llvm/ADT/STLExtras.h"
 #include <memory>
 
 using namespace lpu;
@@ -28,6 +29,7 @@ public:
   Result run();
 
 private:
+  void dropConsequences(llvm::ArrayRef<const ChipTrace *> traces);
   bool sameMemory(unsigned a, unsigned b) const;
 
   const Package &package;
@@ -54,6 +56,19 @@ bool Verifier::sameMemory(unsigned a, unsigned b) const {
   return true;
 }
 
+/// A queue that stops early leaves the others without partners: behind that
+/// cycle their faults are consequences.
+void Verifier::dropConsequences(llvm::ArrayRef<const ChipTrace *> traces) {
+  int64_t stopped = INT64_MAX;
+  for (const ChipTrace *trace : traces)
+    stopped = std::min(stopped, trace->stopped);
+  llvm::erase_if(result.violations, [&](const Violation &violation) {
+    return violation.cycle > stopped;
+  });
+  if (stopped != INT64_MAX)
+    result.violationCount = result.violations.size();
+}
+
 Result Verifier::run() {
   // Numbers in range, text present and equal in all chips of a class.
   for (const std::string &problem : checkPackage(package)) {
@@ -66,33 +81,27 @@ Result Verifier::run() {
   if (!result.violations.empty())
     return std::move(result);
 
-  std::vector<std::unique_ptr<ChipTrace>> traces(package.classes.size());
-  std::vector<const ChipTrace *> complete(package.chips.size(), nullptr);
+  std::vector<std::unique_ptr<ChipTrace>> classes(package.classes.size());
+  std::vector<const ChipTrace *> traces; // by chip
   int64_t lastEffect = -1;
   for (unsigned chip = 0; chip < package.chips.size(); ++chip) {
     reporter.setChip(chip);
-    std::unique_ptr<ChipTrace> &known = traces[package.chips[chip].chipClass];
-    if (known)
-      complete[chip] = complete[known->chip];
-    else {
-      known = std::make_unique<ChipTrace>();
-      ChipTrace &trace = *known;
-      // A queue that stops early leaves the others without partners: what they
-      // would do behind that point says nothing.
-      if (!traceChip(package, chip, trace, reporter, options, result))
-        continue;
-      complete[chip] = &trace;
-      checkFetchBandwidth(trace, reporter);
-      checkStreams(trace, reporter, result);
-      checkVector(trace, reporter);
-      checkPlanes(trace, reporter);
-      lastEffect = std::max(lastEffect, trace.lastEffect);
+    std::unique_ptr<ChipTrace> &trace = classes[package.chips[chip].chipClass];
+    if (!trace) {
+      trace = std::make_unique<ChipTrace>();
+      traceChip(package, chip, *trace, reporter, options, result);
+      checkFetchBandwidth(*trace, reporter);
+      checkStreams(*trace, reporter, result);
+      checkVector(*trace, reporter);
+      checkPlanes(*trace, reporter);
+      lastEffect = std::max(lastEffect, trace->lastEffect);
     }
-    const ChipTrace &trace = *known;
-    if (complete[chip] && (trace.chip == chip || !sameMemory(trace.chip, chip)))
-      checkMemory(package, chip, trace, reporter, result);
+    if (trace->chip == chip || !sameMemory(trace->chip, chip))
+      checkMemory(package, chip, *trace, reporter, result);
+    traces.push_back(trace.get());
   }
-  checkLinks(package, complete, reporter);
+  checkLinks(package, traces, reporter);
+  dropConsequences(traces);
 
   std::sort(result.violations.begin(), result.violations.end(),
             [](const Violation &a, const Violation &b) {

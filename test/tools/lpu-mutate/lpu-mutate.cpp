@@ -38,6 +38,9 @@ static cl::opt<std::string> engine("engine", cl::init("event"),
                                    cl::desc("tick or event"));
 static cl::opt<uint64_t> maxCycles("max-cycles", cl::init(1000000),
                                    cl::desc("Longer mutants are skipped"));
+static cl::opt<bool> differences("differences",
+                                 cl::desc("Print the reports of faulty mutants "
+                                          "that name different first faults"));
 static cl::opt<bool> show("show", cl::desc("Print every mutant and verdict"));
 static cl::opt<std::string>
     writeTo("write",
@@ -87,6 +90,20 @@ bool dependsOnData(const emulator::Fault &fault, const Machine &machine,
           fault.kind == FaultClass::UnspecifiedBehaviour);
 }
 
+bool sameParty(const verify::Party &a, const emulator::Party &b) {
+  return a.chip == b.chip && a.queue == b.queue && a.textIndex == b.textIndex &&
+         uint64_t(a.cycle) == b.cycle;
+}
+
+/// Class, cycle, chip and both parties.
+bool sameReport(const verify::Violation &a, const emulator::Fault &b) {
+  return unsigned(a.fault) == unsigned(b.kind) &&
+         uint64_t(a.cycle) == b.cycle && a.chip == b.chip && a.offender &&
+         sameParty(*a.offender, b.offender) &&
+         a.other.has_value() == b.other.has_value() &&
+         (!a.other || sameParty(*a.other, *b.other));
+}
+
 /// Judges one mutant; false if the judges disagree.
 bool judge(const Package &package, StringRef what, Tally &tally) {
   verify::Result verdict = verify::verify(package);
@@ -104,9 +121,12 @@ bool judge(const Package &package, StringRef what, Tally &tally) {
     ++tally.faulty;
     if (!verdict.violations.empty()) {
       const verify::Violation &first = verdict.violations.front();
-      tally.sameFault += unsigned(first.fault) == unsigned(ran->fault->kind) &&
-                         uint64_t(first.cycle) == ran->fault->cycle &&
-                         first.chip == ran->fault->chip;
+      bool same = sameReport(first, *ran->fault);
+      tally.sameFault += same;
+      if (differences && !same)
+        outs() << "different reports on " << what << "\n"
+               << ran->fault->str(package.machine)
+               << first.str(package.machine);
     } else if (dependsOnData(*ran->fault, package.machine, verdict)) {
       ++tally.dataDependent;
     } else {
@@ -207,8 +227,7 @@ int main(int argc, char **argv) {
       }
   }
   outs() << "mutants: " << total.mutants << ", faulty: " << total.faulty
-         << " (same class, cycle and chip reported: " << total.sameFault
-         << "), legal: " << total.legal
+         << " (same report: " << total.sameFault << "), legal: " << total.legal
          << ", data-dependent: " << total.dataDependent
          << ", too long: " << total.skipped
          << ", disagreements: " << total.wrong << '\n';
