@@ -1,0 +1,62 @@
+//===- Session.h - feed, run and fetch a package ----------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A session puts named arrays where the package's bindings say, runs the
+// emulator and reads the outputs back. It copies elements and converts their
+// types; it knows no operator, so nothing that a model computes can happen here.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_SESSION_SESSION_H
+#define LPU_SESSION_SESSION_H
+
+#include "lpu/Emulator/Emulator.h"
+#include "lpu/Session/Npz.h"
+
+namespace lpu {
+
+enum class EngineKind { Tick, Event };
+
+class Session {
+public:
+  /// Errors: a file that is not a consistent package; a binding of types that
+  /// no element conversion joins (a float on the host, an integer on the chip).
+  static llvm::Expected<std::unique_ptr<Session>> open(llvm::StringRef path,
+                                                       EngineKind engine);
+  static llvm::Expected<std::unique_ptr<Session>> create(Package package,
+                                                         EngineKind engine);
+
+  const Package &package() const { return *program; }
+  emulator::Engine &engine() { return *machineState; }
+
+  /// Places all inputs. The error lists everything that is wrong with the
+  /// arrays at once (missing, unknown or repeated names, shapes, types, integers that the
+  /// chip's type cannot hold); nothing is placed then.
+  llvm::Error feed(llvm::ArrayRef<NpyArray> arrays);
+
+  emulator::RunResult run(const emulator::RunOptions &options) {
+    return machineState->run(options);
+  }
+
+  /// All outputs, in the package's order. Errors: a row that the program never
+  /// wrote.
+  llvm::Expected<std::vector<NpyArray>> fetch();
+
+  /// Cycles of the host port for all inputs and all outputs: one vector every
+  /// `host_interval` cycles (docs/isa.md, section 9).
+  uint64_t hostPortCycles() const;
+
+private:
+  Session() = default;
+
+  std::unique_ptr<Package> program;
+  std::unique_ptr<emulator::Engine> machineState;
+};
+
+} // namespace lpu
+
+#endif // LPU_SESSION_SESSION_H
