@@ -180,6 +180,11 @@ def ops_td(instructions):
     return "".join(out)
 
 
+def ops_inc(instructions):
+    return HEADER + "".join(f"LPU_INSTRUCTION_OP({class_name(i.name)}Op)\n" for i in instructions
+                            if i.name not in ("loop", "endloop"))
+
+
 def describe_kind(field):
     if field.kind == "u":
         return "unsigned" if field.width > 1 else "flag"
@@ -237,6 +242,7 @@ def main():
         write(args.include / "Fields.inc", fields_inc(instructions))
         write(args.include / "Table.inc", table_inc(instructions))
         write(args.include / "InstructionOps.td", ops_td(instructions))
+        write(args.include / "InstructionOps.inc", ops_inc(instructions))
     if args.reference:
         write(args.reference, reference_md(instructions))
     if args.list:

@@ -246,14 +246,20 @@ llvm::Expected<Package> lpu::readPackage(llvm::StringRef path) {
   if (!buffer)
     return llvm::createStringError("cannot read " + path + ": " +
                                    buffer.getError().message());
-  llvm::StringRef bytes = (*buffer)->getBuffer();
+  return readPackage(std::move(*buffer));
+}
+
+llvm::Expected<Package>
+lpu::readPackage(std::unique_ptr<llvm::MemoryBuffer> buffer) {
+  llvm::StringRef bytes = buffer->getBuffer();
   llvm::ArrayRef<uint8_t> file(reinterpret_cast<const uint8_t *>(bytes.data()),
                                bytes.size());
   auto package = Reader(file).run();
   if (!package)
-    return llvm::createStringError(path + ": " + toString(package.takeError()));
+    return llvm::createStringError(buffer->getBufferIdentifier() + ": " +
+                                   toString(package.takeError()));
   package->file = file;
   package->storage.push_back(
-      std::shared_ptr<llvm::MemoryBuffer>(std::move(*buffer)));
+      std::shared_ptr<llvm::MemoryBuffer>(std::move(buffer)));
   return package;
 }

@@ -211,18 +211,29 @@ private:
 
 } // namespace
 
-llvm::Error lpu::writePackage(const Package &package, llvm::StringRef path) {
+static llvm::Error checked(const Package &package, const llvm::Twine &where) {
   std::vector<std::string> violations = checkPackage(package);
-  if (!violations.empty()) {
-    std::string message = "cannot write " + path.str() + ":";
-    for (const std::string &violation : violations)
-      message += "\n  " + violation;
-    return llvm::createStringError(message);
-  }
+  if (violations.empty())
+    return llvm::Error::success();
+  std::string message = ("cannot write " + where + ":").str();
+  for (const std::string &violation : violations)
+    message += "\n  " + violation;
+  return llvm::createStringError(message);
+}
+
+llvm::Error lpu::writePackage(const Package &package, llvm::raw_ostream &os) {
+  if (llvm::Error error = checked(package, "the package"))
+    return error;
+  return Writer(package, os).run();
+}
+
+llvm::Error lpu::writePackage(const Package &package, llvm::StringRef path) {
+  if (llvm::Error error = checked(package, path))
+    return error;
   // A temporary beside the target, renamed when complete.
-  auto file = llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%%%",
-                                              llvm::sys::fs::all_read |
-                                                  llvm::sys::fs::owner_write);
+  auto file = llvm::sys::fs::TempFile::create(
+      path + ".tmp-%%%%%%%%",
+      llvm::sys::fs::all_read | llvm::sys::fs::owner_write);
   if (!file)
     return llvm::createStringError("cannot write " + path + ": " +
                                    toString(file.takeError()));

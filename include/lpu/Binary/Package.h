@@ -17,6 +17,7 @@
 
 #include "lpu/ISA/ISA.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 #include <functional>
 #include <memory>
 
@@ -132,9 +133,13 @@ std::vector<std::string> checkPackage(const Package &package,
 
 /// Reads and checks a package file (sizes, offsets, ranges: nothing is trusted).
 llvm::Expected<Package> readPackage(llvm::StringRef path);
+/// The same from memory; the package keeps the buffer.
+llvm::Expected<Package> readPackage(std::unique_ptr<llvm::MemoryBuffer> buffer);
 
 /// Writes a package; image bytes are streamed. On an error no file is left.
 llvm::Error writePackage(const Package &package, llvm::StringRef path);
+/// The same to a stream that stands at its beginning.
+llvm::Error writePackage(const Package &package, llvm::raw_ostream &os);
 
 } // namespace lpu
 

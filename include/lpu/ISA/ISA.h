@@ -116,6 +116,11 @@ struct Instruction {
   Dest dest(unsigned field) const { return *Dest::decode(uint16_t(fields[field])); }
 };
 
+inline bool operator==(const Instruction &a, const Instruction &b) {
+  return a.opcode == b.opcode && a.wait == b.wait && a.count == b.count &&
+         a.interval == b.interval && a.fields == b.fields;
+}
+
 /// Field numbers, e.g. field::mem_read::offset.
 namespace field {
 #include "lpu/ISA/Fields.inc"
