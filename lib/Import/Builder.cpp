@@ -132,10 +132,12 @@ Value *Builder::input(const std::string &name, DType type, DimsRef dims) {
   return node->results[0];
 }
 
-Value *Builder::weight(WeightRef ref, DType type, DimsRef dims) {
+Value *Builder::weight(WeightRef ref, DType type, DimsRef dims,
+                       std::shared_ptr<const Tensor> elements) {
   Node *node = makeNode(Op::Initializer, {}, {},
                         {{type, Dims(dims.begin(), dims.end())}});
   node->weight = std::move(ref);
+  node->data = std::move(elements);
   return node->results[0];
 }
 
@@ -197,7 +199,7 @@ std::shared_ptr<const Tensor> Builder::known(Value *value) {
   if (!value)
     return nullptr;
   Node *node = value->node;
-  if (node->op == Op::Constant)
+  if (node->op == Op::Constant || node->op == Op::Initializer)
     return node->data;
   if (node->op != Op::Expand || !fits(value->type, value->dims))
     return nullptr;
@@ -216,7 +218,7 @@ std::shared_ptr<const Tensor> Builder::known(Value *value) {
 std::optional<double> Builder::knownScalar(Value *value) {
   while (value && value->node->op == Op::Expand)
     value = value->node->operands[0];
-  if (!value || value->node->op != Op::Constant || value->node->data->size() != 1)
+  if (!value || !value->node->data || value->node->data->size() != 1)
     return std::nullopt;
   return value->node->data->number(0);
 }
@@ -303,6 +305,9 @@ Value *Builder::elementwise(Op op, llvm::ArrayRef<Value *> operands, DType type,
   for (Value *v : operands) {
     while (v->node->op == Op::Expand)
       v = v->node->operands[0];
+    // One form for a single number, whatever rank the exporter gave it.
+    if (operands.size() > 1 && v->node->op == Op::Constant && v->node->data->size() == 1)
+      v = reshape(v, {});
     small.push_back(v);
     smallDims = *broadcast(smallDims, v->dims);
   }

@@ -48,7 +48,10 @@ public:
 
   // Leaves.
   Value *input(const std::string &name, DType type, DimsRef dims);
-  Value *weight(WeightRef ref, DType type, DimsRef dims);
+  /// A tensor in a file. If its elements are given too, ops on it can fold, but the
+  /// tensor itself stays a reference, so that equal layers stay equal.
+  Value *weight(WeightRef ref, DType type, DimsRef dims,
+                std::shared_ptr<const Tensor> elements = nullptr);
   Value *constant(const Tensor &tensor);
   Value *ints(llvm::ArrayRef<int64_t> values);
   Value *scalar(DType type, double value) {

@@ -64,7 +64,7 @@ struct Node {
   std::vector<Value *> operands;
   Attrs attrs;
   std::vector<Value *> results;
-  std::shared_ptr<const Tensor> data; // Constant
+  std::shared_ptr<const Tensor> data; // Constant; a small Initializer, too
   WeightRef weight;                   // Initializer
   std::string name;                   // Input
   const Origin *origin = nullptr;

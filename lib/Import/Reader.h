@@ -85,9 +85,8 @@ private:
   void define(Scope &scope, const std::string &name, Value *value,
               const std::string &writer);
   const Origin *makeOrigin(const onnx::NodeProto &node, const Scope &scope);
-  Value *fileTensor(const onnx::TensorProto &tensor, const std::string &what,
-                    DType type, DimsRef dims, const std::string &file,
-                    llvm::StringRef bytes, uint64_t offset);
+  Value *fileTensor(const onnx::TensorProto &tensor, DType type, DimsRef dims,
+                    const std::string &file, llvm::StringRef bytes, uint64_t offset);
 
   std::string path;
   const ImportOptions &options;

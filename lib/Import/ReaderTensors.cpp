@@ -67,15 +67,19 @@ static std::optional<ExternalPlace> readExternal(const onnx::TensorProto &tensor
   return place;
 }
 
-Value *Reader::fileTensor(const onnx::TensorProto &tensor, const std::string &what,
-                          DType type, DimsRef dims, const std::string &file,
-                          llvm::StringRef bytes, uint64_t offset) {
+Value *Reader::fileTensor(const onnx::TensorProto &tensor, DType type, DimsRef dims,
+                          const std::string &file, llvm::StringRef bytes,
+                          uint64_t offset) {
   bool mayBeWeight = type == DType::F32 || type == DType::F16 ||
                      type == DType::I8 || type == DType::U8;
-  if ((mayBeWeight && bytes.size() > options.limits.constantBytes) ||
-      bytes.size() > options.limits.foldBytes)
-    return builder.weight({tensor.name(), file, offset, bytes.size()}, type, dims);
-  return builder.constant(Tensor::fromBytes(type, dims, bytes.data()));
+  bool reference = mayBeWeight && bytes.size() > options.limits.constantBytes;
+  std::shared_ptr<const Tensor> elements;
+  if (bytes.size() <= (mayBeWeight ? options.limits.knownBytes : options.limits.foldBytes))
+    elements = std::make_shared<Tensor>(Tensor::fromBytes(type, dims, bytes.data()));
+  if (elements && !reference)
+    return builder.constant(*elements);
+  std::string name = tensor.name().empty() ? builder.origin()->name : tensor.name();
+  return builder.weight({name, file, offset, bytes.size()}, type, dims, elements);
 }
 
 /// The elements of a typed field. Types of 16 bits and less share int32_data; f16 is
@@ -168,7 +172,7 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
         return fail("has a checksum that its external file '" + place->location +
                     "' does not have");
     }
-    return fileTensor(tensor, what, type, dims, data->path, bytes, place->offset);
+    return fileTensor(tensor, type, dims, data->path, bytes, place->offset);
   }
   if (tensor.has_raw_data()) {
     std::optional<DataPlace> place = readPlace(tensor.raw_data());
@@ -176,7 +180,7 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
       return fail("has damaged raw data");
     if (place->length != need)
       return wrongLength(place->length);
-    return fileTensor(tensor, what, type, dims, path,
+    return fileTensor(tensor, type, dims, path,
                       file->getBuffer().substr(place->offset, need), place->offset);
   }
   if (need > options.limits.foldBytes)

@@ -38,9 +38,11 @@ struct ImportLimits {
   uint64_t nodes = 1 << 20;
   /// Bytes of one tensor that is computed while importing.
   uint64_t foldBytes = uint64_t(64) << 20;
-  /// A float or 8-bit tensor of at most so many bytes is a constant in the IR; a
-  /// larger one is a weight and stays in its file.
-  uint64_t constantBytes = 4096;
+  /// A float or 8-bit tensor of more bytes than this is a weight: the IR refers to
+  /// its place in the file. Smaller ones, and integers, are constants in the IR.
+  uint64_t constantBytes = 64;
+  /// A weight of at most so many bytes takes part in folding (rotary frequencies).
+  uint64_t knownBytes = 4096;
 };
 
 struct ImportOptions {
