@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/ISA/ISAOps.h"
 #include "dialects/ONNX/ONNX.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 
@@ -17,7 +18,7 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<lpu::onnx::ONNXDialect>();
+  registry.insert<lpu::isa::ISADialect, lpu::onnx::ONNXDialect>();
   lpu::registerLinalgLayerDialects(registry);
 
   lpu::registerONNXToLinalgPasses();
