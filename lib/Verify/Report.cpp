@@ -72,31 +72,42 @@ void Reporter::addAcross(Fault fault, int64_t cycle, unsigned onChip,
     return issue ? uint64_t(issue->queue->queue) << 32 | issue->text
                  : UINT64_MAX;
   };
-  if (!seen.insert(
-               {unsigned(fault), onChip, id(offender), id(other), otherChip})
-           .second)
+  Key key = {unsigned(fault), onChip, id(offender), id(other), otherChip};
+  auto [known, fresh] = seen.insert({key, cycle});
+  if (!fresh && known->second <= cycle)
     return;
-  // Keep the earliest: the list is sorted by cycle at the end, so the last one
-  // is only dropped in favour of an earlier one.
-  auto later = [](const Violation &a, const Violation &b) {
-    return std::make_tuple(a.cycle, a.chip, a.fault) <
-           std::make_tuple(b.cycle, b.chip, b.fault);
-  };
+  if (!fresh) { // the same two, earlier
+    for (size_t i = 0; i < keys.size(); ++i)
+      if (keys[i] == key) {
+        result.violations.erase(result.violations.begin() + i);
+        keys.erase(keys.begin() + i);
+        break;
+      }
+    known->second = cycle;
+  }
+  if (result.violations.size() >= options.maxViolations) {
+    // Keep the earliest.
+    auto last =
+        std::max_element(result.violations.begin(), result.violations.end(),
+                         [](const Violation &a, const Violation &b) {
+                           return std::make_tuple(a.cycle, a.chip, a.fault) <
+                                  std::make_tuple(b.cycle, b.chip, b.fault);
+                         });
+    if (std::make_tuple(cycle, onChip, fault) >=
+        std::make_tuple(last->cycle, last->chip, last->fault))
+      return;
+    keys.erase(keys.begin() + (last - result.violations.begin()));
+    result.violations.erase(last);
+  }
   Violation violation;
   violation.fault = fault;
   violation.cycle = cycle;
   violation.chip = onChip;
-  if (result.violations.size() >= options.maxViolations) {
-    auto last = std::max_element(result.violations.begin(),
-                                 result.violations.end(), later);
-    if (!later(violation, *last))
-      return;
-    result.violations.erase(last);
-  }
   if (offender)
     violation.offender = party(*offender, onChip);
   if (other)
     violation.other = party(*other, otherChip);
   violation.detail = detail.str();
   result.violations.push_back(std::move(violation));
+  keys.push_back(key);
 }

@@ -18,7 +18,7 @@
 
 #include "Progression.h"
 #include "lpu/Verify/Verify.h"
-#include <set>
+#include <map>
 
 namespace lpu::verify {
 
@@ -94,11 +94,15 @@ private:
   const Options &options;
   Result &result;
   unsigned chip = 0;
-  std::set<std::array<uint64_t, 5>> seen;
+  /// Class, chip, offender, other, other's chip.
+  using Key = std::array<uint64_t, 5>;
+  std::map<Key, int64_t> seen; // earliest cycle
+  std::vector<Key> keys;       // of result.violations
 };
 
-/// Text to runs: sequencers, loops, instruction buffers (Sequencer.cpp). A queue
-/// whose text cannot be executed to its end has the runs before that point.
+/// Text to runs: sequencers, loops, instruction buffers (Sequencer.cpp). A
+/// queue whose text cannot be executed to its end has the runs before that
+/// point.
 void traceChip(const Package &package, unsigned chip, ChipTrace &trace,
                Reporter &reporter, const Options &options, Result &result);
 /// Fetch bandwidth of a chip.

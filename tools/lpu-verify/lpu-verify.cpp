@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
   }
 
   lpu::verify::Options options;
-  options.maxViolations = maxViolations;
+  options.maxViolations = std::max(1u, unsigned(maxViolations));
   auto start = std::chrono::steady_clock::now();
   lpu::verify::Result result = lpu::verify::verify(*package, options);
   double milliseconds = std::chrono::duration<double, std::milli>(

@@ -7,7 +7,9 @@
 
 #include "Programs.h"
 #include "test/tools/lpu-emulator-test/ProgramBuilder.h"
+#include <algorithm>
 #include <random>
+#include <set>
 
 using namespace lpu;
 using namespace lpu::test;
@@ -31,8 +33,11 @@ public:
   void shuffle();
   void indirect();
   void longText();
+  void scalar();
+  void passes();
   void ring();
   Package take(bool ringOfTwo = false);
+  void spreadTexts(Package &package);
 
 private:
   uint64_t pick(uint64_t low, uint64_t high) {
@@ -134,13 +139,15 @@ void Generator::nested() {
     at(next, Unit::Mem, slice, make("mem.addreg", {{"reg", 1}, {"value", 1}}));
     at(next + 1, Unit::Mem, slice, make("endloop", {{"body", 2}}));
   }
-  // Afterwards the target reads back what it has written. (The builder counts
-  // one iteration of the loop.)
-  uint64_t end = start + lag + n * d + 20;
+  // Afterwards the target reads back the row written last, as soon as it may.
+  // (The builder counts one iteration of the loop.)
+  uint64_t write = start + lag + (n - 1) * d;
   uint64_t others = (iterations - 1) * ((n - 1) * d + 3);
+  uint64_t end = write + std::max<uint64_t>(m.delaySramWrite, 3) + pick(0, 1);
+  unsigned row = 2 + iterations - 1 + (outer - 1) * stride2 + inner - 1;
   at(end, Unit::Mem, target,
-     make("mem.read", {{"offset", 2}, {"stride", 1}, {"stream", 0}}, inner));
-  writeFrom(end + others + m.delaySramRead, y, target + 1, 0, 0, inner, 1);
+     make("mem.read", {{"offset", row}, {"stream", 0}}));
+  writeFrom(end + others + m.delaySramRead, y, target + 1, 0, 0, 1, 1);
 }
 
 /// Two operands, a multiplication, an addition of its history, fp16 out.
@@ -352,37 +359,179 @@ void Generator::indirect() {
   writeFrom(z + 10 + m.delaySramRead, x, target + 1, 1, 40, 1, 1);
 }
 
-/// Straight text longer than the buffer.
+/// Straight text longer than the buffer in several queues, whose fetches share
+/// the banks with the reads of a text slice.
 void Generator::longText() {
-  unsigned perRow = m.instructionsPerRow();
-  unsigned rowsOfText = m.bufferRows + pick(1, 6);
-  unsigned slice = 1, x = position(Unit::Mem, slice);
-  rows(slice, 0, 0, 10);
-  // Fetch the rows behind the buffer when their slots are free: first execute
-  // as many rows as are fetched.
-  unsigned extra = rowsOfText - m.bufferRows, instructions = 0;
-  uint64_t t = 5;
-  std::vector<uint64_t> reads;
-  auto read = [&] {
-    at(t, Unit::Mem, slice,
-       make("mem.read", {{"offset", pick(0, 9)}, {"stream", 1}}));
-    reads.push_back(t);
-    ++instructions;
-    t += pick(1, 3);
+  struct Event {
+    uint64_t t;
+    Unit unit;
+    unsigned index;
+    isa::Instruction inst;
   };
-  while (instructions < extra * perRow)
-    read();
-  at(t, Unit::Mem, slice,
-     make("fetch", {{"row", m.bufferRows}, {"rows", extra}}));
-  ++instructions;
-  t += extra * m.fetchRowCycles() + m.delayFetch + pick(0, 5);
-  while (instructions < rowsOfText * perRow - 1)
-    read();
-  // All ALUs take turns in reading: their text fits their buffers.
-  unsigned v = m.vectorPosition();
-  for (size_t i = 0; i < reads.size(); ++i)
-    at(reads[i] + m.delaySramRead + distance(x, v), Unit::Alu, i % m.alus,
-       make("alu.mov", {{"a", stream(east, 1, ElementType::u8)}}));
+  std::vector<Event> events;
+  unsigned v = m.vectorPosition(), perRow = m.instructionsPerRow(), turn = 0;
+  auto read = [&](uint64_t t, unsigned slice, unsigned bank, unsigned stream) {
+    events.push_back({t, Unit::Mem, slice,
+                      make("mem.read", {{"bank", bank}, {"stream", stream}})});
+    events.push_back(
+        {t + m.delaySramRead + distance(position(Unit::Mem, slice), v),
+         Unit::Alu, turn++ % m.alus,
+         make("alu.mov",
+              {{"a", test::stream(east, stream, ElementType::u8)}})});
+  };
+  uint64_t fetched = 0;
+  rows(0, 1, 0, 1);
+  for (unsigned slice = 1; slice <= 3 && slice < m.slicesPerHalf; ++slice) {
+    unsigned rowsOfText = m.bufferRows + pick(1, 4);
+    unsigned extra = rowsOfText - m.bufferRows, instructions = 0;
+    uint64_t t = 5;
+    rows(slice, 0, 0, 1);
+    auto fill = [&](unsigned until) {
+      for (; instructions < until; ++instructions, t += pick(1, 3))
+        if (instructions % 7 == 3)
+          read(t, slice, 0, slice);
+        else
+          events.push_back({t, Unit::Mem, slice, make("nop", {})});
+    };
+    // As many rows are behind as are fetched.
+    fill(extra * perRow);
+    t = std::max(t, fetched + pick(0, 1));
+    events.push_back({t, Unit::Mem, slice,
+                      make("fetch", {{"row", m.bufferRows}, {"rows", extra}})});
+    ++instructions;
+    fetched = t + extra * m.fetchRowCycles();
+    read(fetched, 0, 1, 12 + slice % 2);
+    ++fetched;
+    t = fetched + m.delayFetch + pick(0, 5);
+    fill(rowsOfText * perRow - 1);
+  }
+  std::sort(events.begin(), events.end(),
+            [](const Event &x, const Event &y) { return x.t < y.t; });
+  for (const Event &event : events)
+    at(event.t, event.unit, event.index, event.inst);
+}
+
+/// ALUs without streams: history, constants, accumulators, differing delays.
+void Generator::scalar() {
+  struct State {
+    std::set<uint64_t> results;
+    uint64_t free = 0, constants = 0;
+    std::string accumulates;
+    unsigned count = 0;
+  };
+  std::vector<State> alus(m.alus);
+  const unsigned most =
+      std::min(30u, m.bufferRows * m.instructionsPerRow() - 1);
+  for (uint64_t t = 5; t < 90; ++t)
+    for (unsigned a = 0; a < m.alus; ++a) {
+      State &alu = alus[a];
+      if (alu.free > t || alu.count >= most || pick(0, 2) == 0)
+        continue;
+      auto operand = [&]() -> int64_t {
+        State &other = alus[pick(0, m.alus - 1)];
+        unsigned number = &other - alus.data();
+        for (uint64_t age = pick(0, 4); age < m.history && age <= t; ++age)
+          if (other.results.count(t - age))
+            return history(number, age);
+        if (alu.constants && alu.constants <= t)
+          return special(isa::Operand::Constant);
+        return special(isa::Operand::Lane);
+      };
+      isa::Instruction inst;
+      bool transcendental = a < m.transcendentalAlus;
+      bool reduces = !transcendental && a < m.transcendentalAlus + m.reduceAlus;
+      unsigned choice = pick(0, 7);
+      std::string sum = alu.accumulates;
+      const char *sums[] = {"alu.acc_sum", "alu.acc_max"};
+      if (choice == 0) {
+        inst = make("alu.setconst", {{"a", operand()}});
+      } else if (choice <= 2 && transcendental) {
+        inst = make("alu.exp2", {{"a", operand()}});
+      } else if (choice <= 2 && reduces) {
+        inst = make("alu.reduce_max", {{"a", operand()}, {"group", 0}});
+      } else if (choice == 3) {
+        bool init = alu.accumulates.empty() || pick(0, 2) == 0;
+        if (init)
+          sum = sums[pick(0, 1)];
+        inst = make(sum,
+                    {{"a", operand()}, {"init", init}, {"period", pick(0, 3)}});
+      } else {
+        inst = make("alu.add", {{"a", operand()}, {"b", operand()}});
+      }
+      uint64_t completes = t + isa::delay(inst, m);
+      if (alu.results.count(completes))
+        continue;
+      alu.results.insert(completes);
+      alu.accumulates = sum;
+      if (inst.opcode == isa::Opcode::alu_setconst && !alu.constants)
+        alu.constants = completes;
+      at(t, Unit::Alu, a, inst);
+      alu.free = t + 1;
+      ++alu.count;
+    }
+}
+
+/// Passes of both formats over one operand that other planes end: here a change
+/// meets the plane's own rules and no stream.
+void Generator::passes() {
+  if (m.planesPerHalf < 3)
+    return matrix();
+  const unsigned n = 30;
+  bool fp16 = pick(0, 1);
+  uint64_t t = 40, p = 90;
+  auto install = [&](uint64_t when, bool half, unsigned row) {
+    for (unsigned j = 0; j < m.installRows; ++j)
+      readTo(when, 0, m.slicesPerHalf + j, j, row, 1, 1);
+    at(when, Unit::Weights, 0,
+       make("weights.install", {{"fp16", half},
+                                {"stream", 0},
+                                {"n", m.installRows},
+                                {"lane_count", m.lanes},
+                                {"last", 1}}));
+  };
+  install(t, fp16, 0);
+  uint64_t swap = t + 1 + pick(0, 2), second = swap + m.delaySwap + pick(0, 1);
+  at(swap, Unit::Weights, 0, make("weights.swap", {}));
+  install(second, !fp16, 8);
+  uint64_t change = p + 12;
+  at(change, Unit::Weights, 0, make("weights.swap", {}));
+
+  for (unsigned byte = 0; byte < 2; ++byte) {
+    readTo(p, 0, byte, 4 + byte, 0, n, 1);
+    at(p, Unit::Pass, 1 + byte,
+       make("pass.run",
+            {{"stream", 4 + byte}, {"last", 1}, {"lane_count", m.planeRows}},
+            n));
+  }
+  std::set<uint64_t> completions;
+  bool written[2] = {false, false};
+  uint64_t end = 0;
+  for (uint64_t q = p; q < p + n; q += pick(0, 2)) {
+    bool half = q >= change + m.delaySwap ? !fp16 : fp16;
+    uint64_t completes = q + m.matrixDelay(half);
+    if (!completions.insert(completes).second) {
+      ++q;
+      continue;
+    }
+    unsigned format = half;
+    at(q, Unit::Pass, 0,
+       make("pass.run", {{"fp16", half},
+                         {"stream", 4},
+                         {"lane_count", 4},
+                         {"acc", 4 * format},
+                         {"add", written[format] && pick(0, 1)}}));
+    // A row counts as written from its first completion.
+    if (!written[format])
+      written[format] = true;
+    end = std::max(end, completes);
+    q += half ? m.fp16Interval : 1;
+  }
+  uint64_t drain = end + pick(0, 2);
+  at(drain, Unit::Drain, 0,
+     make("drain.row", {{"acc", 4u * fp16}, {"stream", 8}}));
+  for (unsigned byte = 0; byte < 4; ++byte)
+    writeFrom(drain + m.delayDrain, 0, m.slicesPerHalf + byte, 8 + byte, 60, 1,
+              1);
 }
 
 /// Both chips send to the other over link 0 and receive over link 1.
@@ -395,11 +544,35 @@ void Generator::ring() {
   uint64_t r = t + m.linkLatency + m.linkMargin + pick(0, 4);
   at(r, Unit::LinkRecv, 1, make("link_recv.recv", {{"stream", 3}}, n, d));
   writeFrom(r + 1, m.lastPosition(), m.slicesPerHalf, 3, 0, n, d);
-  at(5 + pick(0, 100), Unit::Control, 0, make("control.resync", {}));
+  // A resync that serves every receive, and comes in time for all before it.
+  uint64_t last = r + (n - 1) * d;
+  uint64_t least = last > m.resyncCycles ? last - m.resyncCycles : 5;
+  at(pick(least, std::min<uint64_t>(100, m.resyncCycles)), Unit::Control, 0,
+     make("control.resync", {}));
+}
+
+/// The builder puts all texts into one bank; here they take turns in all banks
+/// of the text slices.
+void Generator::spreadTexts(Package &package) {
+  unsigned turn = pick(0, 3);
+  for (TextSegment &text : package.classes[0].text) {
+    unsigned slice = m.textSlices[turn / 2 % m.textSlices.size()];
+    unsigned bank = turn++ % 2;
+    for (ImageSegment &image : package.chips[0].image)
+      if (image.slice == text.slice && image.bank == text.bank &&
+          image.row == text.row) {
+        image.slice = slice;
+        image.bank = bank;
+        break;
+      }
+    text.slice = slice;
+    text.bank = bank;
+  }
 }
 
 Package Generator::take(bool ringOfTwo) {
   Package package = b.build();
+  spreadTexts(package);
   // The builder owns the bytes; the package outlives it.
   for (ImageSegment &segment : package.chips[0].image) {
     auto bytes = std::make_shared<std::vector<uint8_t>>(segment.bytes.begin(),
@@ -423,6 +596,7 @@ const Kind kinds[] = {
     {"chain", &Generator::chain},       {"running", &Generator::running},
     {"matrix", &Generator::matrix},     {"shuffle", &Generator::shuffle},
     {"indirect", &Generator::indirect}, {"long-text", &Generator::longText},
+    {"scalar", &Generator::scalar},     {"passes", &Generator::passes},
     {"ring", &Generator::ring}};
 
 } // namespace

@@ -51,6 +51,7 @@ namespace {
 struct Tally {
   unsigned mutants = 0, faulty = 0, legal = 0, skipped = 0, dataDependent = 0,
            sameFault = 0, wrong = 0;
+  std::map<std::string, unsigned> classes; // of the emulator's faults
 };
 
 Expected<emulator::RunResult> emulate(const Package &package) {
@@ -119,6 +120,7 @@ bool judge(const Package &package, StringRef what, Tally &tally) {
     ++tally.skipped;
   } else if (ran->fault) {
     ++tally.faulty;
+    ++tally.classes[emulator::faultName(ran->fault->kind)];
     if (!verdict.violations.empty()) {
       const verify::Violation &first = verdict.violations.front();
       bool same = sameReport(first, *ran->fault);
@@ -226,6 +228,8 @@ int main(int argc, char **argv) {
                      total);
       }
   }
+  for (auto &[name, count] : total.classes)
+    outs() << "  " << name << ": " << count << '\n';
   outs() << "mutants: " << total.mutants << ", faulty: " << total.faulty
          << " (same report: " << total.sameFault << "), legal: " << total.legal
          << ", data-dependent: " << total.dataDependent
