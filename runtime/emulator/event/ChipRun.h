@@ -143,7 +143,7 @@ private:
     Who user = 0;
   };
   struct PendingWrite {
-    int64_t cycle = -1;
+    int64_t cycle = INT64_MIN; // none yet
     uint32_t row = 0;
   };
   enum class Format : uint8_t { None, Int8, Fp16 };

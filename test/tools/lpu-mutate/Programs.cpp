@@ -98,7 +98,7 @@ void Generator::copy() {
     unsigned source = i, target = half + pick(0, half - 2);
     unsigned n = pick(1, 12), d = n > 1 ? pick(1, 4) : 1, stream = 2 * i;
     unsigned from = position(Unit::Mem, source), v = m.vectorPosition();
-    uint64_t start = 4 + 100 * i + pick(0, 9);
+    uint64_t start = 100 * (i - 1) + pick(0, 9);
     rows(source, 0, 3, n);
     at(start, Unit::Mem, source,
        make("mem.read", {{"offset", 3}, {"stride", 1}, {"stream", stream}}, n,
@@ -122,7 +122,7 @@ void Generator::nested() {
   unsigned stride2 = pick(5, 20), d = pick(1, 3);
   rows(source, 0, 0, stride2 * outer + inner + iterations * 3);
   unsigned x = position(Unit::Mem, source), y = position(Unit::Mem, target);
-  uint64_t lag = m.delaySramRead + distance(x, y), start = 10;
+  uint64_t lag = m.delaySramRead + distance(x, y), start = pick(2, 10);
   for (bool write : {false, true}) {
     unsigned slice = write ? target : source;
     uint64_t t = start + (write ? lag : 0);
@@ -422,7 +422,7 @@ void Generator::scalar() {
   std::vector<State> alus(m.alus);
   const unsigned most =
       std::min(30u, m.bufferRows * m.instructionsPerRow() - 1);
-  for (uint64_t t = 5; t < 90; ++t)
+  for (uint64_t t = 0; t < 90; ++t)
     for (unsigned a = 0; a < m.alus; ++a) {
       State &alu = alus[a];
       if (alu.free > t || alu.count >= most || pick(0, 2) == 0)
