@@ -1,0 +1,52 @@
+// erf follows section 11 on both sides of 0.9375, and keeps the sign of zero.
+// RUN: %python %S/../Inputs/run_isa.py %s %t --words | FileCheck %s
+//   a: 00000000 80000000 3f800000 bfc00000 3f700000 3f6fdf3b be99999a 4079999a 40800000 c1a00000 000116c2 7f61b1e6 7f800000 ff800000 7fc00000 3c23d70a
+// CHECK: cycles: 20
+// CHECK-NEXT: chip 0 words row 0: 00000000 80000000 3f57bb3d bf7752ab 3f50aa8d 3f509b31 bea841c5 3f7fffff 3f800000 bf800000 00013a8b 3f800000 3f800000 bf800000 7fc00000 3c38de13
+// CHECK-NOT: {{.}}
+isa.program @erf machine "nano" cycles 20 {
+  isa.chip_class 0 {
+    isa.queue mem 0 text [0, 1, 1022] {
+      isa.mem.read at 4 bank = 0, offset = 0, dir = east, stream = 0
+      isa.halt at 5
+    }
+    isa.queue mem 1 text [7, 1, 1022] {
+      isa.mem.read at 5 bank = 0, offset = 0, dir = east, stream = 1
+      isa.halt at 6
+    }
+    isa.queue mem 2 text [0, 1, 1020] {
+      isa.mem.read at 6 bank = 0, offset = 0, dir = east, stream = 2
+      isa.halt at 7
+    }
+    isa.queue mem 3 text [7, 1, 1020] {
+      isa.mem.read at 7 bank = 0, offset = 0, dir = east, stream = 3
+      isa.halt at 8
+    }
+    isa.queue mem 4 text [0, 1, 1018] {
+      isa.mem.write at 15 bank = 0, offset = 0, dir = east, stream = 4, last
+      isa.halt at 16
+    }
+    isa.queue mem 5 text [7, 1, 1018] {
+      isa.mem.write at 16 bank = 0, offset = 0, dir = east, stream = 5, last
+      isa.halt at 17
+    }
+    isa.queue mem 6 text [0, 1, 1016] {
+      isa.mem.write at 17 bank = 0, offset = 0, dir = east, stream = 6, last
+      isa.halt at 18
+    }
+    isa.queue mem 7 text [7, 1, 1016] {
+      isa.mem.write at 18 bank = 0, offset = 0, dir = east, stream = 7, last
+      isa.halt at 19
+    }
+    isa.queue alu 0 text [0, 1, 1014] {
+      isa.alu.erf at 10 a = <east 0 f32 last>, dst = <east 4 i32>
+      isa.halt at 11
+    }
+  }
+  isa.chip 0 class 0 {
+    isa.image slice 0 bank 0 row 0 rows 1 hex ["00000000003b9a9a0000c2e60000000a"]
+    isa.image slice 1 bank 0 row 0 rows 1 hex ["0000000000df9999000016b1000000d7"]
+    isa.image slice 2 bank 0 row 0 rows 1 hex ["000080c0706f997980a001618080c023"]
+    isa.image slice 3 bank 0 row 0 rows 1 hex ["00803fbf3f3fbe4040c1007f7fff7f3c"]
+  }
+}

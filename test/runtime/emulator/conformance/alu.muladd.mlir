@@ -1,0 +1,78 @@
+// muladd rounds the product, then the sum.
+// RUN: %python %S/../Inputs/run_isa.py %s %t --words | FileCheck %s
+//   a: 00000000 80000000 3f800000 bfc00000 40200000 c0200000 3e99999a c2c88000 4f32d05e cf32d05e 000116c2 7f61b1e6 7f800000 ff800000 7fc00000 4640e6b6
+//   b: 80000000 00000000 40000000 bfc00000 3f000000 40e80000 be99999a 42c88000 00000001 4f32d05e 800116c2 7f61b1e6 7f800000 3f800000 3f800000 ffc00000
+//   c: 3f800000 80000000 c0000000 c0100000 322bcc77 3f800000 3db851ec 461c4000 3f800000 40000000 00000000 ff800000 7f800000 3f800000 40a00000 00000000
+// CHECK: cycles: 21
+// CHECK-NEXT: chip 0 words row 0: 3f800000 80000000 00000000 00000000 3fa00000 c1890000 00000000 c2484000 3f800000 def9ccd9 00000000 7fc00000 7f800000 ff800000 7fc00000 7fc00000
+// CHECK-NOT: {{.}}
+isa.program @muladd machine "nano" cycles 21 {
+  isa.chip_class 0 {
+    isa.queue mem 0 text [0, 1, 1020] {
+      isa.mem.read at 4 bank = 0, offset = 0, dir = east, stream = 0
+      isa.mem.read at 5 bank = 0, offset = 10, dir = east, stream = 0
+      isa.mem.read at 7 bank = 0, offset = 20, dir = east, stream = 0
+      isa.halt at 8
+    }
+    isa.queue mem 1 text [7, 1, 1020] {
+      isa.mem.read at 5 bank = 0, offset = 0, dir = east, stream = 1
+      isa.mem.read at 6 bank = 0, offset = 10, dir = east, stream = 1
+      isa.mem.read at 8 bank = 0, offset = 20, dir = east, stream = 1
+      isa.halt at 9
+    }
+    isa.queue mem 2 text [0, 1, 1016] {
+      isa.mem.read at 6 bank = 0, offset = 0, dir = east, stream = 2
+      isa.mem.read at 7 bank = 0, offset = 10, dir = east, stream = 2
+      isa.mem.read at 9 bank = 0, offset = 20, dir = east, stream = 2
+      isa.halt at 10
+    }
+    isa.queue mem 3 text [7, 1, 1016] {
+      isa.mem.read at 7 bank = 0, offset = 0, dir = east, stream = 3
+      isa.mem.read at 8 bank = 0, offset = 10, dir = east, stream = 3
+      isa.mem.read at 10 bank = 0, offset = 20, dir = east, stream = 3
+      isa.halt at 11
+    }
+    isa.queue mem 4 text [0, 1, 1014] {
+      isa.mem.write at 16 bank = 0, offset = 0, dir = east, stream = 4, last
+      isa.halt at 17
+    }
+    isa.queue mem 5 text [7, 1, 1014] {
+      isa.mem.write at 17 bank = 0, offset = 0, dir = east, stream = 5, last
+      isa.halt at 18
+    }
+    isa.queue mem 6 text [0, 1, 1012] {
+      isa.mem.write at 18 bank = 0, offset = 0, dir = east, stream = 6, last
+      isa.halt at 19
+    }
+    isa.queue mem 7 text [7, 1, 1012] {
+      isa.mem.write at 19 bank = 0, offset = 0, dir = east, stream = 7, last
+      isa.halt at 20
+    }
+    isa.queue alu 0 text [0, 1, 1010] {
+      isa.alu.muladd at 13 a = <alu 5 age 1>, b = <alu 6 age 0>, c = <east 0 f32 last>, dst = <east 4 i32>
+      isa.halt at 14
+    }
+    isa.queue alu 5 text [7, 1, 1010] {
+      isa.alu.mov at 10 a = <east 0 f32 last>
+      isa.halt at 11
+    }
+    isa.queue alu 6 text [0, 1, 1008] {
+      isa.alu.mov at 11 a = <east 0 f32 last>
+      isa.halt at 12
+    }
+  }
+  isa.chip 0 class 0 {
+    isa.image slice 0 bank 0 row 0 rows 1 hex ["0000000000009a005e5ec2e6000000b6"]
+    isa.image slice 0 bank 0 row 10 rows 1 hex ["0000000000009a00015ec2e600000000"]
+    isa.image slice 0 bank 0 row 20 rows 1 hex ["000000007700ec000000000000000000"]
+    isa.image slice 1 bank 0 row 0 rows 1 hex ["0000000000009980d0d016b1000000e6"]
+    isa.image slice 1 bank 0 row 10 rows 1 hex ["000000000000998000d016b100000000"]
+    isa.image slice 1 bank 0 row 20 rows 1 hex ["00000000cc0051400000000000000000"]
+    isa.image slice 2 bank 0 row 0 rows 1 hex ["000080c0202099c8323201618080c040"]
+    isa.image slice 2 bank 0 row 10 rows 1 hex ["000000c000e899c800320161808080c0"]
+    isa.image slice 2 bank 0 row 20 rows 1 hex ["800000102b80b81c800000808080a000"]
+    isa.image slice 3 bank 0 row 0 rows 1 hex ["00803fbf40c03ec24fcf007f7fff7f46"]
+    isa.image slice 3 bank 0 row 10 rows 1 hex ["800040bf3f40be42004f807f7f3f3fff"]
+    isa.image slice 3 bank 0 row 20 rows 1 hex ["3f80c0c0323f3d463f4000ff7f3f4000"]
+  }
+}
