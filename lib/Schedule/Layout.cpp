@@ -134,7 +134,7 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
         cost = int64_t(zone == group ? 0 : 1 + zone) * (1 << 20) + fromOuter;
       } else {
         bool inZone = fromOuter < machine.installRows;
-        cost = load[slice] * 8 + i + (inZone ? 4096 : 0);
+        cost = load[slice] * 8 + i + (inZone ? 65536 : 0);
       }
       candidates.push_back({cost, slice, unsigned(best)});
     }
@@ -210,10 +210,14 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   }
 
   bool constant = tile.kind == Tile::Constant;
+  int64_t panels = (tile.rows + shape.panelRows - 1) / shape.panelRows;
+  auto use = usage.find({tileIndex, chunk});
+  int64_t cycles = use == usage.end() ? 0 : use->second / shape.stripes / panels;
   std::vector<PlacedColumn> result;
   for (unsigned i = 0; i < count; ++i) {
     auto [slice, bankIndex] = slots[i];
     Bank &bank = banks[slice * 2 + bankIndex];
+    load[slice] += cycles;
     PlacedColumn column;
     column.slice = slice;
     column.bank = bankIndex;
@@ -237,6 +241,7 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
 
 void Layout::beginSegment(int64_t count) {
   iterations = count;
+  std::fill(load.begin(), load.end(), 0);
   for (unsigned i = 0; i < banks.size(); ++i)
     blockStart[i] = banks[i].bottom;
   for (auto &entry : placed)

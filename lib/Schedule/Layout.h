@@ -89,8 +89,11 @@ public:
   std::pair<int64_t, int64_t> freeRows(unsigned slice, unsigned bank) const {
     return {banks[slice * 2 + bank].bottom, banks[slice * 2 + bank].top};
   }
-  /// Adds cycles to the load of a slice (a hint for later choices).
-  void addLoad(unsigned slice, int64_t cycles) { load[slice] += cycles; }
+  /// Cycles that the segment will spend on a chunk of a tile: its slices are
+  /// loaded with them when they are chosen, so that busy columns spread out.
+  void setUsage(std::map<std::pair<unsigned, unsigned>, int64_t> cycles) {
+    usage = std::move(cycles);
+  }
   const std::string &error() const { return message; }
   bool isTextSlice(unsigned slice) const { return textSlice[slice]; }
 
@@ -120,6 +123,7 @@ private:
   std::vector<Bank> banks; // slice * 2 + bank
   std::vector<int64_t> blockStart;
   std::vector<int64_t> load; // by slice
+  std::map<std::pair<unsigned, unsigned>, int64_t> usage;
   std::vector<bool> textSlice;
   std::vector<std::vector<unsigned>> halfSlices; // inner to outer
   std::map<Key, std::vector<PlacedColumn>> placed;

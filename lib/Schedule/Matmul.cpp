@@ -51,7 +51,7 @@ static std::vector<int64_t> installKey(const KTile &k, bool fp16) {
 static int along(bool west, int position) { return west ? -position : position; }
 
 bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
-                                 const std::string &name) {
+                                 int64_t rows, const std::string &name) {
   unsigned width = fp16 ? 2 : 1;
   unsigned stripes = layout->stripes(k.b);
   int64_t panelRows = layout->panelRows(k.b);
@@ -65,15 +65,20 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
         "{2} rows installed per cycle",
         name, k.bRow, stripes));
   }
-  unsigned group = gang.planes[0] % machine.planesPerHalf /
-                   std::max<unsigned>(1, gang.planes.size());
+  // Where passes are long, the planes of a half install one after the other from
+  // one set of slices; where installs are the bottleneck, each has its own.
+  int64_t installCycles = (total + stripes - 1) / stripes;
+  unsigned group = rows >= installCycles * machine.planesPerHalf
+                       ? 0
+                       : gang.planes[0] % machine.planesPerHalf /
+                             std::max<unsigned>(1, gang.planes.size());
   Template t;
   t.name = name;
   int64_t cycle = 0; // install cycles so far
   for (int64_t row = 0; row < total;) {
     int64_t absolute = k.bRow + row, panel = absolute / panelRows;
-    int64_t rows = std::min(total - row, (panel + 1) * panelRows - absolute);
-    int64_t cycles = (rows + stripes - 1) / stripes;
+    int64_t part = std::min(total - row, (panel + 1) * panelRows - absolute);
+    int64_t cycles = (part + stripes - 1) / stripes;
     std::set<unsigned> used;
     auto columns = readColumns(k.b, unsigned(panel), k.bChunk, gang.east, used,
                                group);
@@ -129,7 +134,7 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
       t.runs.push_back(install);
     }
     cycle += cycles;
-    row += rows;
+    row += part;
   }
   auto anchor = place(t, gang.shadowFree);
   if (!anchor)
@@ -154,14 +159,16 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
 }
 
 std::optional<int64_t>
-SchedulerImpl::placePasses(Gang &gang, const KTile &k, bool fp16,
+SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
                            int64_t rowBegin, int64_t rowEnd, bool add,
                            const std::string &name) {
-  unsigned width = fp16 ? 2 : 1, g = gang.planes.size();
+  const KTile &k = *works[0].tile;
+  Gang &lead = *works[0].gang;
+  unsigned width = fp16 ? 2 : 1, g = lead.planes.size();
   int64_t n = rowEnd - rowBegin;
   int64_t interval = fp16 ? (machine.fp16Interval + g - 1) / g : 1;
-  int position = machine.unitPosition(Unit::Pass, gang.planes[0]);
-  bool west = !gang.east;
+  int position = machine.unitPosition(Unit::Pass, lead.planes[0]);
+  bool west = !lead.east;
   Template t;
   t.name = name;
   stream::Access access = k.a;
@@ -188,7 +195,7 @@ SchedulerImpl::placePasses(Gang &gang, const KTile &k, bool fp16,
     if (!panels.count(piece.panel)) {
       std::set<unsigned> used;
       auto columns = readColumns(access.tile, piece.panel, access.chunk,
-                                 gang.east, used);
+                                 lead.east, used);
       if (columns.empty())
         return std::nullopt;
       panels[piece.panel] = columns;
@@ -221,48 +228,61 @@ SchedulerImpl::placePasses(Gang &gang, const KTile &k, bool fp16,
     }
   }
   t.groups.push_back(streams);
-  int64_t busy = 0, next = 0;
-  for (unsigned p = 0; p < g; ++p) {
-    int64_t rows = (n - int64_t(p) + g - 1) / g;
-    if (rows <= 0)
-      continue;
-    QueueRun pass;
-    pass.queue = machine.queueNumber(Unit::Pass, gang.planes[p]);
-    pass.offset = p * interval;
-    pass.inst.opcode = isa::Opcode::pass_run;
-    pass.inst.count = uint16_t(rows);
-    pass.inst.interval = rows == 1 ? 1 : uint8_t(interval * g);
-    setField(pass.inst, "fp16", fp16);
-    setField(pass.inst, "last", 1);
-    setField(pass.inst, "lane_base", k.laneBase);
-    setField(pass.inst, "lane_count", k.laneCount);
-    setField(pass.inst, "acc_stride", rows == 1 ? 0 : 1);
-    setField(pass.inst, "add", add);
-    pass.streamFields.push_back(
-        {fieldIndex(pass.inst.opcode, "stream"), 0, 0});
-    t.runs.push_back(pass);
-    busy = std::max(busy, pass.offset + pass.span());
-    // An fp16 pass keeps its unit busy behind the last issue; plane p of the next
-    // run starts p intervals after its anchor.
-    next = std::max(next, pass.offset + pass.span() - 1 - p * interval +
-                              (fp16 ? machine.fp16Interval : 1));
+  // Every gang of the half that wants these rows reads them from the same streams.
+  int64_t busy = 0, next = 0, bound = 0;
+  for (const PassWork &work : works) {
+    const KTile &own = *work.tile;
+    for (unsigned p = 0; p < g; ++p) {
+      int64_t rows = (n - int64_t(p) + g - 1) / g;
+      if (rows <= 0)
+        continue;
+      QueueRun pass;
+      pass.queue = machine.queueNumber(Unit::Pass, work.gang->planes[p]);
+      pass.offset = p * interval;
+      pass.inst.opcode = isa::Opcode::pass_run;
+      pass.inst.count = uint16_t(rows);
+      pass.inst.interval = rows == 1 ? 1 : uint8_t(interval * g);
+      setField(pass.inst, "fp16", fp16);
+      setField(pass.inst, "last", 1);
+      setField(pass.inst, "lane_base", own.laneBase);
+      setField(pass.inst, "lane_count", own.laneCount);
+      setField(pass.inst, "acc_stride", rows == 1 ? 0 : 1);
+      setField(pass.inst, "add", add);
+      pass.streamFields.push_back(
+          {fieldIndex(pass.inst.opcode, "stream"), 0, 0});
+      t.runs.push_back(pass);
+      busy = std::max(busy, pass.offset + pass.span());
+      // An fp16 pass keeps its unit busy behind the last issue; plane p of the
+      // next run starts p intervals after its anchor.
+      next = std::max(next, pass.offset + pass.span() - 1 - p * interval +
+                                (fp16 ? machine.fp16Interval : 1));
+    }
+    bound = std::max({bound, work.gang->active, work.gang->nextPass});
+    if (!add)
+      bound = std::max(bound, work.gang->drainBound);
   }
-  int64_t bound = std::max(gang.active, gang.nextPass);
-  if (!add)
-    bound = std::max(bound, gang.drainBound);
   auto anchor = place(t, bound);
   if (!anchor)
     return std::nullopt;
-  gang.passEnd = *anchor + busy;
-  gang.nextPass = *anchor + next;
+  for (const PassWork &work : works) {
+    work.gang->passEnd = *anchor + busy;
+    work.gang->nextPass = *anchor + next;
+  }
   return anchor;
+}
+
+/// True if two K tiles take the same operand rows from the same lanes of A.
+static bool sameRows(const KTile &x, const KTile &y) {
+  return x.a.tile == y.a.tile && x.a.chunk == y.a.chunk && x.a.row == y.a.row &&
+         x.a.stride == y.a.stride && x.a.inner == y.a.inner &&
+         x.a.stride2 == y.a.stride2;
 }
 
 bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
   bool fp16 = matmul.fp16;
   if (gangFormatFp16 != fp16) {
     // The planes change format: what the other gangs still do comes first.
-    int64_t free = 0, end = 0, drain = 0;
+    int64_t free = 0, end = 0, drain = -1;
     for (const Gang &gang : gangs[gangFormatFp16]) {
       free = std::max(free, gang.shadowFree);
       end = std::max(end, gang.passEnd);
@@ -274,9 +294,10 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
       // Results of the other format complete first, and its drains, which may
       // run at another rate, are over.
       gang.nextPass = std::max(gang.nextPass, end + machine.matrixDelay(true));
-      gang.drainBound = std::max(
-          gang.drainBound, drain + int64_t(machine.accumulatorRows) *
-                                       machine.fp16Interval);
+      if (drain >= 0)
+        gang.drainBound = std::max(
+            gang.drainBound, drain + int64_t(machine.accumulatorRows) *
+                                         machine.fp16Interval);
     }
     gangFormatFp16 = fp16;
   }
@@ -334,33 +355,60 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     for (const auto &q : queue)
       if (wave < q.size())
         steps = std::max(steps, q[wave].job->kTiles.size());
-    for (size_t step = 0; step < steps; ++step)
+    for (size_t step = 0; step < steps; ++step) {
+      std::vector<bool> done(list.size());
       for (unsigned i = 0; i < list.size(); ++i) {
-        if (wave >= queue[i].size() ||
-            step >= queue[i][wave].job->kTiles.size())
+        auto current = [&](unsigned j) -> const Work * {
+          return wave < queue[j].size() &&
+                         step < queue[j][wave].job->kTiles.size()
+                     ? &queue[j][wave]
+                     : nullptr;
+        };
+        const Work *work = current(i);
+        if (done[i] || !work)
           continue;
-        Gang &gang = list[i];
-        const Work &work = queue[i][wave];
-        const KTile &k = work.job->kTiles[step];
-        if (gang.activeKey != installKey(k, fp16) &&
-            !placeInstall(gang, k, fp16, matmul.name))
-          return false;
-        auto pass = placePasses(gang, k, fp16, work.begin, work.end, step > 0,
-                                matmul.name);
+        // The gangs of this half that take the same rows pass together, unless
+        // installs are the bottleneck and each passes in the other's gaps.
+        constexpr int64_t shortPass = 8;
+        std::vector<PassWork> together;
+        std::vector<const Work *> jobs;
+        for (unsigned j = i; j < list.size(); ++j) {
+          const Work *other = current(j);
+          if (done[j] || !other || list[j].east != list[i].east ||
+              (j != i && work->end - work->begin < shortPass) ||
+              other->begin != work->begin || other->end != work->end ||
+              !sameRows(other->job->kTiles[step], work->job->kTiles[step]))
+            continue;
+          done[j] = true;
+          together.push_back({&list[j], &other->job->kTiles[step]});
+          jobs.push_back(other);
+        }
+        for (const PassWork &pass : together)
+          if (pass.gang->activeKey != installKey(*pass.tile, fp16) &&
+              !placeInstall(*pass.gang, *pass.tile, fp16, work->end - work->begin,
+                            matmul.name))
+            return false;
+        auto pass = placePasses(together, fp16, work->begin, work->end,
+                                step > 0, matmul.name);
         if (!pass)
           return false;
-        if (step + 1 == work.job->kTiles.size()) {
+        for (size_t j = 0; j < together.size(); ++j) {
+          const Job &job = *jobs[j]->job;
+          if (step + 1 != job.kTiles.size())
+            continue;
+          Gang &gang = *together[j].gang;
           ProductSource product;
           product.gang = &gang;
           int64_t drainAt = 0;
-          if (!placeFlow(work.job->epilogue, work.begin, work.end, interval,
+          if (!placeFlow(job.epilogue, work->begin, work->end, interval,
                          &product, *pass + delay, &drainAt))
             return false;
-          // Row r of the next block completes at its pass + delay, and must not come before the drain
-          // of row r has read it.
+          // Row r of the next block completes at its pass + delay, and must not
+          // come before the drain of row r has read it.
           gang.drainBound = drainAt + 1 - delay;
         }
       }
+    }
   }
   return true;
 }

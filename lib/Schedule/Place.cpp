@@ -213,9 +213,6 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     issues.push_back({run.queue, at, run.inst});
     kernelFirst = std::min(kernelFirst, at);
     complete(at + run.span() - 1, run.inst);
-    auto [unit, index] = machine.queueUnit(run.queue);
-    if (unit == Unit::Mem)
-      layout->addLoad(index, run.span());
   }
   for (const AluRun &run : t.alus) {
     unsigned queue = machine.queueNumber(Unit::Alu, run.alu);

@@ -21,8 +21,10 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
     : program(source), machine(machine), options(options), res(machine),
       wantedHalf(source.tiles.size(), -1), queueItems(machine.numQueues()) {}
 
-/// What stands together in one flow must stand in different slices.
+/// What stands together in one flow must stand in different slices; and how long every chunk
+/// will keep its slices busy.
 void SchedulerImpl::collectPartners(const Segment &segment) {
+  std::map<std::pair<unsigned, unsigned>, int64_t> usage;
   auto add = [&](const Flow &flow,
                  const std::map<unsigned, GatherSource> *sources) {
     std::set<std::pair<unsigned, unsigned>> together;
@@ -36,6 +38,8 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
         for (const stream::Access &a : entry.second.address)
           together.insert({a.tile, a.chunk});
     for (auto one : together)
+      usage[one] += flow.iterations;
+    for (auto one : together)
       for (auto other : together)
         if (one != other)
           partners[one].insert(other);
@@ -44,12 +48,18 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
     if (const auto *flow = std::get_if<Flow>(&kernel))
       add(*flow, nullptr);
     else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel))
-      for (const stream::Job &job : matmul->jobs)
+      for (const stream::Job &job : matmul->jobs) {
         add(job.epilogue, nullptr);
+        for (const stream::KTile &k : job.kTiles) {
+          usage[{k.a.tile, k.a.chunk}] += job.rows;
+          usage[{k.b, k.bChunk}] += k.byColumns ? k.columnCount : k.laneCount;
+        }
+      }
     else if (const auto *gather = std::get_if<stream::Gather>(&kernel))
       for (const GatherStep &step : gathers[gather])
         add(step.flow, &step.sources);
   }
+  layout->setUsage(std::move(usage));
 }
 
 /// Cycles that the planes need at least for a matmul, by whole tiles
@@ -74,8 +84,8 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
   partners.clear();
   horizon = 0;
   makeGangs();
-  collectPartners(segment);
   layout->beginSegment(segment.iterations);
+  collectPartners(segment);
   for (const stream::Kernel &kernel : segment.kernels) {
     kernelFirst = INT64_MAX;
     kernelLast = 0;

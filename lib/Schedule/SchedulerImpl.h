@@ -88,10 +88,14 @@ private:
   // Matmul.cpp
   bool scheduleMatmul(const stream::Matmul &matmul);
   bool placeInstall(Gang &gang, const stream::KTile &tile, bool fp16,
-                    const std::string &name);
-  std::optional<int64_t> placePasses(Gang &gang, const stream::KTile &tile,
-                                     bool fp16, int64_t rowBegin,
-                                     int64_t rowEnd, bool add,
+                    int64_t rows, const std::string &name);
+  /// The passes of one K tile, for all gangs of a half that take the same rows.
+  struct PassWork {
+    Gang *gang;
+    const stream::KTile *tile;
+  };
+  std::optional<int64_t> placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
+                                     int64_t rowBegin, int64_t rowEnd, bool add,
                                      const std::string &name);
   void makeGangs();
 

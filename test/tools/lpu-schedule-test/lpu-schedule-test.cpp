@@ -153,6 +153,11 @@ int main(int argc, char **argv) {
                << result->kernels[0].gridBound << " ratio "
                << double(result->kernels[0].gridBound) / result->cycles
                << " schedule " << (t1 - t0) << " s\n";
+  if (getenv("LPU_TEST_ISSUES"))
+    for (const QueueProgram &queue : result->program.classes[0].queues)
+      for (const QueueItem &item : queue.items)
+        llvm::outs() << unitName(queue.unit) << " " << queue.index << " at "
+                     << item.at << " " << isa::toString(item.inst) << "\n";
   // Text: one run of rows per queue in the text slices.
   unsigned next = 0, slot = 0;
   for (QueueProgram &queue : result->program.classes[0].queues) {
