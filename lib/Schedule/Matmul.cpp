@@ -87,7 +87,10 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
     StreamGroup streams;
     streams.west = west;
     streams.width = stripes * width;
-    streams.align = width;
+    // Blocks of full install width do not break up the streams that another
+    // install needs.
+    streams.align = machine.streams % streams.width == 0 ? streams.width : width;
+    streams.start = homeStream(gang);
     int64_t key = west ? cycle + position : cycle - position;
     streams.run.keyLow = key;
     streams.run.keyHigh = key + cycles - 1;
@@ -184,6 +187,7 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
   StreamGroup streams;
   streams.west = west;
   streams.width = streams.align = width;
+  streams.start = homeStream(lead);
   streams.run.keyLow = west ? position : -position;
   streams.run.keyHigh = streams.run.keyLow + (n - 1) * interval;
   streams.run.posHigh = along(west, position);
@@ -316,9 +320,7 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     int64_t begin, end;
   };
   std::vector<std::vector<Work>> queue(list.size());
-  // A job of several blocks stays on its gang (its weights are near it).
-  for (size_t j = 0; j < matmul.jobs.size(); ++j) {
-    const Job &job = matmul.jobs[j];
+  auto assign = [&](const Job &job, unsigned gang, int64_t from, int64_t to) {
     int64_t rows = block;
     // A nested access must not be cut inside a group of rows.
     for (const KTile &k : job.kTiles)
@@ -329,8 +331,8 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
       if (node.kind == stream::Node::Read && node.access.inner > 0 &&
           node.access.inner < job.rows && node.access.inner <= rows)
         rows = rows / node.access.inner * node.access.inner;
-    for (int64_t row = 0; row < job.rows;) {
-      int64_t end = std::min(job.rows, row + rows);
+    for (int64_t row = from; row < to;) {
+      int64_t end = std::min(to, row + rows);
       // Blocks of a nested access longer than a block end at its borders.
       auto clip = [&](const stream::Access &a) {
         if (a.inner > rows && a.inner < job.rows)
@@ -343,9 +345,38 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
           clip(node.access);
       for (const stream::Write &write : job.epilogue.writes)
         clip(write.access);
-      queue[j % list.size()].push_back({&job, row, end});
+      queue[gang].push_back({&job, row, end});
       row = end;
     }
+  };
+  // A job of several blocks stays on its gang (its weights are near it). Of the
+  // jobs that are left over when every gang has as many, each is cut by rows over several gangs
+  // while a part still hides its installs.
+  size_t whole = matmul.jobs.size() / list.size() * list.size();
+  size_t left = matmul.jobs.size() - whole;
+  int64_t shortest = (machine.planeRows + machine.installRows - 1) / machine.installRows;
+  for (size_t j = 0; j < matmul.jobs.size(); ++j) {
+    const Job &job = matmul.jobs[j];
+    bool nested = false;
+    for (const KTile &k : job.kTiles)
+      nested |= k.a.inner > 0 && k.a.inner < job.rows;
+    for (const stream::Node &node : job.epilogue.nodes)
+      nested |= (node.kind == stream::Node::Read && node.access.inner > 0 &&
+                 node.access.inner < job.rows) ||
+                node.period > 0;
+    for (const stream::Write &write : job.epilogue.writes)
+      nested |= write.access.inner > 0 && write.access.inner < job.rows;
+    int64_t parts = left ? int64_t(list.size() / left) : 1;
+    parts = std::min(parts, job.rows * interval / (2 * shortest));
+    if (j < whole || parts < 2 || nested) {
+      assign(job, j % list.size(), 0, job.rows);
+      continue;
+    }
+    int64_t step = (job.rows + parts - 1) / parts;
+    step = (step + g - 1) / g * g;
+    for (int64_t p = 0; p * step < job.rows; ++p)
+      assign(job, (j - whole + size_t(p) * left) % list.size(), p * step,
+             std::min(job.rows, (p + 1) * step));
   }
   size_t waves = 0;
   for (const auto &q : queue)

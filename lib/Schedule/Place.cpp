@@ -84,8 +84,9 @@ bool SchedulerImpl::tryStreams(Template &t, int64_t anchor) {
     run.keyLow += anchor;
     run.keyHigh += anchor;
     bool found = false;
-    for (unsigned s = 0; s + group.width <= machine.streams && !found;
-         s += group.align) {
+    unsigned choices = (machine.streams - group.width) / group.align + 1;
+    for (unsigned i = 0; i < choices && !found; ++i) {
+      unsigned s = (group.start / group.align + i) % choices * group.align;
       bool free = true;
       for (unsigned k = s; k < s + group.width && free; ++k) {
         free = res.streams.isFree(group.west, k, run);

@@ -98,6 +98,12 @@ private:
                                      int64_t rowBegin, int64_t rowEnd, bool add,
                                      const std::string &name);
   void makeGangs();
+  /// Streams that a gang tries first: those of its installs, so that its passes use the gaps
+  /// between them and leave the other gangs' alone.
+  unsigned homeStream(const Gang &gang) const {
+    unsigned number = gang.planes[0] % machine.planesPerHalf / gang.planes.size();
+    return number * machine.installRows % machine.streams;
+  }
 
   // Place.cpp
   /// Earliest anchor >= bound; takes the resources and records the issues.

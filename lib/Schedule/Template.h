@@ -28,6 +28,7 @@ struct StreamGroup {
   bool west = false;
   unsigned width = 1, align = 1;
   StreamRun run; // keys relative to the anchor
+  unsigned start = 0; // the stream to try first
   unsigned stream = 0; // chosen at placement
 };
 
