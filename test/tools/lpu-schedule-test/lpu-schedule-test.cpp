@@ -15,6 +15,7 @@
 
 #include "lpu/Emulator/Emulator.h"
 #include "lpu/Schedule/Schedule.h"
+#include "lpu/Stream/Balance.h"
 #include "lpu/Verify/Verify.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
@@ -139,6 +140,7 @@ int main(int argc, char **argv) {
   Segment segment;
   segment.kernels.push_back(matmul);
   program.segments.push_back(segment);
+  balanceShortJobs(program, machine);
   for (const std::string &e : stream::verify(program, machine))
     llvm::errs() << "stream: " << e << "\n";
 

@@ -1,0 +1,62 @@
+//===- Compile.h - ONNX file to package -------------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_PIPELINES_COMPILE_H
+#define LPU_PIPELINES_COMPILE_H
+
+#include "lpu/Import/Import.h"
+#include "lpu/Schedule/Schedule.h"
+#include "lpu/Verify/Verify.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace lpu {
+
+struct CompileOptions {
+  std::string input;
+  ImportOptions import;
+  /// Leave the weights out of the image; the program is the same.
+  bool withoutWeights = false;
+  /// Run the verifier on the assembled package.
+  bool verify = true;
+  /// Stop behind a stage and print its IR to `dump`: "", "onnx", "linalg",
+  /// "stream".
+  std::string emit;
+  llvm::raw_ostream *dump = nullptr;
+  /// Called at the start of every stage.
+  std::function<void(llvm::StringRef stage)> progress;
+};
+
+/// Wall seconds of one stage.
+struct StageTime {
+  std::string stage;
+  double seconds;
+};
+
+struct CompileResult {
+  /// Queue trees with fetches and text places, for reports and traces.
+  std::vector<ClassProgram> classes;
+  stream::Program program;
+  std::vector<schedule::KernelReport> kernels;
+  int64_t constantRows = 0, temporaryRows = 0, textRows = 0;
+  Package package;
+  verify::Result verdict;
+  std::vector<StageTime> times;
+  /// False if `emit` stopped the compilation early.
+  bool complete = false;
+};
+
+/// Compiles for one chip. Everything that is wrong with the model or with its fit to the machine
+/// goes to \p errors, one line each, in the user's terms; then the result is nullopt.
+std::optional<CompileResult> compileModel(mlir::MLIRContext &context,
+                                          const Machine &machine,
+                                          const CompileOptions &options,
+                                          llvm::raw_ostream &errors);
+
+} // namespace lpu
+
+#endif // LPU_PIPELINES_COMPILE_H

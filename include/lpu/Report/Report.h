@@ -1,0 +1,62 @@
+//===- Report.h - what a person reads about a program -----------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every figure comes from the scheduled text: what each unit issues, weighted with
+// what an issue may do by docs/isa.md. The activity counts are therefore
+// those that the emulator counts when it runs the program.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_REPORT_REPORT_H
+#define LPU_REPORT_REPORT_H
+
+#include "lpu/Pipelines/Compile.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace lpu {
+
+/// What the chip does in one run of the program.
+struct Activity {
+  uint64_t issues = 0, macsInt8 = 0, macsFp16 = 0, aluOps = 0;
+  uint64_t sramBytesRead = 0, sramBytesWritten = 0, fetchBytes = 0;
+  uint64_t streamByteHops = 0, linkVectors = 0;
+  /// Busy issue cycles by kind of unit, summed over the units.
+  uint64_t busy[numUnitKinds] = {};
+  uint64_t streamSlotCycles = 0; // slots written, times the positions they pass
+};
+Activity countActivity(const std::vector<ClassProgram> &classes,
+                       const Machine &machine);
+
+/// Joules of one run: events times the machine's constants, plus idle power.
+double joules(const Activity &activity, const Machine &machine, int64_t cycles);
+
+/// Cycles of the host port for all inputs, or all outputs.
+int64_t hostCycles(const std::vector<TensorBinding> &bindings,
+                   const Machine &machine);
+
+struct Bounds {
+  /// Sum over kernels of whole-tile plane time (docs/bounds.md).
+  int64_t grid = 0;
+  /// No program of this machine that does this work can be faster.
+  int64_t necessary = 0;
+};
+Bounds bounds(const CompileResult &result, const Machine &machine);
+
+/// The short table of lpu-compile.
+void printReport(const CompileResult &result, const Machine &machine,
+                 llvm::raw_ostream &os);
+/// The same figures and more, as JSON.
+void printReportJSON(const CompileResult &result, const Machine &machine,
+                     llvm::raw_ostream &os);
+/// Chrome trace events (Perfetto opens them): one track per queue, one event
+/// per instruction run; loops unrolled. One cycle is one microsecond of trace time.
+void printTrace(const CompileResult &result, const Machine &machine,
+                llvm::raw_ostream &os);
+
+} // namespace lpu
+
+#endif // LPU_REPORT_REPORT_H

@@ -1,0 +1,141 @@
+//===- lpu-compile.cpp - ONNX model to package ----------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lpu/Pipelines/Compile.h"
+#include "lpu/Report/Report.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace llvm;
+
+static cl::OptionCategory category("lpu-compile options");
+static cl::opt<std::string> input(cl::Positional, cl::desc("<model.onnx>"),
+                                  cl::Required, cl::cat(category));
+static cl::opt<std::string> output("o", cl::desc("Package to write"),
+                                   cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string>
+    target("target", cl::desc("Machine: a built-in name or a YAML file"),
+           cl::init("lpu1"), cl::cat(category));
+static cl::opt<unsigned> chips("chips", cl::desc("Chips of the system"),
+                               cl::init(1), cl::cat(category));
+static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
+                                  cl::value_desc("name=size"), cl::cat(category));
+static cl::opt<bool> analyze("analyze",
+                             cl::desc("List the operators of the model and every "
+                                      "unsupported node; lower nothing"),
+                             cl::cat(category));
+static cl::opt<bool> analyzeJSON("analyze-json", cl::desc("The same as JSON"),
+                                 cl::cat(category));
+static cl::opt<std::string>
+    weights("weights", cl::desc("file (default), or none: leave them out"),
+            cl::init("file"), cl::cat(category));
+static cl::opt<std::string> reportFile("report", cl::desc("Write the report as JSON"),
+                                       cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string>
+    traceFile("trace", cl::desc("Write a trace that Perfetto opens"),
+              cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string>
+    emit("emit", cl::desc("Print the IR behind a stage and stop: onnx, linalg, stream"),
+         cl::cat(category));
+static cl::opt<bool> noVerify("no-verify", cl::desc("Skip the verifier"),
+                              cl::cat(category));
+static cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors"),
+                           cl::cat(category));
+
+/// Exit codes: 1 the model or its fit, 2 the command line, 3 --analyze found
+/// unsupported nodes.
+static int fail(const Twine &message, int code) {
+  errs() << "error: " << message << "\n";
+  return code;
+}
+
+/// Writes a file through `body`; on an error nothing is left.
+template <typename Body>
+static bool writeFile(StringRef path, Body &&body) {
+  std::error_code code;
+  ToolOutputFile file(path, code, sys::fs::OF_Text);
+  if (code) {
+    fail("cannot write '" + path + "': " + code.message(), 1);
+    return false;
+  }
+  body(file.os());
+  file.keep();
+  return true;
+}
+
+int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  setBugReportMsg("lpu-compile failed unexpectedly; please report it with the "
+                  "model and the command line.\n");
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv, "lpu-mlir compiler\n");
+
+  lpu::CompileOptions options;
+  options.input = input;
+  for (StringRef text : dims) {
+    auto [name, size] = text.rsplit('=');
+    int64_t value;
+    if (name.empty() || size.getAsInteger(10, value) || value <= 0)
+      return fail("--dim " + text + ": write it as name=size with a size of at "
+                                    "least 1", 2);
+    options.import.dims[name.str()] = value;
+  }
+  if (weights != "file" && weights != "none")
+    return fail("--weights " + weights + ": file or none", 2);
+  if (!emit.empty() && emit != "onnx" && emit != "linalg" && emit != "stream")
+    return fail("--emit " + emit + ": onnx, linalg or stream", 2);
+  if (chips != 1)
+    return fail(formatv("--chips {0}: this version compiles for one chip; "
+                        "partitioning is not there yet (docs/status.md)",
+                        chips.getValue()), 2);
+  if (analyze || analyzeJSON) {
+    lpu::ImportReport report = lpu::analyzeONNX(input, options.import);
+    if (analyzeJSON)
+      report.printJSON(outs());
+    else
+      report.printText(outs());
+    return report.ok() ? 0 : 3;
+  }
+  if (output.empty() && emit.empty())
+    return fail("no output: give -o file.lpu", 2);
+
+  auto machine = lpu::loadMachine(target);
+  if (!machine)
+    return fail(toString(machine.takeError()), 1);
+  options.withoutWeights = weights == "none";
+  options.verify = !noVerify;
+  options.emit = emit;
+  options.dump = &outs();
+  if (!quiet && emit.empty() && errs().is_displayed())
+    options.progress = [](StringRef stage) {
+      errs() << "\r" << stage << " ...          \r";
+    };
+
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  auto result = lpu::compileModel(context, *machine, options, errs());
+  if (!result)
+    return 1;
+  if (!result->complete)
+    return 0;
+  if (auto error = lpu::writePackage(result->package, output))
+    return fail(toString(std::move(error)), 1);
+  if (!quiet)
+    lpu::printReport(*result, *machine, outs());
+  bool ok = true;
+  if (!reportFile.empty())
+    ok &= writeFile(reportFile, [&](raw_ostream &os) {
+      lpu::printReportJSON(*result, *machine, os);
+    });
+  if (!traceFile.empty())
+    ok &= writeFile(traceFile, [&](raw_ostream &os) {
+      lpu::printTrace(*result, *machine, os);
+    });
+  return ok ? 0 : 1;
+}
