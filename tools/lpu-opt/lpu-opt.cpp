@@ -11,6 +11,7 @@
 #include "dialects/ISA/ISAOps.h"
 #include "dialects/ONNX/ONNX.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
+#include "lpu/Schedule/Passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -22,6 +23,7 @@ int main(int argc, char **argv) {
   lpu::registerLinalgLayerDialects(registry);
 
   lpu::registerONNXToLinalgPasses();
+  lpu::registerSchedulePasses();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
 

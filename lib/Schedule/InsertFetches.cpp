@@ -1,0 +1,645 @@
+//===- InsertFetches.cpp - place program text and fetch it ----------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lpu/Schedule/InsertFetches.h"
+#include "lpu/Support/Check.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallSet.h"
+#include <map>
+
+using namespace lpu;
+using isa::Instruction;
+using isa::Opcode;
+
+namespace {
+
+constexpr uint64_t maxWait = 65535;
+// Row reads of one queue over the whole run; beyond this the text is read so
+// often that something is wrong, and reservations would take too long.
+constexpr uint64_t maxReads = uint64_t(1) << 22;
+// Cycles tried from the first possible one on, where port or path are taken.
+constexpr uint64_t maxShift = 1024;
+constexpr unsigned noRow = ~0u;
+
+uint64_t ownIdle(const QueueItem &item) {
+  return !item.isLoop() && item.inst.opcode == Opcode::nop
+             ? uint64_t(item.inst.get(isa::field::nop::cycles))
+             : 0;
+}
+
+struct Repetition {
+  uint64_t iterations, period;
+};
+
+//===----------------------------------------------------------------------===//
+// Bank ports and the fetch path, shared by all queues
+//===----------------------------------------------------------------------===//
+
+class Resources {
+public:
+  Resources(const Machine &machine)
+      : rowCycles(machine.fetchRowCycles()),
+        pathWidth(machine.fetchBytesPerCycle / 16),
+        // A queue has one active fetch at most.
+        pathIsFree(pathWidth >= machine.numQueues()) {}
+
+  /// Reserves a fetch of n rows from cycle t on, repeated by loops.
+  bool claim(unsigned bank, uint64_t t, unsigned n,
+             llvm::ArrayRef<Repetition> loops) {
+    starts.assign(1, t);
+    for (const Repetition &loop : loops) {
+      size_t count = starts.size();
+      if (count * loop.iterations * n > maxReads)
+        return false;
+      for (uint64_t k = 1; k < loop.iterations; ++k)
+        for (size_t i = 0; i < count; ++i)
+          starts.push_back(starts[i] + k * loop.period);
+    }
+    size_t mark = log.size();
+    for (uint64_t start : starts) {
+      bool good = true;
+      for (unsigned i = 0; good && i < n; ++i)
+        good = take(key(bank, start + uint64_t(i) * rowCycles), 1);
+      if (!pathIsFree)
+        for (uint64_t c = 0; good && c < uint64_t(n) * rowCycles; ++c)
+          good = take(key(pathKey, start + c), pathWidth);
+      if (!good) {
+        rollback(mark);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  size_t mark() const { return log.size(); }
+  void rollback(size_t mark) {
+    while (log.size() > mark) {
+      auto found = used.find(log.back());
+      if (--found->second == 0)
+        used.erase(found);
+      log.pop_back();
+    }
+  }
+
+private:
+  static constexpr unsigned pathKey = 0x3fff;
+  unsigned rowCycles, pathWidth;
+  bool pathIsFree;
+  llvm::DenseMap<uint64_t, unsigned> used;
+  std::vector<uint64_t> log, starts;
+
+  /// Cycles stay below 2^48 in practice; beyond that keys may meet, which
+  /// refuses a claim but never allows a wrong one.
+  static uint64_t key(unsigned bank, uint64_t cycle) {
+    return uint64_t(bank) << 48 ^ cycle;
+  }
+  bool take(uint64_t key, unsigned limit) {
+    unsigned &count = used[key];
+    if (count >= limit)
+      return false;
+    ++count;
+    log.push_back(key);
+    return true;
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// One queue
+//===----------------------------------------------------------------------===//
+
+/// The first instruction that could not be taken, in the best attempt.
+struct Missing {
+  bool any = false;
+  uint64_t cycle = 0;
+  size_t index = 0;
+  unsigned row = 0;
+};
+
+class QueueFetcher {
+public:
+  QueueFetcher(const Machine &machine, Resources &resources, unsigned bank)
+      : machine(machine), resources(resources), bank(bank),
+        perRow(machine.instructionsPerRow()), buffer(machine.bufferRows),
+        rowCycles(machine.fetchRowCycles()) {}
+
+  /// Items end in halt. The result has the fetches; nullopt: see missing().
+  std::optional<std::vector<QueueItem>>
+  run(const std::vector<QueueItem> &items) {
+    size_t words = blockWords(items, nullptr);
+    if (rowOf(words - 1) < buffer)
+      return items;
+    llvm::SmallVector<unsigned> thresholds;
+    for (unsigned threshold = std::max(1u, buffer / 2);; threshold /= 2) {
+      thresholds.push_back(threshold);
+      if (threshold <= 1)
+        break;
+    }
+    for (unsigned candidate : thresholds) {
+      threshold = candidate;
+      size_t mark = resources.mark();
+      state = State();
+      state.slotRow.resize(buffer);
+      for (unsigned row = 0; row < buffer; ++row)
+        state.slotRow[row] = row;
+      state.slotReady.assign(buffer, 0);
+      state.next = buffer;
+      std::vector<QueueItem> out;
+      if (block(items, nullptr, 0, Scope(), out) && trim(out))
+        return out;
+      resources.rollback(mark);
+    }
+    return std::nullopt;
+  }
+
+  const Missing &missing() const { return best; }
+
+private:
+  const Machine &machine;
+  Resources &resources;
+  unsigned bank, perRow, buffer, rowCycles, threshold = 1;
+  Missing best;
+
+  /// The sequencer and its buffer while walking. Cycles are those of the first
+  /// iteration of all loops around.
+  struct State {
+    size_t position = 0;    // text index of the next instruction
+    unsigned next = 0;      // next text row to fetch, going forward
+    uint64_t busyUntil = 0; // the last fetch reads until here
+    std::vector<unsigned> slotRow;
+    std::vector<uint64_t> slotReady;
+    // Of the innermost loop that is fetched in every iteration:
+    std::map<unsigned, uint64_t> firstTaken; // row -> cycle
+    std::optional<uint64_t> firstFetch;
+    unsigned refetched = 0;
+  };
+  State state;
+
+  /// What may be fetched in a block: rows up to that of the instruction `tail`
+  /// places behind the block's end; then, at the end of an iteration, the first
+  /// rows of the body again.
+  struct Scope {
+    llvm::SmallVector<Repetition, 4> loops;
+    size_t tail = 0;
+    unsigned bodyRow = 0, prefetched = 0; // prefetched 0: not a loop
+  };
+
+  unsigned rowOf(size_t position) const { return unsigned(position / perRow); }
+
+  //===--------------------------------------------------------------------===//
+  // Sizes
+  //===--------------------------------------------------------------------===//
+
+  static size_t bridge(uint64_t gap) { return gap > maxWait; }
+
+  /// Words of an item that issues `gap` idle cycles behind the one before.
+  static size_t itemWords(const QueueItem &item, uint64_t gap) {
+    size_t words = 1 + bridge(gap);
+    if (item.isLoop())
+      words += blockWords(item.body, &item);
+    return words;
+  }
+
+  /// Words of a block; of a loop body with endloop.
+  static size_t blockWords(const std::vector<QueueItem> &items,
+                           const QueueItem *loop) {
+    size_t words = 0;
+    uint64_t free = 0;
+    for (const QueueItem &item : items) {
+      words += itemWords(item, item.at - free - ownIdle(item));
+      free = item.nextFree();
+    }
+    if (loop)
+      words += 1 + bridge(loop->period - 1 - free);
+    return words;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Walking
+  //===--------------------------------------------------------------------===//
+
+  /// The sequencer takes the next instruction in a cycle.
+  bool take(uint64_t cycle) {
+    unsigned row = rowOf(state.position);
+    unsigned slot = row % buffer;
+    if (state.slotRow[slot] != row || state.slotReady[slot] > cycle) {
+      if (!best.any || state.position >= best.index)
+        best = {true, cycle, state.position, row};
+      return false;
+    }
+    state.firstTaken.try_emplace(row, cycle);
+    ++state.position;
+    return true;
+  }
+
+  /// An instruction that issues at `at`; the queue is free from `free` on.
+  bool takeIssuing(uint64_t free, uint64_t at, uint64_t idle) {
+    if (!bridge(at - free - idle))
+      return take(free);
+    return take(free) && take(at - idle);
+  }
+
+  /// A block without fetches of its own, first iteration.
+  bool walkResident(const std::vector<QueueItem> &items, const QueueItem *loop,
+                    uint64_t base) {
+    uint64_t free = 0;
+    for (const QueueItem &item : items) {
+      if (!takeIssuing(base + free, base + item.at, ownIdle(item)))
+        return false;
+      if (item.isLoop() && !walkResident(item.body, &item, base + item.at + 1))
+        return false;
+      free = item.nextFree();
+    }
+    return !loop || takeIssuing(base + free, base + loop->period - 1, 0);
+  }
+
+  bool block(const std::vector<QueueItem> &items, const QueueItem *loop,
+             uint64_t base, const Scope &scope, std::vector<QueueItem> &out) {
+    // Words behind item i to the end of the block.
+    std::vector<size_t> behind(items.size() + 1);
+    behind[items.size()] = 0;
+    for (size_t i = items.size(); i-- > 0;) {
+      uint64_t nextAt, idle = 0;
+      if (i + 1 < items.size()) {
+        nextAt = items[i + 1].at;
+        idle = ownIdle(items[i + 1]);
+      } else if (loop) {
+        nextAt = loop->period - 1;
+      } else {
+        continue;
+      }
+      uint64_t gap = nextAt - items[i].nextFree() - idle;
+      behind[i] =
+          behind[i + 1] + (i + 1 < items.size() ? itemWords(items[i + 1], gap)
+                                                : 1 + bridge(gap));
+    }
+    uint64_t free = 0;
+    for (size_t i = 0; i < items.size(); ++i) {
+      const QueueItem &item = items[i];
+      uint64_t idle = ownIdle(item);
+      size_t inner = item.isLoop() ? blockWords(item.body, &item) : 0;
+      if (!fetchInGap(free, item.at - idle, base, 1 + inner + behind[i], scope,
+                      out) ||
+          !takeIssuing(base + free, base + item.at, idle))
+        return false;
+      if (!item.isLoop()) {
+        out.push_back(item);
+      } else if (rowOf(state.position + inner - 1) - rowOf(state.position) <
+                 buffer) {
+        if (!walkResident(item.body, &item, base + item.at + 1))
+          return false;
+        out.push_back(item);
+      } else if (!longLoop(item, base, behind[i] + scope.tail, scope, out)) {
+        return false;
+      }
+      free = item.nextFree();
+    }
+    if (!loop)
+      return true;
+    return fetchInGap(free, loop->period - 1, base, 1, scope, out) &&
+           takeIssuing(base + free, base + loop->period - 1, 0);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Fetches
+  //===--------------------------------------------------------------------===//
+
+  /// Puts fetches into the idle cycles free .. end - 1; `free` moves behind
+  /// them. `rest` words follow in the block.
+  bool fetchInGap(uint64_t &free, uint64_t end, uint64_t base, size_t rest,
+                  const Scope &scope, std::vector<QueueItem> &out) {
+    while (true) {
+      uint64_t t = std::max(base + free, state.busyUntil);
+      if (t >= base + end)
+        return true;
+      // Rows before that of the fetch itself are done with.
+      unsigned here = rowOf(state.position);
+      size_t words = rest + scope.tail + bridge(base + end - t - 1);
+      unsigned last = rowOf(state.position + words);
+      unsigned first, count;
+      if (state.next <= last) {
+        first = state.next;
+        unsigned wanted = last - first + 1;
+        count = std::min({wanted, buffer - (state.next - here), 255u});
+        if (count == 0 || (count < threshold && count < wanted))
+          return true;
+      } else {
+        skipResident(scope, here);
+        first = scope.bodyRow + state.refetched;
+        unsigned wanted = scope.prefetched - state.refetched;
+        count = 0;
+        while (count < wanted && count < 255 && reusable(first + count, here))
+          ++count;
+        if (count == 0 || (count < threshold && count < wanted))
+          return true;
+      }
+      uint64_t limit = std::min(base + end, t + maxShift);
+      while (t < limit && !resources.claim(bank, t, count, scope.loops))
+        ++t;
+      if (t == limit)
+        return true; // perhaps in the next gap
+      if (!takeIssuing(base + free, t, 0))
+        return false;
+      for (unsigned i = 0; i < count; ++i) {
+        unsigned slot = (first + i) % buffer;
+        state.slotRow[slot] = first + i;
+        state.slotReady[slot] =
+            t + uint64_t(i + 1) * rowCycles + machine.delayFetch;
+      }
+      if (first == state.next)
+        state.next += count;
+      else
+        state.refetched += count;
+      state.busyUntil = t + uint64_t(count) * rowCycles;
+      if (!state.firstFetch)
+        state.firstFetch = t;
+      Instruction fetch;
+      fetch.opcode = Opcode::fetch;
+      fetch.fields[isa::field::fetch::row] = first;
+      fetch.fields[isa::field::fetch::rows] = count;
+      out.push_back(QueueItem::instruction(t - base, fetch));
+      free = t - base + 1;
+    }
+  }
+
+  /// The slot of a row of the next iteration holds nothing that is still
+  /// needed in this one.
+  bool reusable(unsigned row, unsigned here) const {
+    unsigned held = state.slotRow[row % buffer];
+    return held == noRow || held < here || held >= state.next;
+  }
+
+  /// First rows of the body that were never replaced need no fetch.
+  void skipResident(const Scope &scope, unsigned here) {
+    while (state.refetched < scope.prefetched) {
+      unsigned row = scope.bodyRow + state.refetched;
+      if (state.slotRow[row % buffer] != row || row >= here)
+        return;
+      ++state.refetched;
+    }
+  }
+
+  /// A loop that does not fit into the buffer.
+  bool longLoop(const QueueItem &loop, uint64_t outerBase, size_t wordsBehind,
+                const Scope &outer, std::vector<QueueItem> &out) {
+    const State entry = state;
+    uint64_t base = outerBase + loop.at + 1;
+    unsigned bodyRow = rowOf(state.position);
+    // Rows that are there, or on their way, when the loop starts.
+    unsigned present = 0;
+    while (present < buffer &&
+           entry.slotRow[(bodyRow + present) % buffer] == bodyRow + present)
+      ++present;
+    size_t mark = resources.mark();
+    for (size_t tailRows : {1, 2, 4}) {
+      if (tailRows > 1 && tailRows >= buffer)
+        break;
+      unsigned step = std::max(1u, present / 16);
+      for (unsigned p = std::min(present, buffer - 1); p >= 1 && p <= present;
+           p -= std::min(p, step)) {
+        state = entry;
+        for (unsigned slot = 0; slot < buffer; ++slot)
+          if (state.slotRow[slot] < bodyRow ||
+              state.slotRow[slot] >= bodyRow + p)
+            state.slotRow[slot] = noRow;
+        state.next = bodyRow + p;
+        state.firstTaken.clear();
+        state.firstFetch.reset();
+        state.refetched = 0;
+        Scope scope;
+        scope.loops = outer.loops;
+        scope.loops.push_back({loop.iterations, loop.period});
+        scope.tail = std::min(wordsBehind, (tailRows - 1) * perRow + 1);
+        scope.bodyRow = bodyRow;
+        scope.prefetched = p;
+        std::vector<QueueItem> body;
+        if (block(loop.body, &loop, base, scope, body) &&
+            repeats(loop, scope)) {
+          QueueItem result = loop;
+          result.body = std::move(body);
+          out.push_back(std::move(result));
+          leave(loop, entry);
+          return true;
+        }
+        resources.rollback(mark);
+      }
+    }
+    return false;
+  }
+
+  /// What the end of an iteration leaves is what the next one starts from.
+  bool repeats(const QueueItem &loop, const Scope &scope) const {
+    if (state.firstFetch && state.busyUntil > *state.firstFetch + loop.period)
+      return false;
+    for (unsigned i = 0; i < scope.prefetched; ++i) {
+      unsigned row = scope.bodyRow + i, slot = row % buffer;
+      auto taken = state.firstTaken.find(row);
+      LPU_CHECK(taken != state.firstTaken.end(), "the body starts at its rows");
+      if (state.slotRow[slot] != row ||
+          state.slotReady[slot] > taken->second + loop.period)
+        return false;
+    }
+    return true;
+  }
+
+  /// The state behind the last iteration.
+  void leave(const QueueItem &loop, const State &entry) {
+    uint64_t shift = uint64_t(loop.iterations - 1) * loop.period;
+    state.busyUntil += shift;
+    for (uint64_t &ready : state.slotReady)
+      ready += shift;
+    std::map<unsigned, uint64_t> taken = entry.firstTaken;
+    taken.insert(state.firstTaken.begin(), state.firstTaken.end());
+    state.firstTaken = std::move(taken);
+    if (entry.firstFetch)
+      state.firstFetch = entry.firstFetch;
+    state.refetched = entry.refetched;
+  }
+
+  /// A fetch that splits a long gap can save a bridging nop that was counted:
+  /// the last fetch then reaches behind the text.
+  bool trim(std::vector<QueueItem> &out) const {
+    unsigned rows = rowOf(state.position - 1) + 1;
+    for (size_t i = out.size(); i-- > 0 && state.next > rows;) {
+      if (out[i].isLoop() || out[i].inst.opcode != Opcode::fetch)
+        continue;
+      int64_t &first = out[i].inst.fields[isa::field::fetch::row];
+      int64_t &count = out[i].inst.fields[isa::field::fetch::rows];
+      if (first >= int64_t(rows))
+        return false;
+      count = std::min<int64_t>(count, rows - first);
+      return true;
+    }
+    return state.next <= rows;
+  }
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Classes
+//===----------------------------------------------------------------------===//
+
+llvm::Error lpu::insertFetches(ClassProgram &program, const Machine &machine,
+                               std::vector<TextBank> banks) {
+  std::vector<std::string> violations;
+  Resources resources(machine);
+  // Fixed order: the same program gets the same text.
+  std::vector<QueueProgram *> queues;
+  for (QueueProgram &queue : program.queues)
+    if (!queue.items.empty())
+      queues.push_back(&queue);
+  llvm::sort(queues, [&](QueueProgram *a, QueueProgram *b) {
+    return machine.queueNumber(a->unit, a->index) <
+           machine.queueNumber(b->unit, b->index);
+  });
+  for (QueueProgram *queue : queues) {
+    std::string name =
+        std::string(unitName(queue->unit)) + " " + std::to_string(queue->index);
+    std::vector<std::string> found = checkQueue(*queue, machine);
+    if (!found.empty()) {
+      violations.insert(violations.end(), found.begin(), found.end());
+      continue;
+    }
+    std::vector<QueueItem> items = queue->items;
+    if (items.back().isLoop() || items.back().inst.opcode != Opcode::halt) {
+      Instruction halt;
+      halt.opcode = Opcode::halt;
+      items.push_back(QueueItem::instruction(items.back().nextFree(), halt));
+    }
+    // The bank with most free rows: text spreads over all of them.
+    TextBank *bank = nullptr;
+    unsigned bankKey = 0;
+    if (queue->text) {
+      bankKey = queue->text->slice * 2 + queue->text->bank;
+    } else {
+      for (TextBank &candidate : banks)
+        if (!bank || candidate.rows > bank->rows)
+          bank = &candidate;
+      if (!bank) {
+        violations.push_back(name + ": no bank is free for program text");
+        continue;
+      }
+      bankKey = bank->slice * 2 + bank->bank;
+    }
+    QueueFetcher fetcher(machine, resources, bankKey);
+    auto fetched = fetcher.run(items);
+    if (!fetched) {
+      const Missing &missing = fetcher.missing();
+      violations.push_back(
+          name + ": not enough free cycles to fetch its text: row " +
+          std::to_string(missing.row) + " (instruction " +
+          std::to_string(missing.index) + ") would be missing in cycle " +
+          std::to_string(missing.cycle) +
+          "; one free cycle is needed for every fetch, at least " +
+          std::to_string(machine.fetchRowCycles() + machine.delayFetch) +
+          " cycles earlier (the buffer has " +
+          std::to_string(machine.bufferRows) + " rows of " +
+          std::to_string(machine.instructionsPerRow()) + " instructions)");
+      continue;
+    }
+    queue->items = std::move(*fetched);
+    if (queue->text)
+      continue;
+    unsigned rows = textRows(flatten(*queue).size(), machine);
+    if (rows > bank->rows) {
+      violations.push_back(name + ": its text takes " + std::to_string(rows) +
+                           " rows; the emptiest text bank has " +
+                           std::to_string(bank->rows) + " left");
+      continue;
+    }
+    queue->text = TextPlace{bank->slice, bank->bank, bank->row};
+    bank->row += rows;
+    bank->rows -= rows;
+  }
+  if (violations.empty())
+    return llvm::Error::success();
+  std::string message = "program text cannot be placed:";
+  for (const std::string &violation : violations)
+    message += "\n  " + violation;
+  return llvm::createStringError(message);
+}
+
+static void collectBanks(const std::vector<QueueItem> &items, unsigned slice,
+                         llvm::SmallSet<unsigned, 8> &used) {
+  for (const QueueItem &item : items) {
+    if (item.isLoop()) {
+      collectBanks(item.body, slice, used);
+      continue;
+    }
+    llvm::ArrayRef<isa::FieldInfo> fields = item.inst.info().fields;
+    for (unsigned i = 0; i < fields.size(); ++i)
+      if (llvm::StringRef(fields[i].name) == "bank")
+        used.insert(slice * 2 + unsigned(item.inst.get(i)));
+  }
+}
+
+std::vector<TextBank> lpu::freeTextBanks(const ScheduledProgram &program,
+                                         unsigned chipClass) {
+  const Machine &machine = program.package.machine;
+  llvm::SmallSet<unsigned, 8> used;
+  // Rows that hold something at cycle 0, as [first, end) by bank.
+  std::map<unsigned, std::vector<std::pair<uint64_t, uint64_t>>> taken;
+  auto occupy = [&](unsigned slice, unsigned bank, uint64_t row,
+                    uint64_t rows) {
+    taken[slice * 2 + bank].push_back({row, row + rows});
+  };
+  for (const QueueProgram &queue : program.classes[chipClass].queues) {
+    if (queue.unit == Unit::Mem)
+      collectBanks(queue.items, queue.index, used);
+    if (queue.text && !queue.items.empty()) // fetches may make it longer
+      occupy(queue.text->slice, queue.text->bank, queue.text->row,
+             machine.rows - std::min(machine.rows, queue.text->row));
+  }
+  auto isOfClass = [&](unsigned chip) {
+    return chip < program.package.chips.size() &&
+           program.package.chips[chip].chipClass == chipClass;
+  };
+  for (unsigned c = 0; c < program.package.chips.size(); ++c)
+    if (isOfClass(c))
+      for (const ImageSegment &segment : program.package.chips[c].image)
+        occupy(segment.slice, segment.bank, segment.row, segment.rows);
+  for (const auto *bindings :
+       {&program.package.inputs, &program.package.outputs})
+    for (const TensorBinding &tensor : *bindings)
+      for (const Placement &placement : tensor.placements)
+        for (const Column &column : placement.columns)
+          if (isOfClass(column.chip))
+            occupy(column.slice, column.bank, column.row,
+                   (uint64_t(placement.tensorRows) + placement.stripes - 1) /
+                       std::max(1u, placement.stripes));
+  std::vector<TextBank> banks;
+  for (unsigned slice : machine.textSlices)
+    for (unsigned bank = 0; bank < 2; ++bank) {
+      if (used.count(slice * 2 + bank))
+        continue;
+      auto &ranges = taken[slice * 2 + bank];
+      llvm::sort(ranges);
+      ranges.push_back({machine.rows, machine.rows});
+      TextBank longest{slice, bank, 0, 0};
+      uint64_t free = 0;
+      for (auto [first, end] : ranges) {
+        if (first > free && first - free > longest.rows) {
+          longest.row = unsigned(free);
+          longest.rows = unsigned(first - free);
+        }
+        free = std::max(free, end);
+      }
+      if (longest.rows)
+        banks.push_back(longest);
+    }
+  return banks;
+}
+
+llvm::Error lpu::insertFetches(ScheduledProgram &program) {
+  for (unsigned c = 0; c < program.classes.size(); ++c)
+    if (llvm::Error error =
+            insertFetches(program.classes[c], program.package.machine,
+                          freeTextBanks(program, c)))
+      return error;
+  return llvm::Error::success();
+}
