@@ -21,7 +21,7 @@ static cl::opt<std::string> packagePath(cl::Positional, cl::Required,
 static cl::opt<unsigned>
     maxViolations("max-violations", cl::init(100), cl::cat(category),
                   cl::desc("Violations printed (default 100)"));
-static cl::opt<bool> statistics("stats", cl::cat(category),
+static cl::opt<bool> statistics("sizes", cl::cat(category),
                                 cl::desc("Print the size of what was judged "
                                          "and the time it took"));
 
