@@ -160,14 +160,16 @@ class Program:
             order = sorted(chip.queues.items(), key=lambda q: (self.UNITS.index(q[0][0]), q[0][1]))
             for turn, ((unit, index), queue) in enumerate(order):
                 slice_ = m.text_slices[turn % len(m.text_slices)]
-                rows = -(-(Queue.count(queue.items) + 1) // (m.lanes // 16))
+                # With halt, and room for nops that bridge long waits.
+                rows = -(-(Queue.count(queue.items) + 3) // (m.lanes // 16))
                 top[slice_] -= rows
                 items = sorted(queue.items, key=lambda i: i[0])
                 last = items[-1]
                 place = f"[{slice_}, 1, {top[slice_]}]"
                 lines.append(f"    isa.queue {unit} {index} text {place} {{")
                 lines += render(items, "      ")
-                lines.append(f"      isa.halt at {self.next_free(last)}")
+                if len(last) == 4 or not last[1].startswith("isa.halt"):
+                    lines.append(f"      isa.halt at {self.next_free(last)}")
                 lines.append("    }")
             lines.append("  }")
         for number, chip in enumerate(self.chips):

@@ -12,39 +12,39 @@
 // CHECK-NOT: {{.}}
 isa.program @acc_min machine "nano" cycles 23 {
   isa.chip_class 0 {
-    isa.queue mem 0 text [0, 1, 1022] {
+    isa.queue mem 0 text [0, 1, 1020] {
       isa.mem.read at 4 repeat 6 every 1 bank = 0, offset = 0, dir = east, stream = 0, stride = 1
       isa.halt at 10
     }
-    isa.queue mem 1 text [7, 1, 1022] {
+    isa.queue mem 1 text [7, 1, 1020] {
       isa.mem.read at 5 repeat 6 every 1 bank = 0, offset = 0, dir = east, stream = 1, stride = 1
       isa.halt at 11
     }
-    isa.queue mem 2 text [0, 1, 1020] {
+    isa.queue mem 2 text [0, 1, 1016] {
       isa.mem.read at 6 repeat 6 every 1 bank = 0, offset = 0, dir = east, stream = 2, stride = 1
       isa.halt at 12
     }
-    isa.queue mem 3 text [7, 1, 1020] {
+    isa.queue mem 3 text [7, 1, 1016] {
       isa.mem.read at 7 repeat 6 every 1 bank = 0, offset = 0, dir = east, stream = 3, stride = 1
       isa.halt at 13
     }
-    isa.queue mem 4 text [0, 1, 1018] {
+    isa.queue mem 4 text [0, 1, 1012] {
       isa.mem.write at 15 repeat 2 every 3 bank = 0, offset = 0, dir = east, stream = 4, last, stride = 1
       isa.halt at 19
     }
-    isa.queue mem 5 text [7, 1, 1018] {
+    isa.queue mem 5 text [7, 1, 1012] {
       isa.mem.write at 16 repeat 2 every 3 bank = 0, offset = 0, dir = east, stream = 5, last, stride = 1
       isa.halt at 20
     }
-    isa.queue mem 6 text [0, 1, 1016] {
+    isa.queue mem 6 text [0, 1, 1008] {
       isa.mem.write at 17 repeat 2 every 3 bank = 0, offset = 0, dir = east, stream = 6, last, stride = 1
       isa.halt at 21
     }
-    isa.queue mem 7 text [7, 1, 1016] {
+    isa.queue mem 7 text [7, 1, 1008] {
       isa.mem.write at 18 repeat 2 every 3 bank = 0, offset = 0, dir = east, stream = 7, last, stride = 1
       isa.halt at 22
     }
-    isa.queue alu 3 text [0, 1, 1014] {
+    isa.queue alu 3 text [0, 1, 1004] {
       isa.alu.acc_min at 10 repeat 6 every 1 a = <east 0 f32 last>, period = 3, init, dst = <east 4 i32>
       isa.halt at 16
     }

@@ -6,39 +6,39 @@
 // CHECK-NOT: {{.}}
 isa.program @rint machine "nano" cycles 18 {
   isa.chip_class 0 {
-    isa.queue mem 0 text [0, 1, 1022] {
+    isa.queue mem 0 text [0, 1, 1020] {
       isa.mem.read at 4 bank = 0, offset = 0, dir = east, stream = 0
       isa.halt at 5
     }
-    isa.queue mem 1 text [7, 1, 1022] {
+    isa.queue mem 1 text [7, 1, 1020] {
       isa.mem.read at 5 bank = 0, offset = 0, dir = east, stream = 1
       isa.halt at 6
     }
-    isa.queue mem 2 text [0, 1, 1020] {
+    isa.queue mem 2 text [0, 1, 1016] {
       isa.mem.read at 6 bank = 0, offset = 0, dir = east, stream = 2
       isa.halt at 7
     }
-    isa.queue mem 3 text [7, 1, 1020] {
+    isa.queue mem 3 text [7, 1, 1016] {
       isa.mem.read at 7 bank = 0, offset = 0, dir = east, stream = 3
       isa.halt at 8
     }
-    isa.queue mem 4 text [0, 1, 1018] {
+    isa.queue mem 4 text [0, 1, 1012] {
       isa.mem.write at 13 bank = 0, offset = 0, dir = east, stream = 4, last
       isa.halt at 14
     }
-    isa.queue mem 5 text [7, 1, 1018] {
+    isa.queue mem 5 text [7, 1, 1012] {
       isa.mem.write at 14 bank = 0, offset = 0, dir = east, stream = 5, last
       isa.halt at 15
     }
-    isa.queue mem 6 text [0, 1, 1016] {
+    isa.queue mem 6 text [0, 1, 1008] {
       isa.mem.write at 15 bank = 0, offset = 0, dir = east, stream = 6, last
       isa.halt at 16
     }
-    isa.queue mem 7 text [7, 1, 1016] {
+    isa.queue mem 7 text [7, 1, 1008] {
       isa.mem.write at 16 bank = 0, offset = 0, dir = east, stream = 7, last
       isa.halt at 17
     }
-    isa.queue alu 0 text [0, 1, 1014] {
+    isa.queue alu 0 text [0, 1, 1004] {
       isa.alu.rint at 10 a = <east 0 f32 last>, dst = <east 4 i32>
       isa.halt at 11
     }

@@ -7,47 +7,47 @@
 // CHECK-NOT: {{.}}
 isa.program @shr machine "nano" cycles 20 {
   isa.chip_class 0 {
-    isa.queue mem 0 text [0, 1, 1021] {
+    isa.queue mem 0 text [0, 1, 1019] {
       isa.mem.read at 4 bank = 0, offset = 0, dir = east, stream = 0
       isa.mem.read at 6 bank = 0, offset = 10, dir = east, stream = 0
       isa.halt at 7
     }
-    isa.queue mem 1 text [7, 1, 1021] {
+    isa.queue mem 1 text [7, 1, 1019] {
       isa.mem.read at 5 bank = 0, offset = 0, dir = east, stream = 1
       isa.mem.read at 7 bank = 0, offset = 10, dir = east, stream = 1
       isa.halt at 8
     }
-    isa.queue mem 2 text [0, 1, 1018] {
+    isa.queue mem 2 text [0, 1, 1014] {
       isa.mem.read at 6 bank = 0, offset = 0, dir = east, stream = 2
       isa.mem.read at 8 bank = 0, offset = 10, dir = east, stream = 2
       isa.halt at 9
     }
-    isa.queue mem 3 text [7, 1, 1018] {
+    isa.queue mem 3 text [7, 1, 1014] {
       isa.mem.read at 7 bank = 0, offset = 0, dir = east, stream = 3
       isa.mem.read at 9 bank = 0, offset = 10, dir = east, stream = 3
       isa.halt at 10
     }
-    isa.queue mem 4 text [0, 1, 1016] {
+    isa.queue mem 4 text [0, 1, 1010] {
       isa.mem.write at 15 bank = 0, offset = 0, dir = east, stream = 4, last
       isa.halt at 16
     }
-    isa.queue mem 5 text [7, 1, 1016] {
+    isa.queue mem 5 text [7, 1, 1010] {
       isa.mem.write at 16 bank = 0, offset = 0, dir = east, stream = 5, last
       isa.halt at 17
     }
-    isa.queue mem 6 text [0, 1, 1014] {
+    isa.queue mem 6 text [0, 1, 1006] {
       isa.mem.write at 17 bank = 0, offset = 0, dir = east, stream = 6, last
       isa.halt at 18
     }
-    isa.queue mem 7 text [7, 1, 1014] {
+    isa.queue mem 7 text [7, 1, 1006] {
       isa.mem.write at 18 bank = 0, offset = 0, dir = east, stream = 7, last
       isa.halt at 19
     }
-    isa.queue alu 0 text [0, 1, 1012] {
+    isa.queue alu 0 text [0, 1, 1002] {
       isa.alu.shr at 12 a = <alu 5 age 0>, b = <east 0 f32 last>, dst = <east 4 i32>
       isa.halt at 13
     }
-    isa.queue alu 5 text [7, 1, 1012] {
+    isa.queue alu 5 text [7, 1, 1002] {
       isa.alu.mov at 10 a = <east 0 f32 last>
       isa.halt at 11
     }
