@@ -186,7 +186,7 @@ static isa::Instruction memRun(isa::Opcode op, const PlacedColumn &column,
 std::optional<int64_t> SchedulerImpl::placeFlow(
     const Flow &flow, int64_t rowBegin, int64_t rowEnd, int64_t interval,
     const ProductSource *product, int64_t drainReady, int64_t *drainAt,
-    const std::map<unsigned, GatherSource> *gathers) {
+    const std::map<unsigned, GatherSource> *gathers, bool rawBits) {
   Template t;
   t.name = flow.name;
   int64_t n = rowEnd - rowBegin;
@@ -567,7 +567,9 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       AluRun &run = t.alus[op];
       run.hasDest = true;
       run.destGroup = t.groups.size();
-      run.destType = tile.type;
+      run.destType = rawBits && tile.type == isa::ElementType::f16
+                         ? isa::ElementType::i16
+                         : tile.type;
       // Only a running reduction itself thins out its results; a move behind it would not.
       bool thinned = period && (flow.nodes[write.node].op == run.op);
       if (period && !thinned) {

@@ -43,16 +43,19 @@ void SchedulerImpl::makeGangs() {
 }
 
 /// The identity of what an install leaves in a plane.
-static std::vector<int64_t> installKey(const KTile &k, bool fp16) {
-  return {fp16, k.byColumns, k.b, k.bChunk, k.bRow, k.bLaneBase,
+static std::vector<int64_t> installKey(const KTile &k, bool fp16, int byte = -1) {
+  return {byte, fp16, k.byColumns, k.b, k.bChunk, k.bRow, k.bLaneBase,
           k.columnBase, k.columnCount, k.laneCount};
 }
 
 static int along(bool west, int position) { return west ? -position : position; }
 
 bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
-                                 int64_t rows, const std::string &name) {
+                                 int64_t rows, const std::string &name,
+                                 int byte) {
   unsigned width = fp16 ? 2 : 1;
+  // Bytes of an element of B in memory; one of them may be wanted alone.
+  unsigned stored = isa::byteWidth(program.tiles[k.b].type);
   unsigned stripes = layout->stripes(k.b);
   int64_t panelRows = layout->panelRows(k.b);
   int position = machine.unitPosition(Unit::Weights, gang.planes[0]);
@@ -98,7 +101,7 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
     streams.run.posLow = INT32_MAX;
     unsigned index = t.groups.size();
     for (unsigned j = 0; j < stripes * width; ++j) {
-      PlacedColumn &column = columns[j];
+      PlacedColumn &column = columns[byte < 0 ? j : j * stored + unsigned(byte)];
       int from = machine.slicePosition(column.slice);
       QueueRun read;
       read.queue = machine.queueNumber(Unit::Mem, column.slice);
@@ -157,7 +160,7 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
   if (!at)
     return false;
   gang.shadowFree = gang.active = *at + machine.delaySwap;
-  gang.activeKey = installKey(k, fp16);
+  gang.activeKey = installKey(k, fp16, byte);
   return true;
 }
 
@@ -275,17 +278,9 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
   return anchor;
 }
 
-/// True if two K tiles take the same operand rows from the same lanes of A.
-static bool sameRows(const KTile &x, const KTile &y) {
-  return x.a.tile == y.a.tile && x.a.chunk == y.a.chunk && x.a.row == y.a.row &&
-         x.a.stride == y.a.stride && x.a.inner == y.a.inner &&
-         x.a.stride2 == y.a.stride2;
-}
-
-bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
-  bool fp16 = matmul.fp16;
+/// The planes change format: what the other gangs still do comes first.
+void SchedulerImpl::useFormat(bool fp16) {
   if (gangFormatFp16 != fp16) {
-    // The planes change format: what the other gangs still do comes first.
     int64_t free = 0, end = 0, drain = -1;
     for (const Gang &gang : gangs[gangFormatFp16]) {
       free = std::max(free, gang.shadowFree);
@@ -307,6 +302,18 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
   }
   for (Gang &gang : gangs[fp16])
     gang.activeKey.clear();
+}
+
+/// True if two K tiles take the same operand rows from the same lanes of A.
+static bool sameRows(const KTile &x, const KTile &y) {
+  return x.a.tile == y.a.tile && x.a.chunk == y.a.chunk && x.a.row == y.a.row &&
+         x.a.stride == y.a.stride && x.a.inner == y.a.inner &&
+         x.a.stride2 == y.a.stride2;
+}
+
+bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
+  bool fp16 = matmul.fp16;
+  useFormat(fp16);
   auto &list = gangs[fp16];
   unsigned g = list[0].planes.size();
   int64_t block = int64_t(machine.accumulatorRows) * g;

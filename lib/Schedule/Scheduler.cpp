@@ -47,7 +47,7 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
   for (const stream::Kernel &kernel : segment.kernels) {
     if (const auto *flow = std::get_if<Flow>(&kernel))
       add(*flow, nullptr);
-    else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel))
+    else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel)) {
       for (const stream::Job &job : matmul->jobs) {
         add(job.epilogue, nullptr);
         for (const stream::KTile &k : job.kTiles) {
@@ -55,9 +55,14 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
           usage[{k.b, k.bChunk}] += k.byColumns ? k.columnCount : k.laneCount;
         }
       }
-    else if (const auto *gather = std::get_if<stream::Gather>(&kernel))
+    } else if (const auto *gather = std::get_if<stream::Gather>(&kernel)) {
       for (const GatherStep &step : gathers[gather])
         add(step.flow, &step.sources);
+    } else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel)) {
+      for (const Flow &flow : transposes[move].perByte)
+        add(flow, nullptr);
+      add(transposes[move].combine, nullptr);
+    }
   }
   layout->setUsage(std::move(usage));
 }
@@ -114,8 +119,8 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
     } else {
       const auto &move = std::get<stream::TransposeTile>(kernel);
       report.name = move.name;
-      ok = fail(llvm::formatv("'{0}': moving rows to lanes is not implemented",
-                              move.name));
+      report.kind = "transpose";
+      ok = scheduleTranspose(move);
     }
     if (!ok || !errorText.empty())
       return false;
@@ -211,6 +216,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
     for (const stream::Kernel &kernel : segment.kernels)
       if (const auto *gather = std::get_if<stream::Gather>(&kernel))
         gathers[gather] = expandGather(*gather);
+      else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel))
+        transposes[move] = planTranspose(*move);
   layout.emplace(program, machine);
   unsigned number = 0;
   for (const Segment &segment : program.segments)

@@ -80,15 +80,26 @@ private:
   placeFlow(const stream::Flow &flow, int64_t rowBegin, int64_t rowEnd,
             int64_t interval, const ProductSource *product, int64_t drainReady,
             int64_t *drainAt,
-            const std::map<unsigned, GatherSource> *gathers = nullptr);
+            const std::map<unsigned, GatherSource> *gathers = nullptr,
+            bool rawBits = false);
 
   // Gather.cpp
   std::vector<GatherStep> expandGather(const stream::Gather &gather);
 
+  // Transpose.cpp
+  struct TransposePlan {
+    std::vector<stream::Flow> perByte; // epilogues
+    stream::Flow combine;
+    unsigned identity = 0;
+  };
+  TransposePlan planTranspose(const stream::TransposeTile &move);
+  bool scheduleTranspose(const stream::TransposeTile &move);
+
   // Matmul.cpp
   bool scheduleMatmul(const stream::Matmul &matmul);
   bool placeInstall(Gang &gang, const stream::KTile &tile, bool fp16,
-                    int64_t rows, const std::string &name);
+                    int64_t rows, const std::string &name, int byte = -1);
+  void useFormat(bool fp16);
   /// The passes of one K tile, for all gangs of a half that take the same rows.
   struct PassWork {
     Gang *gang;
@@ -145,6 +156,8 @@ private:
   Reservations res;
   std::optional<Layout> layout;
   std::map<const stream::Gather *, std::vector<GatherStep>> gathers;
+  std::map<const stream::TransposeTile *, TransposePlan> transposes;
+  std::optional<unsigned> identityTile;
   std::vector<int> wantedHalf; // by tile; -1 none
   std::vector<IssueRecord> issues;
   std::vector<Gang> gangs[2]; // int8, fp16
