@@ -7,6 +7,7 @@
 #include "Builder.h"
 
 #include "lpu/Support/Check.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
@@ -27,6 +28,27 @@ Kind opKind(Op op) {
 #include "Core.def"
   };
   return kinds[static_cast<int>(op)];
+}
+
+std::vector<const Node *> liveNodes(const Graph &graph) {
+  llvm::DenseSet<const Node *> live;
+  std::vector<const Node *> work;
+  for (auto &[name, value] : graph.outputs)
+    work.push_back(value->node);
+  while (!work.empty()) {
+    const Node *node = work.back();
+    work.pop_back();
+    if (!live.insert(node).second)
+      continue;
+    for (Value *operand : node->operands)
+      if (operand)
+        work.push_back(operand->node);
+  }
+  std::vector<const Node *> ordered;
+  for (const Node &node : graph.nodes)
+    if (live.contains(&node))
+      ordered.push_back(&node);
+  return ordered;
 }
 
 Value *Builder::fail(const llvm::Twine &reason) {

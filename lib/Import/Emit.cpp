@@ -11,32 +11,10 @@
 #include "mlir/IR/BuiltinAttributes.h"
 
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 
 namespace lpu::importer {
-
-std::vector<const Node *> liveNodes(const Graph &graph) {
-  llvm::DenseSet<const Node *> live;
-  std::vector<const Node *> work;
-  for (auto &[name, value] : graph.outputs)
-    work.push_back(value->node);
-  while (!work.empty()) {
-    const Node *node = work.back();
-    work.pop_back();
-    if (!live.insert(node).second)
-      continue;
-    for (Value *operand : node->operands)
-      if (operand)
-        work.push_back(operand->node);
-  }
-  std::vector<const Node *> ordered;
-  for (const Node &node : graph.nodes)
-    if (live.contains(&node))
-      ordered.push_back(&node);
-  return ordered;
-}
 
 namespace {
 

@@ -21,9 +21,6 @@ mlir::OwningOpRef<mlir::ModuleOp> emit(mlir::MLIRContext &context,
                                        const Graph &graph,
                                        const ImportReport &report);
 
-/// The nodes that the outputs need, in topological order.
-std::vector<const Node *> liveNodes(const Graph &graph);
-
 } // namespace lpu::importer
 
 #endif

@@ -89,6 +89,9 @@ struct Graph {
   std::vector<std::pair<std::string, Value *>> outputs;
 };
 
+/// The nodes that the outputs need, in topological order.
+std::vector<const Node *> liveNodes(const Graph &graph);
+
 } // namespace lpu::importer
 
 #endif

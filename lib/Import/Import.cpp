@@ -125,7 +125,7 @@ ImportReport analyzeONNX(llvm::StringRef path, const ImportOptions &options) {
 void printONNXSupport(llvm::raw_ostream &os) {
   os << "# Supported ONNX operators\n\n"
         "Generated from the records of the importer (`lib/Import/Ops*.cpp`) by\n"
-        "`lpu-compile --print-onnx-support`; a test compares. Opsets "
+        "`lpu-translate --print-onnx-support`; a test compares. Opsets "
      << kMinOpset << " to " << kMaxOpset
      << "\nof ai.onnx. *Versions* are the opsets in which the operator changed, up to the\n"
         "newest known one. Shapes are static: dims are bound by `--dim`, and what\n"

@@ -295,7 +295,7 @@ void Reader::declareOutputs(const onnx::GraphProto &graphProto, Scope &scope) {
     report.outputs.push_back(declaration(info));
     std::string what = "output '" + info.name() + "'";
     std::optional<Value *> value = find(scope, info.name());
-    if (!value)
+    if (!value && nodesRead <= options.limits.nodes)
       problem(what + " is not computed by any node");
     if (!seen.insert(info.name()).second)
       problem(what + " is listed twice");
@@ -321,29 +321,15 @@ void Reader::declareOutputs(const onnx::GraphProto &graphProto, Scope &scope) {
 
 /// The types of what is left.
 void Reader::checkResult() {
-  std::set<Node *> seen;
-  std::vector<Node *> work;
-  for (auto &[name, value] : graph.outputs)
-    work.push_back(value->node);
   std::set<const Origin *> told;
-  while (!work.empty()) {
-    Node *node = work.back();
-    work.pop_back();
-    if (!seen.insert(node).second)
-      continue;
+  for (const Node *node : liveNodes(graph))
     for (Value *v : node->results)
       if (!isDeviceType(v->type) && node->origin && told.insert(node->origin).second) {
-        currentInputs.clear();
-        for (Value *operand : node->operands)
-          currentInputs.push_back(operand);
+        currentInputs = node->operands;
         builder.setOrigin(node->origin);
         builder.fail("its result " + shapeName(v->type, v->dims) +
                      " depends on data and has an element type that is not supported");
       }
-    for (Value *v : node->operands)
-      if (v)
-        work.push_back(v->node);
-  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -502,11 +488,17 @@ const OpRecord *Reader::checkNode(const onnx::NodeProto &node, const Scope &scop
                (i < record->minInputs || record->maxInputs == kAnyNumber);
   if (missing || inputs > record->maxInputs ||
       static_cast<unsigned>(node.output_size()) > record->outputs) {
-    builder.fail("the operator takes " + llvm::Twine(record->minInputs) +
-                 (record->maxInputs == kAnyNumber
-                      ? llvm::Twine(" or more")
-                      : " to " + llvm::Twine(record->maxInputs)) +
-                 " inputs and does not have as many, or has too many outputs");
+    std::string takes = std::to_string(record->minInputs);
+    if (record->maxInputs == kAnyNumber)
+      takes += " or more";
+    else if (record->maxInputs != record->minInputs)
+      takes += " to " + std::to_string(record->maxInputs);
+    builder.fail(missing || inputs > record->maxInputs
+                     ? "the operator takes " + takes + " inputs, this node gives " +
+                           std::to_string(inputs) + (missing ? ", or an empty one" : "")
+                     : "the operator has at most " + std::to_string(record->outputs) +
+                           " outputs, this node names " +
+                           std::to_string(node.output_size()));
     return nullptr;
   }
   return record;
@@ -633,7 +625,7 @@ void Reader::inlineFunction(const onnx::FunctionProto &function,
   std::vector<Value *> results;
   for (int i = 0; i < node.output_size(); ++i) {
     std::optional<Value *> value = find(body, function.output(i));
-    if (!value)
+    if (!value && nodesRead <= options.limits.nodes)
       problem("output '" + function.output(i) + "' of function '" + function.name() +
               "' is not computed");
     results.push_back(value.value_or(nullptr) == &absentValue
@@ -677,7 +669,7 @@ void Reader::readIf(const onnx::NodeProto &node, Scope &scope, Value *condition,
   std::vector<Value *> results;
   for (const onnx::ValueInfoProto &output : branch->output()) {
     std::optional<Value *> value = find(body, output.name());
-    if (!value)
+    if (!value && nodesRead <= options.limits.nodes)
       problem("output '" + output.name() + "' of a branch of " + nodeLabel(node) +
               " is not computed");
     results.push_back(value.value_or(nullptr));

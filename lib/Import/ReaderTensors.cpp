@@ -155,14 +155,12 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
                   reason);
     uint64_t size = data->buffer->getBufferSize();
     uint64_t rest = place->offset <= size ? size - place->offset : 0;
-    uint64_t length = place->length.value_or(rest);
+    // Without a length the tensor takes what it needs, as ONNX Runtime does.
+    uint64_t length = place->length.value_or(need);
     if (place->offset > size || length > rest)
       return fail("lies outside its external file '" + place->location +
                   "': offset " + llvm::Twine(place->offset) + ", length " +
                   llvm::Twine(length) + ", file of " + llvm::Twine(size) + " bytes");
-    // Without a length the tensor takes what it needs, as ONNX Runtime does.
-    if (!place->length && rest >= need)
-      length = need;
     if (length != need)
       return wrongLength(length);
     llvm::StringRef bytes = data->buffer->getBuffer().substr(place->offset, need);

@@ -22,7 +22,7 @@ std::string typeName(int onnxType) {
       "f8E5M2",    "f8E5M2FNUZ", "u4",        "i4",       "f4E2M1", "f8E8M0",
       "u2",        "i2"};
   if (onnxType < 0 || onnxType >= static_cast<int>(std::size(names)))
-    return "type " + std::to_string(onnxType);
+    return std::to_string(onnxType);
   return names[onnxType];
 }
 

@@ -1,7 +1,9 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// `--import-onnx` of lpu-translate: an ONNX file to the `onnx` dialect.
+// --import-onnx         an ONNX file to the `onnx` dialect
+// --analyze-onnx        what a file holds and all that is wrong with it
+// --print-onnx-support  docs/onnx-support.md (reads nothing; give it /dev/null)
 
 #include "Translations.h"
 
@@ -14,27 +16,30 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
-static llvm::cl::list<std::string>
-    dims("dim", llvm::cl::desc("Size of a free dim of an ONNX model"),
-         llvm::cl::value_desc("name=size"));
-static llvm::cl::opt<bool>
-    analyze("analyze", llvm::cl::desc("With --import-onnx: print what the model "
-                                      "holds and all problems instead of IR"));
-static llvm::cl::opt<bool> analyzeJSON("analyze-json",
-                                       llvm::cl::desc("The same as JSON"));
-static llvm::cl::opt<uint64_t>
-    foldLimit("fold-limit", llvm::cl::desc("Bytes of one folded tensor"),
-              llvm::cl::init(lpu::ImportLimits().foldBytes));
-static llvm::cl::opt<uint64_t>
-    nodeLimit("node-limit", llvm::cl::desc("Nodes after inlining functions"),
-              llvm::cl::init(lpu::ImportLimits().nodes));
+using namespace llvm;
 
-static bool readDims(lpu::ImportOptions &options) {
-  for (llvm::StringRef text : dims) {
+static cl::OptionCategory onnxOptions("Options of --import-onnx and --analyze-onnx");
+static cl::list<std::string> dims("dim", cl::desc("Size of a free dim of the model"),
+                                  cl::value_desc("name=size"), cl::cat(onnxOptions));
+static cl::opt<bool> json("json", cl::desc("--analyze-onnx writes JSON"),
+                          cl::cat(onnxOptions));
+static cl::opt<uint64_t> foldLimit("fold-limit",
+                                   cl::desc("Bytes of one tensor that may be folded"),
+                                   cl::init(lpu::ImportLimits().foldBytes),
+                                   cl::cat(onnxOptions));
+static cl::opt<uint64_t> nodeLimit("node-limit",
+                                   cl::desc("Nodes after inlining local functions"),
+                                   cl::init(lpu::ImportLimits().nodes),
+                                   cl::cat(onnxOptions));
+
+static bool readOptions(lpu::ImportOptions &options) {
+  options.limits.foldBytes = foldLimit;
+  options.limits.nodes = nodeLimit;
+  for (StringRef text : dims) {
     auto [name, size] = text.rsplit('=');
     int64_t value;
     if (name.empty() || size.getAsInteger(10, value)) {
-      llvm::errs() << "error: --dim " << text << ": write it as name=size\n";
+      errs() << "error: --dim " << text << ": write it as name=size\n";
       return false;
     }
     options.dims[name.str()] = value;
@@ -42,36 +47,50 @@ static bool readDims(lpu::ImportOptions &options) {
   return true;
 }
 
+/// The importer maps the file itself, so it takes the name and not the buffer.
+static std::string pathOf(const SourceMgr &source) {
+  return source.getMemoryBuffer(source.getMainFileID())->getBufferIdentifier().str();
+}
+
+static mlir::OwningOpRef<mlir::Operation *> import(SourceMgr &source,
+                                                   mlir::MLIRContext *context) {
+  lpu::ImportOptions options;
+  if (!readOptions(options))
+    return nullptr;
+  lpu::ImportReport report;
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      lpu::importONNX(*context, pathOf(source), options, report);
+  report.printProblems(errs());
+  return mlir::OwningOpRef<mlir::Operation *>(module.release());
+}
+
+static mlir::LogicalResult analyze(SourceMgr &source, raw_ostream &os) {
+  lpu::ImportOptions options;
+  if (!readOptions(options))
+    return mlir::failure();
+  lpu::ImportReport report = lpu::analyzeONNX(pathOf(source), options);
+  if (json)
+    report.printJSON(os);
+  else
+    report.printText(os);
+  return mlir::success();
+}
+
 void lpu::registerONNXTranslation() {
-  static mlir::TranslateToMLIRRegistration import(
-      "import-onnx", "import an ONNX file as the onnx dialect",
-      [](llvm::SourceMgr &source,
-         mlir::MLIRContext *context) -> mlir::OwningOpRef<mlir::Operation *> {
-        // The importer maps the file itself, by its name.
-        std::string path(source.getMemoryBuffer(source.getMainFileID())
-                             ->getBufferIdentifier());
-        lpu::ImportOptions options;
-        if (!readDims(options))
-          return nullptr;
-        options.limits.foldBytes = foldLimit;
-        options.limits.nodes = nodeLimit;
-        lpu::ImportReport report;
-        if (analyze || analyzeJSON) {
-          report = lpu::analyzeONNX(path, options);
-          if (analyzeJSON)
-            report.printJSON(llvm::outs());
-          else
-            report.printText(llvm::outs());
-          return mlir::OwningOpRef<mlir::Operation *>(
-              report.ok() ? mlir::ModuleOp::create(mlir::UnknownLoc::get(context))
-                          : mlir::ModuleOp());
-        }
-        mlir::OwningOpRef<mlir::ModuleOp> module =
-            lpu::importONNX(*context, path, options, report);
-        report.printProblems(llvm::errs());
-        return mlir::OwningOpRef<mlir::Operation *>(module.release());
-      },
+  static mlir::TranslateToMLIRRegistration importing(
+      "import-onnx", "import an ONNX file as the onnx dialect", import,
       [](mlir::DialectRegistry &registry) {
-        registry.insert<lpu::onnx::ONNXDialect, mlir::func::FuncDialect>();
+        registry.insert<onnx::ONNXDialect, mlir::func::FuncDialect>();
+      });
+  static mlir::TranslateRegistration analyzing(
+      "analyze-onnx", "report what an ONNX file holds and all that is wrong with it",
+      [](const std::shared_ptr<SourceMgr> &source, raw_ostream &os, mlir::MLIRContext *) {
+        return analyze(*source, os);
+      });
+  static mlir::TranslateRegistration printing(
+      "print-onnx-support", "print the table of supported ONNX operators",
+      [](const std::shared_ptr<SourceMgr> &, raw_ostream &os, mlir::MLIRContext *) {
+        lpu::printONNXSupport(os);
+        return mlir::success();
       });
 }
