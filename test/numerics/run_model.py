@@ -42,16 +42,12 @@ def tool(*command) -> str:
     return run.stdout
 
 
-def printed(pattern: str, text: str, source: str) -> int:
-    found = re.search(pattern, text, re.MULTILINE | re.IGNORECASE)
-    if not found:
-        raise Failed(f"{source} printed nothing like /{pattern}/:\n{text}")
-    return int(next(group for group in found.groups() if group).replace(",", ""))
-
-
-# "cycles   43,210" of a table or "43210 cycles" of a sentence.
-CYCLES = r"^\W*(?:program )?cycles\W+([\d,]+)|([\d,]+) cycles"
-HOST_NODES = r"host\D*nodes?\D+(\d+)|(\d+)\D*nodes?\D+host"
+def printed(what: str, text: str, source: str) -> int:
+    """The number in the one line `what: N`."""
+    found = re.findall(rf"^{what}: (\d+)$", text, re.MULTILINE)
+    if len(found) != 1:
+        raise Failed(f"{source} printed {len(found)} lines '{what}: N', wanted one:\n{text}")
+    return int(found[0])
 
 
 def feeds(options, dims: dict):
@@ -74,8 +70,8 @@ def run_case(options, dims: dict, folder: pathlib.Path) -> bool:
     report = tool("lpu-compile", options.model, "--target", options.target, "--chips", options.chips,
                   *flags, *options.compile_flag, "-o", package)
     compile_seconds = time.monotonic() - begin
-    promised = printed(CYCLES, report, "lpu-compile")
-    host_nodes = printed(HOST_NODES, report, "lpu-compile")
+    promised = printed("cycles", report, "lpu-compile")
+    host_nodes = printed("host nodes", report, "lpu-compile")
     tool("lpu-verify", package)
     case = " ".join([options.model.stem, *(f"{n}={s}" for n, s in dims.items()),
                      pathlib.Path(options.target).stem])
@@ -87,7 +83,7 @@ def run_case(options, dims: dict, folder: pathlib.Path) -> bool:
         np.savez(inputs, **arrays)
         begin = time.monotonic()
         command = ["lpu-run", package, "--inputs", inputs, "--outputs", outputs, *options.run_flag]
-        measured = printed(CYCLES, tool(*command), "lpu-run")
+        measured = printed("cycles", tool(*command), "lpu-run")
         seconds = time.monotonic() - begin
         with np.load(outputs) as got:
             results = compare.compare_all(dict(got), compare.reference(options.model, arrays),
