@@ -150,7 +150,10 @@ void Links::checkWire(const LinkWire &wire) {
   int64_t early = firstCloser(recvs, sends, 0, both, latency + margin);
   if (early >= 0) {
     Issue recv = recvs.issue(early), send = sends.issue(early);
-    reporter.addAcross(Fault::LinkUnderrun, recv.cycle, wire.toChip, recv, send,
+    // A vector that was not even sent is no party.
+    bool underWay = send.cycle < recv.cycle;
+    reporter.addAcross(Fault::LinkUnderrun, recv.cycle, wire.toChip, recv,
+                       underWay ? std::optional<Issue>(send) : std::nullopt,
                        wire.fromChip,
                        "the vector is receivable from cycle " +
                            llvm::Twine(send.cycle + latency + margin));

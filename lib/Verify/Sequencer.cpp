@@ -166,8 +166,10 @@ bool Sequencer::fetch(int64_t t, const isa::Instruction &instruction) {
                      llvm::Twine(queue.segment.rows));
     return false;
   }
-  if (!queue.fetches.empty()) {
-    const FetchRun &previous = queue.fetches.back();
+  queue.fetches.push_back({t, pc, row, rows});
+  size_t number = queue.fetches.size() - 1;
+  if (number > 0) {
+    const FetchRun &previous = queue.fetches[number - 1];
     if (previous.first + int64_t(previous.rows) * machine.fetchRowCycles() >
         t) {
       reporter.add(Fault::UnitConflict, t, Issue{&queue, pc, t},
@@ -176,8 +178,7 @@ bool Sequencer::fetch(int64_t t, const isa::Instruction &instruction) {
       return false;
     }
   }
-  buffer.fetch(t, row, rows, int(queue.fetches.size()));
-  queue.fetches.push_back({t, pc, row, rows});
+  buffer.fetch(t, row, rows, int(number));
   return true;
 }
 
