@@ -143,7 +143,7 @@ template <class A> void ChipRun<A>::runCycle() {
   cycleMacs = cycleSram = 0;
 
   for (const Death &death : deaths) {
-    state.counters.streamByteHops +=
+    state.streamHops +=
         uint64_t(now) * uint64_t(llvm::popcount(live[death.slot] & death.mask));
     live[death.slot] &= ~death.mask;
     for (uint64_t bits = death.mask; bits != 0; bits &= bits - 1)
@@ -232,7 +232,7 @@ template <class A> void ChipRun<A>::land() {
       if constexpr (hasData)
         values[first + i] = landing.value + i * valueByteStep;
     }
-    state.counters.streamByteHops -= uint64_t(now) * landing.width;
+    state.streamHops -= uint64_t(now) * landing.width;
   }
   due.clear();
 }

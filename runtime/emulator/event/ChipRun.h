@@ -73,7 +73,8 @@ struct ChipState {
   int64_t lastEffect = -1;
   bool done = false;
   std::vector<FaultRecord> faults; // of one cycle
-  Counters counters;
+  Counters counters;    // without streamByteHops
+  uint64_t streamHops = 0; // of byte streams; exact once nothing is live
   CycleMaxima maxima;
 };
 

@@ -193,7 +193,6 @@ static void add(Counters &sum, const Counters &c) {
   sum.aluOps += c.aluOps;
   sum.sramBytesRead += c.sramBytesRead;
   sum.sramBytesWritten += c.sramBytesWritten;
-  sum.streamByteHops += c.streamByteHops;
   sum.fetchBytes += c.fetchBytes;
   sum.linkVectors += c.linkVectors;
 }
@@ -229,8 +228,12 @@ RunResult EventEngine::runWith(const RunOptions &options,
       wires.empty() ? limit
                     : std::max<int64_t>(1, int64_t(m.linkLatency) -
                                                int64_t(m.linkMargin));
+  // Vectors that are sent also arrive, where they may overrun a buffer.
   auto allDone = [&] {
-    return llvm::all_of(states, [](const ChipState &s) { return s.done; });
+    return llvm::all_of(states, [](const ChipState &s) { return s.done; }) &&
+           llvm::all_of(wires, [](const Wire &w) {
+             return w.arrived == w.messages.size();
+           });
   };
   for (int64_t end = 0; !allDone() && faults.empty();) {
     if (end >= limit) {
@@ -259,6 +262,7 @@ RunResult EventEngine::runWith(const RunOptions &options,
   for (const ChipState &state : states) {
     result.cycles = std::max(result.cycles, uint64_t(state.lastEffect + 1));
     add(result.counters, state.counters);
+    result.counters.streamByteHops += state.streamHops * m.lanes;
     result.maxima.macs = std::max(result.maxima.macs, state.maxima.macs);
     result.maxima.sramBytes =
         std::max(result.maxima.sramBytes, state.maxima.sramBytes);

@@ -37,6 +37,12 @@ bool Chip::halted() const {
                       [](const Sequencer &s) { return s.isHalted(); });
 }
 
+bool Chip::quiet() const {
+  return streams.quiet() &&
+         llvm::none_of(sequencers,
+                       [](const Sequencer &s) { return s.fetching(); });
+}
+
 /// One cycle: what is due completes; then every queue issues, reading streams,
 /// rows, histories and accumulators; then streams are written and move.
 void Chip::tick(uint64_t cycleNumber) {

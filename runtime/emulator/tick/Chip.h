@@ -26,8 +26,8 @@ public:
   /// Runs one cycle.
   void tick(uint64_t now);
   bool halted() const;
-  /// Nothing is on a stream nor on the way to one.
-  bool quiet() const { return streams.quiet(); }
+  /// Nothing is on a stream nor on the way to one, and no fetch reads.
+  bool quiet() const;
   uint64_t streamByteHops() const { return streams.byteHops; }
 
   Counters counters; // without streamByteHops

@@ -99,6 +99,13 @@ void Links::resync(const IssuePtr &issue) {
   clock.resync = issue;
 }
 
+bool Links::arrived(uint64_t cycle) const {
+  for (auto &[port, queue] : vectors)
+    if (!queue.empty() && queue.back().arrival >= cycle)
+      return false;
+  return true;
+}
+
 std::optional<uint64_t> Links::reportUnreceived() {
   std::optional<uint64_t> first;
   for (auto &[port, queue] : vectors)

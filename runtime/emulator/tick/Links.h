@@ -24,6 +24,8 @@ public:
   /// The oldest vector; zeros after a fault.
   Bytes receive(unsigned link, const IssuePtr &issue);
   void resync(const IssuePtr &issue);
+  /// True if no vector is still on its way in cycle \p cycle.
+  bool arrived(uint64_t cycle) const;
   /// The end of the program: vectors that nobody received.
   /// Returns the cycle of the fault, if there is one.
   std::optional<uint64_t> reportUnreceived();

@@ -76,6 +76,32 @@ void Sequencer::fetchRow() {
 // Taking and issuing
 //===----------------------------------------------------------------------===//
 
+/// The instruction number \p i of a text row; the reason if it is none.
+static std::optional<isa::Instruction> decodeAt(const Bytes &row, unsigned i,
+                                                std::string *why) {
+  isa::Word word;
+  std::copy_n(row.begin() + i * word.size(), word.size(), word.begin());
+  llvm::Expected<isa::Instruction> decoded = isa::decode(word);
+  if (decoded)
+    return *decoded;
+  std::string reason = llvm::toString(decoded.takeError());
+  if (why)
+    *why = std::move(reason);
+  return std::nullopt;
+}
+
+/// What the text has at `pc`, for a message only: it is not in the buffer.
+std::optional<isa::Instruction> Sequencer::peekText() const {
+  const unsigned perRow = machine.instructionsPerRow(), row = pc / perRow;
+  const Bytes *bytes =
+      row < segment.rows
+          ? sram.peek({segment.slice, segment.bank, segment.row + row})
+          : nullptr;
+  if (!bytes)
+    return std::nullopt;
+  return decodeAt(*bytes, pc % perRow, nullptr);
+}
+
 void Sequencer::cannotTake(FaultClass kind, const IssuePtr &other,
                            std::string detail) {
   auto missing = std::make_shared<Issue>();
@@ -83,8 +109,9 @@ void Sequencer::cannotTake(FaultClass kind, const IssuePtr &other,
   missing->queue = queue;
   missing->cycle = now;
   missing->textIndex = pc;
-  missing->instruction = current.value_or(isa::Instruction());
-  missing->known = current.has_value();
+  const std::optional<isa::Instruction> instruction = peekText();
+  missing->instruction = instruction.value_or(isa::Instruction());
+  missing->known = instruction.has_value();
   log.report(kind, missing, other, std::move(detail));
   current.reset();
   halted = true;
@@ -106,16 +133,12 @@ void Sequencer::take() {
                       llvm::formatv("text row {0} is usable from cycle {1}",
                                     row, slot.usable));
 
-  isa::Word word;
-  std::copy_n(slot.bytes.begin() + pc % perRow * word.size(), word.size(),
-              word.begin());
-  llvm::Expected<isa::Instruction> decoded = isa::decode(word);
-  if (!decoded)
-    return cannotTake(FaultClass::IllegalEncoding, nullptr,
-                      llvm::toString(decoded.takeError()));
-  current = *decoded;
-  if (std::string why = isa::checkLegal(*current, machine, unit, unitIndex);
-      !why.empty())
+  std::string why;
+  current = decodeAt(slot.bytes, pc % perRow, &why);
+  if (!current)
+    return cannotTake(FaultClass::IllegalEncoding, nullptr, why);
+  why = isa::checkLegal(*current, machine, unit, unitIndex);
+  if (!why.empty())
     return cannotTake(FaultClass::IllegalEncoding, nullptr, why);
 
   currentIndex = pc++;

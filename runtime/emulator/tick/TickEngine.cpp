@@ -115,12 +115,12 @@ RunResult TickEngine::run(const RunOptions &options) {
   RunResult result;
   uint64_t now = 0;
   auto finished = [&] {
-    return llvm::all_of(chips, [&](const auto &chip) {
-      return chip->halted() && chip->quiet() && now >= chip->end;
-    });
+    return links.arrived(now) && llvm::all_of(chips, [&](const auto &chip) {
+             return chip->halted() && chip->quiet() && now >= chip->end;
+           });
   };
-  // Behind the last halt effects complete and the streams move, until they are
-  // empty.
+  // Behind the last halt effects complete, the streams move until they are
+  // empty, and vectors arrive.
   for (; !finished() && !log.any(); ++now) {
     if (now > options.maxCycles) {
       result.ranOut = true;

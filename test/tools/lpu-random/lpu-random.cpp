@@ -1,0 +1,245 @@
+//===- lpu-random.cpp - seeded programs for both engines ------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   lpu-random write SEED file.lpu          one legal package
+//   lpu-random compare FIRST COUNT          both engines, every set of host
+//                                           instructions: bits, cycles, counters
+//   lpu-random faults FIRST COUNT           one mutation each: the same fault,
+//                                           or the same result
+//
+//===----------------------------------------------------------------------===//
+
+#include "RandomProgram.h"
+#include "lpu/Emulator/Emulator.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
+
+using namespace lpu;
+using namespace lpu::test;
+using namespace lpu::emulator;
+
+namespace {
+
+struct Outcome {
+  std::string error; // the engine refuses the package
+  RunResult result;
+  std::unique_ptr<Engine> engine;
+};
+
+Outcome execute(const Package &package, bool event, RunOptions options) {
+  Outcome outcome;
+  options.maxCycles = 200000;
+  auto engine = event ? createEventEngine(package) : createTickEngine(package);
+  if (!engine) {
+    outcome.error = llvm::toString(engine.takeError());
+    return outcome;
+  }
+  outcome.engine = std::move(*engine);
+  outcome.result = outcome.engine->run(options);
+  return outcome;
+}
+
+bool sameParty(const Party &a, const Party &b) {
+  return a.chip == b.chip && a.queue == b.queue && a.cycle == b.cycle &&
+         a.textIndex == b.textIndex;
+}
+
+/// What differs; empty if nothing does.
+std::string difference(const Package &package, Outcome &a, Outcome &b,
+                       bool data) {
+  if (a.error != b.error)
+    return "refused: '" + a.error + "' and '" + b.error + "'";
+  if (!a.error.empty())
+    return "";
+  const RunResult &x = a.result, &y = b.result;
+  if (x.fault.has_value() != y.fault.has_value())
+    return "only one faults";
+  if (x.ranOut != y.ranOut)
+    return "only one runs out of cycles";
+  if (x.cycles != y.cycles)
+    return "cycles " + std::to_string(x.cycles) + " and " +
+           std::to_string(y.cycles);
+  if (x.fault) {
+    const Fault &f = *x.fault, &g = *y.fault;
+    bool other = f.other.has_value() == g.other.has_value() &&
+                 (!f.other || sameParty(*f.other, *g.other));
+    if (f.kind != g.kind || f.chip != g.chip || f.cycle != g.cycle ||
+        !sameParty(f.offender, g.offender) || !other)
+      return "the faults differ";
+    return "";
+  }
+  auto counters = [](const RunResult &r) {
+    const Counters &c = r.counters;
+    return std::vector<uint64_t>{c.issues,
+                                 c.macsInt8,
+                                 c.macsFp16,
+                                 c.aluOps,
+                                 c.sramBytesRead,
+                                 c.sramBytesWritten,
+                                 c.streamByteHops,
+                                 c.fetchBytes,
+                                 c.linkVectors,
+                                 r.maxima.macs,
+                                 r.maxima.sramBytes,
+                                 r.maxima.fetchBytes};
+  };
+  std::vector<uint64_t> cx = counters(x), cy = counters(y);
+  for (size_t i = 0; i < cx.size(); ++i)
+    if (cx[i] != cy[i])
+      return "counter " + std::to_string(i) + ": " + std::to_string(cx[i]) +
+             " and " + std::to_string(cy[i]);
+  if (!data)
+    return "";
+  const Machine &m = package.machine;
+  std::vector<uint8_t> p(m.lanes), q(m.lanes);
+  for (unsigned chip = 0; chip < package.chips.size(); ++chip)
+    for (unsigned slice = 0; slice < m.numSlices(); ++slice)
+      for (unsigned bank = 0; bank < 2; ++bank)
+        for (unsigned row = 0; row < m.rows; ++row) {
+          bool inP = a.engine->readRow(chip, slice, bank, row, p);
+          bool inQ = b.engine->readRow(chip, slice, bank, row, q);
+          if (inP != inQ || p != q)
+            return "chip " + std::to_string(chip) + " slice " +
+                   std::to_string(slice) + " bank " + std::to_string(bank) +
+                   " row " + std::to_string(row) + " differs";
+        }
+  return "";
+}
+
+std::string describe(const Package &package, const Outcome &outcome) {
+  if (!outcome.error.empty())
+    return "refused: " + outcome.error + "\n";
+  if (outcome.result.fault)
+    return outcome.result.fault->str(package.machine);
+  return "no fault, " + std::to_string(outcome.result.cycles) + " cycles\n";
+}
+
+/// The no-macro-instruction limits of the machine.
+bool withinLimits(const Machine &m, const CycleMaxima &maxima) {
+  return maxima.macs <= uint64_t(m.numPlanes()) * m.planeRows * m.lanes &&
+         maxima.sramBytes <= uint64_t(2) * m.numSlices() * m.lanes &&
+         maxima.fetchBytes <= m.fetchBytesPerCycle;
+}
+
+unsigned compare(uint64_t first, uint64_t count) {
+  unsigned failures = 0;
+  uint64_t cycles = 0, issues = 0;
+  std::map<std::string, uint64_t> opcodes;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    Package package = makeRandomProgram({seed, 24});
+    auto report = [&](const llvm::Twine &what) {
+      ++failures;
+      llvm::errs() << "seed " << seed << ": " << what << "\n";
+    };
+    RunOptions options;
+    options.trace = [&](const IssueEvent &event) {
+      auto &texts = package.classes[package.chips[event.chip].chipClass].text;
+      for (const TextSegment &text : texts)
+        if (text.queue == event.queue) {
+          auto row = package.imageRow(
+              event.chip, text.slice, text.bank,
+              text.row +
+                  event.textIndex / package.machine.instructionsPerRow());
+          uint8_t code = row[event.textIndex %
+                             package.machine.instructionsPerRow() * 16];
+          ++opcodes[isa::lookup(code)->name];
+        }
+    };
+    Outcome tick = execute(package, false, options);
+    if (!tick.error.empty() || tick.result.fault || tick.result.ranOut) {
+      report("the program is not legal: " + describe(package, tick));
+      continue;
+    }
+    if (tick.result.cycles != package.cycles)
+      report("constructed for " + llvm::Twine(package.cycles) +
+             " cycles, measured " + llvm::Twine(tick.result.cycles));
+    if (!withinLimits(package.machine, tick.result.maxima))
+      report("more in a cycle than the machine can do");
+    cycles += tick.result.cycles;
+    issues += tick.result.counters.issues;
+    for (Simd simd : {Simd::Base, Simd::Avx2, Simd::Avx512}) {
+      if (!isSupported(simd))
+        continue;
+      RunOptions event;
+      event.simd = simd;
+      event.threads = seed % 2 ? 2 : 1;
+      Outcome other = execute(package, true, event);
+      std::string what = difference(package, tick, other, true);
+      if (!what.empty())
+        report("event engine: " + what + "\n" + describe(package, other));
+    }
+    RunOptions free;
+    free.dataFree = true;
+    Outcome other = execute(package, true, free);
+    // Data-supplied addresses are zero there: legal rows in these programs,
+    // but perhaps not initialised or in flight, so only the timing is compared.
+    if (!other.result.fault && other.result.cycles != tick.result.cycles)
+      report("without data: other cycles");
+  }
+  llvm::outs() << count << " programs, " << cycles << " cycles, " << issues
+               << " issues: " << failures << " failures\n";
+  std::string missing;
+  for (const isa::InstructionInfo &info : isa::instructions())
+    if (!opcodes.count(info.name))
+      missing += std::string(" ") + info.name;
+  llvm::outs() << "instructions never issued:" << (missing.empty() ? " none" : missing)
+               << "\n";
+  return failures;
+}
+
+unsigned faults(uint64_t first, uint64_t count) {
+  unsigned failures = 0;
+  std::map<std::string, unsigned> classes;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    std::string what;
+    Package package = mutate(makeRandomProgram({seed / 4, 16}), seed, what);
+    Outcome tick = execute(package, false, RunOptions());
+    Outcome event = execute(package, true, RunOptions());
+    ++classes[!tick.error.empty()    ? "refused"
+              : tick.result.fault    ? faultName(tick.result.fault->kind)
+              : tick.result.ranOut   ? "runs on"
+                                     : "no fault"];
+    std::string how = difference(package, tick, event, true);
+    if (how.empty())
+      continue;
+    ++failures;
+    llvm::errs() << "seed " << seed << ": " << what << ": " << how << "\ntick: "
+                 << describe(package, tick) << "event: "
+                 << describe(package, event);
+  }
+  llvm::outs() << count << " mutations: " << failures << " failures\n";
+  for (auto &[name, number] : classes)
+    llvm::outs() << "  " << name << ": " << number << "\n";
+  return failures;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::StringRef mode = argc > 1 ? argv[1] : "";
+  uint64_t first = 0, count = 0;
+  if (argc == 4 && mode == "write" &&
+      !llvm::StringRef(argv[2]).getAsInteger(10, first)) {
+    Package package = makeRandomProgram({first, 24});
+    if (llvm::Error error = writePackage(package, argv[3])) {
+      llvm::errs() << llvm::toString(std::move(error)) << "\n";
+      return 1;
+    }
+    return 0;
+  }
+  if (argc == 4 && !llvm::StringRef(argv[2]).getAsInteger(10, first) &&
+      !llvm::StringRef(argv[3]).getAsInteger(10, count)) {
+    if (mode == "compare")
+      return compare(first, count) != 0;
+    if (mode == "faults")
+      return faults(first, count) != 0;
+  }
+  llvm::errs() << "usage: lpu-random write SEED FILE | compare FIRST COUNT | "
+                  "faults FIRST COUNT\n";
+  return 2;
+}
