@@ -127,11 +127,12 @@ void sweepCoincidences(std::vector<Item> &items, Check check) {
       int64_t window = to - from;
       int64_t period = 1;
       for (const Active &a : active) {
-        period = std::lcm(period, a.item->interval);
-        if (period >= window) {
+        int64_t factor = a.item->interval / std::gcd(period, a.item->interval);
+        if (factor >= (window + period - 1) / period) {
           period = window;
           break;
         }
+        period *= factor;
       }
       points.clear();
       for (const Active &a : active) {

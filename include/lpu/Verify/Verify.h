@@ -75,7 +75,7 @@ struct Options {
   unsigned maxViolations = 100;
   /// More executed instructions (repeats not counted, loops unrolled) than this
   /// are refused as not-implemented: a bound on the verifier's own time.
-  uint64_t maxRuns = 100000000;
+  uint64_t maxRuns = 30000000;
 };
 
 struct Result {
