@@ -47,7 +47,7 @@ static cl::opt<emulator::Simd> simd(
                clEnumValN(emulator::Simd::Avx512, "avx512", "AVX-512")),
     cl::init(emulator::Simd::Auto), cl::cat(category));
 static cl::opt<unsigned>
-    threads("threads", cl::desc("Host threads of the event engine"),
+    threads("host-threads", cl::desc("Host threads of the event engine"),
             cl::init(1), cl::cat(category));
 static cl::opt<uint64_t> maxCycles("max-cycles",
                                    cl::desc("Stop behind this cycle"),
@@ -57,7 +57,7 @@ static cl::opt<bool> checkCycles(
     "check-cycles",
     cl::desc("Fail if the cycles differ from those the package states"),
     cl::init(true), cl::cat(category));
-static cl::opt<bool> stats("stats",
+static cl::opt<bool> stats("counters",
                            cl::desc("Print counters, and the most that one "
                                     "chip did in a cycle with the limits"),
                            cl::cat(category));
@@ -133,12 +133,12 @@ int main(int argc, char **argv) {
 
   if (engineKind == EngineKind::Tick &&
       (noData || simd != emulator::Simd::Auto || threads != 1))
-    return fail("--no-data, --simd and --threads belong to --engine event");
+    return fail("--no-data, --simd and --host-threads belong to --engine event");
   if (!emulator::isSupported(simd))
     return fail("this host cannot execute the instructions of --simd; "
                 "--simd auto picks what it can");
   if (threads == 0 || threads > 256)
-    return fail("--threads must be 1 .. 256");
+    return fail("--host-threads must be 1 .. 256");
   if (noData && (!inputsPath.empty() || !outputsPath.empty()))
     return fail("--no-data takes no inputs and gives no outputs");
 
