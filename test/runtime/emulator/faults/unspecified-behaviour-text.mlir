@@ -2,7 +2,7 @@
 // RUN: %python %S/../Inputs/run_isa.py %s %t --fault | FileCheck %s
 // CHECK: fault: unspecified-behaviour at cycle 6 on chip 0
 // CHECK-NEXT: {{^}}  offender: chip 0 mem 0 [0] at cycle 6: mem.write
-// CHECK-NEXT: {{^}}  holds program text
+// CHECK-NEXT: {{^}}  row 1020 of slice 0 bank 1 holds program text
 isa.program @unspecified_behaviour_text machine "nano" cycles 0 {
   isa.chip_class 0 {
     isa.queue mem 0 text [0, 1, 1020] {
