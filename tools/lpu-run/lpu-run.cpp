@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Session/Session.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -16,59 +15,123 @@
 #include <chrono>
 
 using namespace lpu;
-namespace cl = llvm::cl;
 
-static cl::OptionCategory category("lpu-run");
-static cl::opt<std::string> packagePath(cl::Positional, cl::Required,
-                                        cl::desc("<package.lpu>"),
-                                        cl::cat(category));
-static cl::opt<std::string>
-    inputsPath("inputs", cl::desc("Inputs by name, as numpy.savez writes them"),
-               cl::value_desc("in.npz"), cl::cat(category));
-static cl::opt<std::string> outputsPath("outputs",
-                                        cl::desc("Where to write the outputs"),
-                                        cl::value_desc("out.npz"),
-                                        cl::cat(category));
-static cl::opt<EngineKind> engineKind(
-    "engine", cl::desc("The emulator's engine; both give the same result"),
-    cl::values(clEnumValN(EngineKind::Tick, "tick",
-                          "one cycle at a time (slow, small machines)"),
-               clEnumValN(EngineKind::Event, "event", "per issue")),
-    cl::init(EngineKind::Event), cl::cat(category));
-static cl::opt<bool> noData("no-data",
-                            cl::desc("Timing and faults only: no values, no "
-                                     "inputs needed, no outputs (event engine)"),
-                            cl::cat(category));
-static cl::opt<emulator::Simd> simd(
-    "simd", cl::desc("Host instructions of the event engine; equal bits"),
-    cl::values(clEnumValN(emulator::Simd::Auto, "auto", "the best of the host"),
-               clEnumValN(emulator::Simd::Base, "base", "x86-64"),
-               clEnumValN(emulator::Simd::Avx2, "avx2", "AVX2, FMA, F16C"),
-               clEnumValN(emulator::Simd::Avx512, "avx512", "AVX-512")),
-    cl::init(emulator::Simd::Auto), cl::cat(category));
-static cl::opt<unsigned>
-    threads("host-threads", cl::desc("Host threads of the event engine"),
-            cl::init(1), cl::cat(category));
-static cl::opt<uint64_t> maxCycles("max-cycles",
-                                   cl::desc("Stop behind this cycle"),
-                                   cl::init(UINT64_C(1) << 40),
-                                   cl::cat(category));
-static cl::opt<bool> checkCycles(
-    "check-cycles",
-    cl::desc("Fail if the cycles differ from those the package states"),
-    cl::init(true), cl::cat(category));
-static cl::opt<bool> stats("counters",
-                           cl::desc("Print counters, and the most that one "
-                                    "chip did in a cycle with the limits"),
-                           cl::cat(category));
-static cl::opt<std::string> dumpBefore(
-    "dump-sram-before",
-    cl::desc("Write the initialised rows at cycle 0: chip, slice, bank, row as "
-             "32-bit little-endian numbers, then the row's bytes"),
-    cl::value_desc("file"), cl::cat(category));
-static cl::opt<std::string>
-    dumpAfter("dump-sram", cl::desc("The same after the run"),
-              cl::value_desc("file"), cl::cat(category));
+// llvm::cl is not used: libLLVM registers its own --threads and --stats.
+static const char *const usage =
+    R"(usage: lpu-run <package.lpu> [options]
+
+Runs a package in the emulator.
+
+  --inputs in.npz      inputs by name, as numpy.savez writes them
+  --outputs out.npz    where to write the outputs
+  --engine event|tick  per issue (default), or one cycle at a time (slow, small
+                       machines); both give the same result
+  --no-data            timing and faults only: no values, no inputs, no outputs
+                       (event engine)
+  --simd auto|base|avx2|avx512
+                       host instructions of the event engine; equal bits
+  --threads N          host threads of the event engine (default 1)
+  --max-cycles N       stop behind this cycle
+  --no-check-cycles    do not fail if the cycles differ from the package's
+  --stats              print counters, and the most that one chip did in a cycle
+                       with the machine's limits
+  --dump-sram FILE     write the initialised rows after the run: chip, slice,
+                       bank, row as 32-bit little-endian numbers, then the bytes
+  --dump-sram-before FILE
+                       the same at cycle 0
+  --help
+)";
+
+namespace {
+
+struct Options {
+  std::string package, inputs, outputs, dumpBefore, dumpAfter;
+  EngineKind engine = EngineKind::Event;
+  emulator::Simd simd = emulator::Simd::Auto;
+  bool noData = false, checkCycles = true, stats = false, help = false;
+  unsigned threads = 1;
+  uint64_t maxCycles = UINT64_C(1) << 40;
+};
+
+} // namespace
+
+/// Empty if all is well; else what is wrong. Takes `--name value` and
+/// `--name=value`.
+static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    llvm::StringRef argument = arguments[i];
+    if (!argument.starts_with("-")) {
+      if (!o.package.empty())
+        return ("one package only: '" + argument + "' is a second").str();
+      o.package = argument.str();
+      continue;
+    }
+    auto [name, value] = argument.ltrim('-').split('=');
+    bool attached = argument.contains('=');
+    bool *flag = name == "no-data" ? &o.noData
+                 : name == "stats" ? &o.stats
+                 : name == "help"  ? &o.help
+                                   : nullptr;
+    if (name == "no-check-cycles")
+      o.checkCycles = false;
+    else if (flag)
+      *flag = true;
+    if (flag || name == "no-check-cycles") {
+      if (attached)
+        return ("--" + name + " takes no value").str();
+      continue;
+    }
+    std::string *text = name == "inputs"             ? &o.inputs
+                        : name == "outputs"          ? &o.outputs
+                        : name == "dump-sram"        ? &o.dumpAfter
+                        : name == "dump-sram-before" ? &o.dumpBefore
+                                                     : nullptr;
+    bool known = text || name == "engine" || name == "simd" ||
+                 name == "threads" || name == "max-cycles";
+    if (!known)
+      return ("unknown option '" + argument + "'; see --help").str();
+    if (!attached) {
+      if (i + 1 == arguments.size())
+        return ("--" + name + " needs a value").str();
+      value = arguments[++i];
+    }
+    if (text)
+      *text = value.str();
+    bool good = true;
+    if (name == "engine") {
+      good = value == "tick" || value == "event";
+      o.engine = value == "tick" ? EngineKind::Tick : EngineKind::Event;
+    } else if (name == "simd") {
+      good = value == "auto" || value == "base" || value == "avx2" ||
+             value == "avx512";
+      o.simd = value == "base"   ? emulator::Simd::Base
+               : value == "avx2" ? emulator::Simd::Avx2
+               : value == "avx512" ? emulator::Simd::Avx512
+                                   : emulator::Simd::Auto;
+    } else if (name == "threads") {
+      good = !value.getAsInteger(10, o.threads) && o.threads >= 1 &&
+             o.threads <= 256;
+    } else if (name == "max-cycles") {
+      good = !value.getAsInteger(10, o.maxCycles) &&
+             o.maxCycles < UINT64_C(1) << 47;
+    }
+    if (!good)
+      return ("--" + name + " cannot be '" + value + "'; see --help").str();
+  }
+  if (o.help)
+    return "";
+  if (o.package.empty())
+    return "no package given; see --help";
+  if (o.engine == EngineKind::Tick &&
+      (o.noData || o.simd != emulator::Simd::Auto || o.threads != 1))
+    return "--no-data, --simd and --threads belong to --engine event";
+  if (!emulator::isSupported(o.simd))
+    return "this host cannot execute the instructions of --simd; --simd auto "
+           "picks what it can";
+  if (o.noData && (!o.inputs.empty() || !o.outputs.empty()))
+    return "--no-data takes no inputs and gives no outputs";
+  return "";
+}
 
 static int fail(const llvm::Twine &message) {
   llvm::errs() << "lpu-run: " << message << "\n";
@@ -128,58 +191,54 @@ static void printStats(const emulator::RunResult &result, const Machine &m,
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  cl::HideUnrelatedOptions(category);
-  cl::ParseCommandLineOptions(argc, argv, "Runs a package in the emulator\n");
+  Options o;
+  if (std::string error =
+          parse(llvm::ArrayRef<const char *>(argv + 1, size_t(argc - 1)), o);
+      !error.empty())
+    return fail(error);
+  if (o.help) {
+    llvm::outs() << usage;
+    return 0;
+  }
 
-  if (engineKind == EngineKind::Tick &&
-      (noData || simd != emulator::Simd::Auto || threads != 1))
-    return fail("--no-data, --simd and --host-threads belong to --engine event");
-  if (!emulator::isSupported(simd))
-    return fail("this host cannot execute the instructions of --simd; "
-                "--simd auto picks what it can");
-  if (threads == 0 || threads > 256)
-    return fail("--host-threads must be 1 .. 256");
-  if (noData && (!inputsPath.empty() || !outputsPath.empty()))
-    return fail("--no-data takes no inputs and gives no outputs");
-
-  auto opened = Session::open(packagePath, engineKind);
+  auto opened = Session::open(o.package, o.engine);
   if (!opened)
-    return fail("'" + packagePath +
+    return fail("'" + o.package +
                 "': " + llvm::toString(opened.takeError()));
   Session &session = **opened;
   const Package &package = session.package();
   const Machine &m = package.machine;
 
-  if (!noData) {
+  if (!o.noData) {
     std::vector<NpyArray> arrays;
-    if (!inputsPath.empty()) {
-      auto read = readNpz(inputsPath);
+    if (!o.inputs.empty()) {
+      auto read = readNpz(o.inputs);
       if (!read)
         return fail(llvm::toString(read.takeError()));
       arrays = std::move(*read);
     }
     if (llvm::Error error = session.feed(arrays))
       return fail(llvm::toString(std::move(error)) +
-                  (inputsPath.empty() ? "\n  give them with --inputs in.npz"
+                  (o.inputs.empty() ? "\n  give them with --inputs in.npz"
                                       : ""));
   }
-  if (!dumpBefore.empty())
-    if (llvm::Error error = dumpSram(session, dumpBefore))
+  if (!o.dumpBefore.empty())
+    if (llvm::Error error = dumpSram(session, o.dumpBefore))
       return fail(llvm::toString(std::move(error)));
 
   emulator::RunOptions options;
-  options.maxCycles = maxCycles;
-  options.simd = simd;
-  options.threads = threads;
-  options.dataFree = noData;
+  options.maxCycles = o.maxCycles;
+  options.simd = o.simd;
+  options.threads = o.threads;
+  options.dataFree = o.noData;
   auto start = std::chrono::steady_clock::now();
   emulator::RunResult result = session.run(options);
   double seconds = std::chrono::duration<double>(
                        std::chrono::steady_clock::now() - start)
                        .count();
 
-  if (!dumpAfter.empty())
-    if (llvm::Error error = dumpSram(session, dumpAfter))
+  if (!o.dumpAfter.empty())
+    if (llvm::Error error = dumpSram(session, o.dumpAfter))
       return fail(llvm::toString(std::move(error)));
   if (result.fault) {
     llvm::errs() << result.fault->str(m);
@@ -187,7 +246,7 @@ int main(int argc, char **argv) {
   }
   if (result.ranOut)
     return fail("the program still runs behind cycle " +
-                llvm::Twine(maxCycles.getValue()) + " (--max-cycles)");
+                llvm::Twine(o.maxCycles) + " (--max-cycles)");
 
   uint64_t port = session.hostPortCycles();
   auto microseconds = [&](uint64_t cycles) {
@@ -200,18 +259,18 @@ int main(int argc, char **argv) {
                << "\nhost-port cycles: " << port << "\nmicroseconds with host port: "
                << llvm::format("%.3f", microseconds(result.cycles + port))
                << "\n";
-  if (stats)
+  if (o.stats)
     printStats(result, m, seconds);
-  if (checkCycles && package.cycles != 0 && package.cycles != result.cycles)
+  if (o.checkCycles && package.cycles != 0 && package.cycles != result.cycles)
     return fail("the package states " + llvm::Twine(package.cycles) +
                 " cycles, the run took " + llvm::Twine(result.cycles) +
                 "; no output is written");
 
-  if (!noData && !outputsPath.empty()) {
+  if (!o.noData && !o.outputs.empty()) {
     auto outputs = session.fetch();
     if (!outputs)
       return fail(llvm::toString(outputs.takeError()));
-    if (llvm::Error error = writeNpz(outputsPath, *outputs))
+    if (llvm::Error error = writeNpz(o.outputs, *outputs))
       return fail(llvm::toString(std::move(error)));
   }
   return 0;
