@@ -1,0 +1,47 @@
+//===- LinalgToStream.h - linalg on tensors to a stream program -*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The step from structured operations on static tensors (docs/lowering.md) to
+// the kernels of one chip: layouts, matrix jobs, vector flows, gathers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_CONVERSION_LINALGTOSTREAM_H
+#define LPU_CONVERSION_LINALGTOSTREAM_H
+
+#include "lpu/Stream/Program.h"
+#include "llvm/ADT/SmallVector.h"
+#include "mlir/Support/LLVM.h"
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace lpu {
+
+struct LinalgToStreamOptions {
+  /// Most ALUs that the epilogue of a matrix job may take (0: five eighths of
+  /// the machine's). Several jobs run at once and share the vector unit.
+  unsigned epilogueAlus = 0;
+  /// Most ALUs of a flow (0: all).
+  unsigned flowAlus = 0;
+  /// Most streams into or out of a flow, in bytes per lane (0: half of the
+  /// machine's, both directions together).
+  unsigned flowStreams = 0;
+  /// Find equal layers and make them one segment with iterations.
+  bool outlineRepeats = true;
+};
+
+/// Converts the module's one function. On failure all offending operations have
+/// been reported, each with its ONNX node.
+mlir::FailureOr<stream::Program>
+convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
+                      const LinalgToStreamOptions &options = {});
+
+} // namespace lpu
+
+#endif // LPU_CONVERSION_LINALGTOSTREAM_H

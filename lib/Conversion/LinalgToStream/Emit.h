@@ -1,0 +1,136 @@
+//===- Emit.h - kernels from a graph ----------------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Kernels are made on demand, starting from the outputs: what a kernel reads is
+// made first. **Heavy** tensors descend from a product or a gather and are made
+// once, in the layout that Layouts.cpp chose. **Light** ones come from inputs and
+// constants only (masks, positions); they are made in whatever layout a reader
+// wants, once per layout, because computing them again costs less than moving
+// lanes to rows.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_CONVERSION_LINALGTOSTREAM_EMIT_H
+#define LPU_LIB_CONVERSION_LINALGTOSTREAM_EMIT_H
+
+#include "Flows.h"
+
+namespace lpu::linalg_to_stream {
+
+/// Heavy vector tensors that are computed in one pass.
+struct Region {
+  std::vector<Tensor *> members; // in order
+  Tensor *product = nullptr;     // whose epilogues begin the region
+  enum { Waiting, Running, Done } state = Waiting;
+};
+
+class Emitter {
+public:
+  Emitter(Graph &graph, const Machine &machine,
+          const LinalgToStreamOptions &options);
+  mlir::FailureOr<stream::Program> run();
+
+private:
+  void report(const Tensor &tensor, const llvm::Twine &reason);
+
+  //===--- Regions (Emit.cpp) ----------------------------------------------===//
+  void formRegions();
+  bool makes(const Tensor &tensor) const; // its value goes to a tile
+  void require(Tensor &tensor);
+  void emitRegion(Region &region);
+  void emitOutput(Output &output);
+  void addOutputTile(Output &output, Tensor &tensor);
+  FlowContext context(const std::string &name);
+  void runFlows(FlowMaker &flows, const Tensor &at);
+  VectorOperand memberValue(Tensor &tensor, const Region &region, Dag &dag,
+                            llvm::DenseMap<Tensor *, VectorOperand> &values);
+  VectorOperand body(const Tensor &tensor, Dag &dag,
+                     llvm::ArrayRef<VectorOperand> inputs);
+  VectorOperand reduced(const Tensor &tensor, Dag &dag, VectorOperand value,
+                        bool onLanes, int64_t period);
+
+  //===--- Sources (Sources.cpp) -------------------------------------------===//
+  /// A view in a tile.
+  struct Located {
+    unsigned tile = 0;
+    Place place;
+    bool isSplat = false;
+    int64_t features = 1; // of the whole tile
+  };
+  /// The elements of `view` where `domain` computes.
+  VectorOperand source(const View &view, const Layout &domain, Dag &dag,
+                       const Tensor &user);
+  VectorOperand readLocated(const Located &at, const View &view,
+                            const Layout &domain, Dag &dag, const Tensor &user);
+  VectorOperand readConstant(const View &view, const Layout &domain, Dag &dag);
+  std::optional<Located> readInput(const View &view, const Layout &domain,
+                                   std::optional<isa::ElementType> type,
+                                   const Tensor &user);
+  using Memo = std::map<std::string, VectorOperand>;
+  VectorOperand inlined(const View &view, const Layout &domain, Dag &dag,
+                        const Tensor &user, Memo &memo);
+  /// A light view, made in the rows and features of `domain`.
+  std::optional<Located> makeLight(const View &view, const Layout &domain,
+                                   std::optional<isa::ElementType> type,
+                                   const Tensor &user);
+  std::optional<Located> makeLightReduce(const View &view, const Layout &domain,
+                                         const Tensor &user);
+
+  //===--- Products, gathers, joins (Contract.cpp, Moves.cpp) ---------------===//
+  std::optional<Located> matrixSide(Tensor &tensor, bool moving);
+  Located constantSide(const View &view, llvm::ArrayRef<unsigned> rowDims,
+                       llvm::ArrayRef<unsigned> featureDims, bool isWeights,
+                       isa::ElementType type);
+  void emitContract(Tensor &tensor, FlowMaker &flows);
+  void emitPlainContract(Tensor &tensor);
+  void emitGather(Tensor &tensor);
+  void emitJoin(Tensor &tensor);
+
+  //===--- Tiles -----------------------------------------------------------===//
+  /// An integer that a running reduction has left as a float.
+  static bool holdsFloat(const Tensor &tensor);
+  isa::ElementType storedType(const Tensor &tensor) const;
+  unsigned newTile(stream::Tile tile);
+  unsigned temporary(const std::string &name, isa::ElementType type,
+                     int64_t rows, int64_t features);
+  unsigned constantTile(const std::string &name, isa::ElementType type,
+                        stream::ConstantSource source, bool isWeights);
+  unsigned maskTile(unsigned count);
+  /// The tile that other kernels read a heavy tensor from.
+  unsigned tileOf(Tensor &tensor);
+  llvm::SmallVector<unsigned, 2> tilesToWrite(Tensor &tensor);
+
+  Graph &graph;
+  const Machine &machine;
+  LinalgToStreamOptions options;
+  FlowLimits flowLimits, epilogueLimits;
+  stream::Program program;
+  std::vector<stream::Kernel> kernels;
+  std::deque<Region> regions;
+  llvm::DenseMap<Tensor *, Region *> regionOf;
+  llvm::DenseMap<Tensor *, bool> emitted;
+  llvm::DenseMap<Tensor *, unsigned> tiles;
+  llvm::DenseMap<Tensor *, llvm::SmallVector<unsigned, 1>> outputTiles;
+  llvm::StringMap<unsigned> constants; // by contents
+  llvm::StringMap<Located> lightTiles;
+  std::map<unsigned, Tail> tails;
+  llvm::DenseMap<Tensor *, bool> reported;
+  bool failed = false;
+};
+
+/// Dimensions of size > 1 that walk rows (features) of a layout, outermost first.
+llvm::SmallVector<unsigned, 6> rowDims(llvm::ArrayRef<int64_t> sizes,
+                                       const Layout &layout);
+llvm::SmallVector<unsigned, 6> featureDims(llvm::ArrayRef<int64_t> sizes,
+                                           const Layout &layout);
+/// The layout with these dimensions on rows and features, outermost first.
+Layout layoutOf(llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<unsigned> rows,
+                llvm::ArrayRef<unsigned> features);
+
+} // namespace lpu::linalg_to_stream
+
+#endif // LPU_LIB_CONVERSION_LINALGTOSTREAM_EMIT_H

@@ -1,0 +1,21 @@
+//===- Repeat.h - equal layers ----------------------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_CONVERSION_LINALGTOSTREAM_REPEAT_H
+#define LPU_LIB_CONVERSION_LINALGTOSTREAM_REPEAT_H
+
+#include "lpu/Stream/Program.h"
+
+namespace lpu::linalg_to_stream {
+
+/// Finds kernels that repeat with other constants and makes them a segment with
+/// iterations. The program computes the same bits.
+void outlineRepeats(stream::Program &program);
+
+} // namespace lpu::linalg_to_stream
+
+#endif // LPU_LIB_CONVERSION_LINALGTOSTREAM_REPEAT_H

@@ -1,0 +1,399 @@
+//===- Sources.cpp - what a region reads ----------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emit.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace lpu;
+using namespace lpu::linalg_to_stream;
+
+static SmallVector<unsigned, 6> dimsBy(llvm::ArrayRef<int64_t> sizes,
+                                       const Sizes &strides) {
+  SmallVector<unsigned, 6> dims;
+  for (unsigned d = 0; d < sizes.size(); ++d)
+    if (sizes[d] > 1 && strides[d] != 0)
+      dims.push_back(d);
+  llvm::sort(dims,
+             [&](unsigned a, unsigned b) { return strides[a] > strides[b]; });
+  return dims;
+}
+
+SmallVector<unsigned, 6>
+linalg_to_stream::rowDims(llvm::ArrayRef<int64_t> sizes, const Layout &layout) {
+  return dimsBy(sizes, layout.row);
+}
+SmallVector<unsigned, 6>
+linalg_to_stream::featureDims(llvm::ArrayRef<int64_t> sizes,
+                              const Layout &layout) {
+  return dimsBy(sizes, layout.feature);
+}
+
+Layout linalg_to_stream::layoutOf(llvm::ArrayRef<int64_t> sizes,
+                                  llvm::ArrayRef<unsigned> rows,
+                                  llvm::ArrayRef<unsigned> features) {
+  Layout layout;
+  layout.row.assign(sizes.size(), 0);
+  layout.feature.assign(sizes.size(), 0);
+  for (unsigned d : llvm::reverse(rows))
+    if (sizes[d] > 1) {
+      layout.row[d] = layout.rows;
+      layout.rows *= sizes[d];
+    }
+  for (unsigned d : llvm::reverse(features))
+    if (sizes[d] > 1) {
+      layout.feature[d] = layout.features;
+      layout.features *= sizes[d];
+    }
+  layout.isSplat = layout.features == 1;
+  return layout;
+}
+
+VectorOperand Emitter::readLocated(const Located &at, const View &view,
+                                   const Layout &domain, Dag &dag,
+                                   const Tensor &user) {
+  const Place &place = at.place;
+  TileRead read;
+  read.tile = at.tile;
+  read.rows.base = place.row;
+  for (unsigned d : rowDims(view.sizes, domain)) {
+    if (place.featureStride[d] != 0) {
+      report(user, "an operand has on lanes what it needs on rows");
+      return {};
+    }
+    read.rows.append(view.sizes[d], place.rowStride[d]);
+  }
+  bool varies = false, agrees = true;
+  for (unsigned d : featureDims(view.sizes, domain)) {
+    varies |= place.featureStride[d] != 0 || place.rowStride[d] != 0;
+    agrees &= place.featureStride[d] == domain.feature[d];
+  }
+  read.chunk = place.feature / machine.lanes;
+  unsigned lane = place.feature % machine.lanes;
+  auto tail = tails.find(at.tile);
+  Tail stored = tail == tails.end() ? Tail::Unknown : tail->second;
+  if (!varies) {
+    VectorOperand value = dag.read(read, /*single=*/true);
+    if (!at.isSplat)
+      value = dag.laneBroadcast(
+          value, lane, at.features == 1 && stored == Tail::Zero);
+    return value;
+  }
+  if (!agrees || lane != 0) {
+    report(user, "an operand would have to change lanes first");
+    return {};
+  }
+  // A slice has other features behind its last one.
+  bool isToEnd = place.feature + domain.features == at.features;
+  read.tail = isToEnd ? stored : Tail::Unknown;
+  return dag.read(read, /*single=*/false);
+}
+
+VectorOperand Emitter::source(const View &view, const Layout &domain, Dag &dag,
+                              const Tensor &user) {
+  Tensor &from = *view.source;
+  if (!from.isLight) {
+    std::optional<Place> place = placeOf(view, from.layout);
+    if (!place) {
+      report(user, "an operand's elements do not stand in even steps");
+      return {};
+    }
+    Located at{tileOf(from), *place, from.layout.isSplat, from.layout.features};
+    VectorOperand value = readLocated(at, view, domain, dag, user);
+    bool isRaw = holdsFloat(from) && value.kind == VectorOperand::Node;
+    return isRaw ? dag.alu(Opcode::alu_f2i, value) : value;
+  }
+  Memo memo;
+  bool isLeaf = from.kind == Tensor::Input || from.kind == Tensor::Constant ||
+                (from.kind == Tensor::Map && from.operands.empty());
+  if (isLeaf)
+    return inlined(view, domain, dag, user, memo);
+  std::optional<Located> at = makeLight(view, domain, std::nullopt, user);
+  return at ? readLocated(*at, view, domain, dag, user) : VectorOperand();
+}
+
+//===----------------------------------------------------------------------===//
+// Constants and inputs
+//===----------------------------------------------------------------------===//
+
+VectorOperand Emitter::readConstant(const View &view, const Layout &domain,
+                                    Dag &dag) {
+  const Tensor &from = *view.source;
+  stream::ConstantSource constant = from.constant;
+  constant.offset += view.offset;
+  TileRead read;
+  int64_t rows = 1;
+  Sizes strides(view.rank(), 0); // of the tile's rows
+  for (unsigned d : llvm::reverse(rowDims(view.sizes, domain)))
+    if (view.strides[d] != 0) {
+      strides[d] = rows;
+      rows *= view.sizes[d];
+    }
+  for (unsigned d : rowDims(view.sizes, domain)) {
+    if (view.strides[d] != 0)
+      constant.rowAxes.push_back({view.sizes[d], view.strides[d]});
+    read.rows.append(view.sizes[d], strides[d]);
+  }
+  bool varies = false;
+  for (unsigned d : featureDims(view.sizes, domain)) {
+    varies |= view.strides[d] != 0;
+    constant.featureAxes.push_back({view.sizes[d], view.strides[d]});
+  }
+  if (!varies) // one value in all lanes
+    constant.featureAxes.assign(1, {int64_t(machine.lanes), 0});
+  isa::ElementType type = from.isFloat() ? isa::ElementType::f32
+                                         : storedType(from);
+  read.tile = constantTile(from.name, type, constant, false);
+  read.tail = Tail::Zero;
+  return dag.read(read, !varies);
+}
+
+std::optional<Emitter::Located>
+Emitter::readInput(const View &view, const Layout &domain,
+                   std::optional<isa::ElementType> wanted, const Tensor &user) {
+  Tensor &input = *view.source;
+  // A dimension of the input goes where the view's dimension along it goes.
+  Sizes steps = rowMajorStrides(input.shape);
+  SmallVector<unsigned, 6> rows, features;
+  std::vector<bool> onFeatures(input.shape.size(), false);
+  for (unsigned d : featureDims(view.sizes, domain)) {
+    if (view.strides[d] == 0)
+      continue;
+    int64_t reach = view.strides[d] * (view.sizes[d] - 1);
+    for (unsigned i = 0; i < input.shape.size(); ++i)
+      if (input.shape[i] > 1 && steps[i] <= reach &&
+          steps[i] * input.shape[i] > view.strides[d])
+        onFeatures[i] = true;
+  }
+  for (unsigned i = 0; i < input.shape.size(); ++i)
+    (onFeatures[i] ? features : rows).push_back(i);
+  Layout layout = layoutOf(input.shape, rows, features);
+  layout.isSplat = false; // the host writes one lane
+  std::optional<Place> place = placeOf(view, layout);
+  if (!place) {
+    report(user, "the input \"" + input.name +
+                     "\" is used in a shape that needs its elements moved");
+    return std::nullopt;
+  }
+  isa::ElementType type =
+      wanted ? *wanted
+             : input.isFloat() ? isa::ElementType::f32 : storedType(input);
+  std::string key = "input " + std::to_string(input.id) + " " +
+                    std::to_string(int(type));
+  for (unsigned i = 0; i < input.shape.size(); ++i)
+    key += " " + std::to_string(layout.row[i]) + ":" +
+           std::to_string(layout.feature[i]);
+  auto [it, isNew] = lightTiles.try_emplace(key);
+  if (isNew) {
+    stream::Tile tile;
+    tile.name = input.name;
+    tile.kind = stream::Tile::Input;
+    tile.type = type;
+    tile.rows = layout.rows;
+    tile.features = layout.features;
+    tile.binding.name = input.name;
+    tile.binding.hostType = input.hostType;
+    tile.binding.chipType = type;
+    tile.binding.shape.assign(input.shape.begin(), input.shape.end());
+    Placement placement;
+    placement.rowStride.assign(layout.row.begin(), layout.row.end());
+    placement.featureStride.assign(layout.feature.begin(),
+                                   layout.feature.end());
+    placement.groupSize = machine.lanes;
+    tile.binding.placements.push_back(placement);
+    it->second.tile = newTile(tile);
+    tails[it->second.tile] = Tail::Zero;
+  }
+  return Located{it->second.tile, *place, false, layout.features};
+}
+
+//===----------------------------------------------------------------------===//
+// Light tensors
+//===----------------------------------------------------------------------===//
+
+/// An operand of a map, seen through a view of the map.
+static std::optional<View> composed(const View &outer, const View &operand) {
+  Layout linear;
+  linear.row = operand.strides;
+  linear.feature.assign(operand.rank(), 0);
+  std::optional<Place> place = placeOf(outer, linear);
+  if (!place)
+    return std::nullopt;
+  return View{operand.source, operand.offset + place->row, outer.sizes,
+              place->rowStride};
+}
+
+static std::string keyOf(const View &view) {
+  std::string key =
+      std::to_string(view.source->id) + "+" + std::to_string(view.offset);
+  for (unsigned d = 0; d < view.rank(); ++d)
+    key += " " + std::to_string(view.sizes[d]) + ":" +
+           std::to_string(view.strides[d]);
+  return key;
+}
+
+VectorOperand Emitter::inlined(const View &view, const Layout &domain, Dag &dag,
+                               const Tensor &user, Memo &memo) {
+  Tensor &from = *view.source;
+  auto known = memo.find(keyOf(view));
+  if (known != memo.end())
+    return known->second;
+  VectorOperand value;
+  switch (from.kind) {
+  case Tensor::Constant:
+    value = readConstant(view, domain, dag);
+    break;
+  case Tensor::Input:
+    if (auto at = readInput(view, domain, std::nullopt, user))
+      value = readLocated(*at, view, domain, dag, user);
+    break;
+  case Tensor::Map: {
+    SmallVector<VectorOperand, 4> inputs;
+    for (const View &operand : from.operands) {
+      std::optional<View> through = composed(view, operand);
+      if (!through) {
+        report(user, "a mask is used in a shape that needs its elements moved");
+        return {};
+      }
+      inputs.push_back(inlined(*through, domain, dag, user, memo));
+      if (inputs.back().kind == VectorOperand::None)
+        return {};
+    }
+    value = body(from, dag, inputs);
+    break;
+  }
+  default:
+    if (auto at = makeLightReduce(view, domain, user))
+      value = readLocated(*at, view, domain, dag, user);
+    break;
+  }
+  memo[keyOf(view)] = value;
+  return value;
+}
+
+std::optional<Emitter::Located>
+Emitter::makeLight(const View &view, const Layout &domain,
+                   std::optional<isa::ElementType> wanted, const Tensor &user) {
+  Tensor &from = *view.source;
+  if (from.kind == Tensor::Input)
+    return readInput(view, domain, wanted, user);
+  if (from.kind == Tensor::Reduce && !wanted)
+    return makeLightReduce(view, domain, user);
+  // Dimensions along which the view repeats need no rows, nor features if it
+  // repeats along all of them.
+  View active = view;
+  SmallVector<unsigned, 6> rows, features = featureDims(view.sizes, domain);
+  bool varies = llvm::any_of(
+      features, [&](unsigned d) { return view.strides[d] != 0; });
+  if (!varies)
+    features.clear();
+  for (unsigned d : rowDims(view.sizes, domain))
+    if (view.strides[d] != 0)
+      rows.push_back(d);
+  for (unsigned d = 0; d < view.rank(); ++d)
+    if (!llvm::is_contained(rows, d) && !llvm::is_contained(features, d))
+      active.sizes[d] = 1;
+  Layout layout = layoutOf(active.sizes, rows, features);
+  isa::ElementType type =
+      wanted ? *wanted
+             : from.isFloat() ? isa::ElementType::f32 : storedType(from);
+
+  std::string key = "light " + keyOf(active) + " " + std::to_string(int(type));
+  for (unsigned d = 0; d < view.rank(); ++d)
+    key += " " + std::to_string(layout.row[d]) + ":" +
+           std::to_string(layout.feature[d]);
+  Place place;
+  place.rowStride = layout.row;
+  place.featureStride = layout.feature;
+  auto known = lightTiles.find(key);
+  if (known != lightTiles.end()) {
+    Located at = known->second;
+    return at;
+  }
+  Dag own(layout, machine.lanes);
+  Memo memo;
+  RegionOutput output;
+  output.value = inlined(active, layout, own, user, memo);
+  if (failed || output.value.kind == VectorOperand::None)
+    return std::nullopt;
+  Located at{temporary(from.name, type, layout.rows, layout.features), place,
+             layout.isSplat, layout.features};
+  output.tiles.push_back(at.tile);
+  own.fuse(output.value);
+  FlowMaker flows(own, {output}, from.name, context(from.name));
+  runFlows(flows, user);
+  lightTiles[key] = at;
+  return at;
+}
+
+std::optional<Emitter::Located>
+Emitter::makeLightReduce(const View &view, const Layout &domain,
+                         const Tensor &user) {
+  Tensor &from = *view.source;
+  const View &operand = from.operands[0];
+  // Kept dimensions go where the reader has them, reduced ones on lanes if no
+  // kept dimension is there.
+  Sizes steps = rowMajorStrides(from.shape);
+  std::vector<bool> onFeatures(from.shape.size(), false);
+  for (unsigned d : featureDims(view.sizes, domain))
+    for (unsigned i = 0; i < from.shape.size(); ++i)
+      if (view.strides[d] != 0 && from.shape[i] > 1 &&
+          steps[i] <= view.strides[d] * (view.sizes[d] - 1) &&
+          steps[i] * from.shape[i] > view.strides[d])
+        onFeatures[i] = true;
+  SmallVector<unsigned, 6> rows, features, reducedDims, keptRows, keptFeatures;
+  unsigned kept = 0;
+  for (unsigned d = 0; d < operand.rank(); ++d) {
+    if (from.reduced[d]) {
+      reducedDims.push_back(d);
+      continue;
+    }
+    (onFeatures[kept] ? features : rows).push_back(d);
+    (onFeatures[kept] ? keptFeatures : keptRows).push_back(kept);
+    ++kept;
+  }
+  bool onLanes = features.empty();
+  Layout result = layoutOf(from.shape, keptRows, keptFeatures);
+  (onLanes ? features : rows).append(reducedDims.begin(), reducedDims.end());
+  Layout space = layoutOf(operand.sizes, rows, features);
+
+  std::string key = "reduce " + std::to_string(from.id);
+  for (bool feature : onFeatures)
+    key += feature ? "f" : "r";
+  auto known = lightTiles.find(key);
+  unsigned tile;
+  if (known != lightTiles.end()) {
+    tile = known->second.tile;
+  } else {
+    Dag own(space, machine.lanes);
+    Memo memo;
+    VectorOperand value = inlined(operand, space, own, user, memo);
+    if (failed || value.kind == VectorOperand::None)
+      return std::nullopt;
+    if (!onLanes && !from.isFloat()) {
+      report(user, "an integer reduction of a mask over rows");
+      return std::nullopt;
+    }
+    RegionOutput output;
+    output.period = space.rows / result.rows;
+    output.value = reduced(from, own, value, onLanes, output.period);
+    isa::ElementType type =
+        from.isFloat() ? isa::ElementType::f32 : storedType(from);
+    tile = temporary(from.name, type, result.rows, result.features);
+    output.tiles.push_back(tile);
+    own.fuse(output.value);
+    FlowMaker flows(own, {output}, from.name, context(from.name));
+    runFlows(flows, user);
+    lightTiles[key].tile = tile;
+  }
+  std::optional<Place> place = placeOf(view, result);
+  if (!place) {
+    report(user, "a reduced mask is used in a shape that needs it moved");
+    return std::nullopt;
+  }
+  return Located{tile, *place, result.isSplat, result.features};
+}
