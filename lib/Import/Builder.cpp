@@ -496,7 +496,7 @@ Value *Builder::reduce(Op op, Value *x, llvm::ArrayRef<int64_t> axes,
   }
   std::vector<int64_t> sorted;
   Dims dims;
-  bool nothing = true;
+  bool nothing = true, empty = false;
   for (int64_t i = 0; i < rank; ++i) {
     if (!reduced[i]) {
       dims.push_back(x->dims[i]);
@@ -504,13 +504,17 @@ Value *Builder::reduce(Op op, Value *x, llvm::ArrayRef<int64_t> axes,
     }
     sorted.push_back(i);
     nothing &= x->dims[i] == 1;
-    if (x->dims[i] == 0)
-      return fail("axis " + llvm::Twine(i) + " has no elements to reduce");
+    empty |= x->dims[i] == 0;
     if (keepdims)
       dims.push_back(1);
   }
   if (nothing)
     return reshape(x, dims);
+  if (empty && op != Op::ReduceSum && op != Op::ReduceProd)
+    return fail("the axes " + dimsName(sorted) + " of " + dimsName(x->dims) +
+                " have no elements to reduce");
+  if (empty)
+    return expand(scalarLike(x, op == Op::ReduceProd), dims);
   return make(op, {x}, {{"axes", sorted}, {"keepdims", int64_t(keepdims)}}, x->type,
               dims);
 }

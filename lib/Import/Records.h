@@ -113,7 +113,7 @@ llvm::ArrayRef<OpRecord> quantOps(); // OpsQuant.cpp
 llvm::ArrayRef<OpRecord> contribOps(); // OpsContrib.cpp
 llvm::ArrayRef<OpRecord> contribQuantOps(); // OpsQuant.cpp
 
-constexpr int64_t kMinOpset = 11, kMaxOpset = 24;
+constexpr int64_t kMinOpset = 7, kMaxOpset = 24;
 constexpr int kMaxIRVersion = 13;
 constexpr unsigned kAnyNumber = ~0u;
 

@@ -102,5 +102,5 @@ if __name__ == "__main__":
         "twice": twice, "unsorted": unsorted, "no-opset": no_opset, "recursion": recursion,
         "explosion": explosion, "sparse": sparse, "sequence": sequence_input, "no-shape": no_shape,
         "wrong-output": wrong_output, "dropout": dropout, "free-dims": free_dims, "double": double_result,
-        "opset-99": lambda: relu(opset=99), "opset-9": lambda: relu(opset=9), "ir-99": lambda: relu(ir_version=99),
+        "opset-99": lambda: relu(opset=99), "opset-6": lambda: relu(opset=6), "ir-99": lambda: relu(ir_version=99),
     })

@@ -56,11 +56,23 @@ def parse_dense(body, shape, dtype):
     return np.full(shape, array[0]) if array.size == 1 else array.reshape(shape)
 
 
+COMBINE = {"none": lambda old, new: new, "add": lambda old, new: old + new, "mul": lambda old, new: old * new,
+           "min": np.minimum, "max": np.maximum}
+
+
 def scatter_nd(x, indices, updates, how):
-    assert how == "none"
     y = x.copy()
     for position in np.ndindex(indices.shape[:-1]):
-        y[tuple(indices[position])] = updates[position]
+        at = tuple(indices[position])
+        y[at] = COMBINE[how](y[at], updates[position])
+    return y
+
+
+def scatter_elements(x, indices, updates, axis, how):
+    y = x.copy()
+    for position in np.ndindex(indices.shape):
+        at = position[:axis] + (indices[position],) + position[axis + 1:]
+        y[at] = COMBINE[how](y[at], updates[position])
     return y
 
 
@@ -127,6 +139,7 @@ OPS = {
     "GatherElements": lambda o, x, i: gather_elements(x, i, o["axis"]),
     "GatherND": lambda o, x, i: gather_nd(x, i, o["batch_dims"]),
     "ScatterND": lambda o, x, i, u: scatter_nd(x, i, u, o["reduction"]),
+    "ScatterElements": lambda o, x, i, u: scatter_elements(x, i, u, o["axis"], o["reduction"]),
     "Pad": lambda o, x, v: np.pad(x, list(zip(o["pads"][:x.ndim], o["pads"][x.ndim:])), constant_values=v),
     "QuantizeLinear": lambda o, x, s, z: np.clip(np.rint(x / shaped(s, x, o["axis"])) +
                                                  (0 if z is None else shaped(z, x, o["axis"]).astype(np.float32)),
@@ -152,7 +165,8 @@ def gather_elements(x, indices, axis):
 
 
 def gather_nd(x, indices, batch):
-    assert batch == 0
+    if batch:
+        return np.stack([gather_nd(row, tuples, batch - 1) for row, tuples in zip(x, indices)])
     return x[tuple(np.moveaxis(indices, -1, 0))]
 
 
@@ -169,13 +183,13 @@ def run(text, feeds):
                 values[name] = feeds[onnx]
             names = re.findall(r'onnx.name = "([^"]*)"', tail)
         elif line.startswith("return"):
-            for onnx, value in zip(names, re.findall(r"%\w+(?:#\d)?", line.split(" : ")[0])):
+            for onnx, value in zip(names, re.findall(r"%\w+", line.split(" : ")[0])):
                 results[onnx] = values[value]
         elif " = onnx." in line:
             left, op, operands, attributes, kinds = re.match(
-                r"(%\w+)(?::\d+)? = onnx\.(\w+) ?((?:%[\w#]+(?:, )?)*) *(\{.*\})? : \(.*\) -> (.*)$", line).groups()
+                r"(%\w+(?:, %\w+)*) = onnx\.(\w+) ?((?:%\w+(?:, )?)*) *(\{.*\})? : \(.*\) -> (.*)$", line).groups()
             attributes = parse_attributes(attributes[1:-1]) if attributes else {}
-            inputs = [values[v] for v in re.findall(r"%[\w#]+", operands)]
+            inputs = [values[v] for v in re.findall(r"%\w+", operands)]
             if op == "NoValue":
                 values[left] = None
                 continue
@@ -197,8 +211,8 @@ def run(text, feeds):
                 x = inputs[0] if not attributes["largest"] else -inputs[0]
                 order = np.argsort(x, attributes["axis"], kind="stable")
                 order = np.take(order, range(shape[attributes["axis"]]), attributes["axis"])
-                values[left + "#0"] = np.take_along_axis(inputs[0], order, attributes["axis"])
-                values[left + "#1"] = order.astype(np.int64)
+                values[left.split(", ")[0]] = np.take_along_axis(inputs[0], order, attributes["axis"])
+                values[left.split(", ")[1]] = order.astype(np.int64)
                 continue
             else:
                 with np.errstate(all="ignore"):
