@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Trace.h"
+#include "llvm/ADT/STLExtras.h"
 #include <deque>
 
 using namespace lpu;
@@ -352,36 +353,36 @@ void verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
 
 void verify::checkFetchBandwidth(const ChipTrace &trace, Reporter &reporter) {
   const Machine &machine = reporter.machine();
-  struct Edge {
-    int64_t t;
-    int change;
+  struct Active {
     Issue issue;
+    int64_t end;
   };
-  std::vector<Edge> edges;
+  std::vector<Active> fetches;
   for (const QueueTrace &queue : trace.queues)
-    for (const FetchRun &fetch : queue.fetches) {
-      Issue issue{&queue, fetch.text, fetch.first};
-      edges.push_back({fetch.first, +1, issue});
-      edges.push_back(
-          {fetch.first + int64_t(fetch.rows) * machine.fetchRowCycles(), -1,
-           issue});
-    }
-  std::sort(edges.begin(), edges.end(), [](const Edge &a, const Edge &b) {
-    return std::make_pair(a.t, a.change) < std::make_pair(b.t, b.change);
-  });
-  int64_t active = 0;
-  const Edge *previous = nullptr;
-  for (const Edge &edge : edges) {
-    active += edge.change;
-    if (edge.change > 0 && active * 16 > machine.fetchBytesPerCycle)
-      reporter.add(Fault::FetchOverload, edge.t, edge.issue,
-                   previous ? std::optional<Issue>(previous->issue)
-                            : std::nullopt,
-                   llvm::Twine(active * 16) +
-                       " bytes of text in this cycle, "
-                       "fetch_bytes_per_cycle = " +
-                       llvm::Twine(machine.fetchBytesPerCycle));
-    if (edge.change > 0)
-      previous = &edge;
+    for (const FetchRun &fetch : queue.fetches)
+      fetches.push_back(
+          {Issue{&queue, fetch.text, fetch.first},
+           fetch.first + int64_t(fetch.rows) * machine.fetchRowCycles()});
+  std::sort(fetches.begin(), fetches.end(),
+            [](const Active &a, const Active &b) {
+              return std::make_pair(a.issue.cycle, a.issue.queue->queue) <
+                     std::make_pair(b.issue.cycle, b.issue.queue->queue);
+            });
+  // Sorted by issue, so the latest two stand at the end.
+  std::vector<Active> active;
+  for (size_t i = 0; i < fetches.size();) {
+    int64_t t = fetches[i].issue.cycle;
+    llvm::erase_if(active, [&](const Active &a) { return a.end <= t; });
+    for (; i < fetches.size() && fetches[i].issue.cycle == t; ++i)
+      active.push_back(fetches[i]);
+    if (active.size() * 16 <= machine.fetchBytesPerCycle)
+      continue;
+    reporter.add(Fault::FetchOverload, t, active.back().issue,
+                 active.size() > 1
+                     ? std::optional<Issue>(active[active.size() - 2].issue)
+                     : std::nullopt,
+                 llvm::Twine(active.size() * 16) +
+                     " bytes of text in this cycle, fetch_bytes_per_cycle = " +
+                     llvm::Twine(machine.fetchBytesPerCycle));
   }
 }

@@ -308,9 +308,16 @@ void Judge::judgeSlots(int64_t at, llvm::ArrayRef<const Access *> group) {
     for (; i < sorted.size() && sorted[i]->order == order; ++i) {
       const Access &access = *sorted[i];
       if (access.write) {
-        if (writer)
-          reporter.add(Fault::StreamOverwrite, t, issue(access), issue(*writer),
+        if (writer) {
+          Issue offender = issue(access), other = issue(*writer);
+          // Two that write at once meet as equals: the later issued is named.
+          if (writer->order == order &&
+              std::make_pair(offender.cycle, offender.queue->queue) <
+                  std::make_pair(other.cycle, other.queue->queue))
+            std::swap(offender, other);
+          reporter.add(Fault::StreamOverwrite, t, offender, other,
                        slot() + " is live");
+        }
         writer = &access;
         lastReader = nullptr;
         continue;
