@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../lpu-random/RandomProgram.h"
 #include "Mutator.h"
 #include "Programs.h"
 #include "lpu/Emulator/Emulator.h"
@@ -28,6 +29,8 @@ static cl::list<std::string> paths(cl::Positional, cl::desc("<package>..."));
 static cl::opt<unsigned>
     programs("programs", cl::desc("Besides packages: this many built-in "
                                   "programs of each kind"));
+static cl::opt<unsigned>
+    randoms("random", cl::desc("This many random programs on random machines"));
 static cl::opt<std::string> machineName("machine", cl::init("nano"),
                                         cl::desc("Machine of these programs"));
 static cl::opt<unsigned> seeds("seeds", cl::init(500),
@@ -41,6 +44,9 @@ static cl::opt<uint64_t> maxCycles("max-cycles", cl::init(1000000),
 static cl::opt<bool> differences("differences",
                                  cl::desc("Print the reports of faulty mutants "
                                           "that name different first faults"));
+static cl::opt<bool> dataFree("data-free",
+                              cl::desc("Event engine: no values; "
+                                       "addresses from data are 0"));
 static cl::opt<bool> show("show", cl::desc("Print every mutant and verdict"));
 static cl::opt<std::string>
     writeTo("write",
@@ -76,7 +82,7 @@ Expected<emulator::RunResult> emulate(const Package &package) {
   }
   emulator::RunOptions options;
   options.maxCycles = maxCycles;
-  options.dataFree = engine != "tick";
+  options.dataFree = dataFree;
   return (*created)->run(options);
 }
 
@@ -227,6 +233,22 @@ int main(int argc, char **argv) {
                          std::to_string(i),
                      total);
       }
+  }
+  for (unsigned i = 0; i < randoms; ++i) {
+    test::RandomOptions options;
+    options.seed = firstSeed + i;
+    std::string name = "random " + std::to_string(options.seed);
+    Package package = test::makeRandomProgram(options);
+    verify::Result verdict = verify::verify(package);
+    if (!verdict.accepted()) {
+      outs() << name << " is not accepted:\n";
+      for (const verify::Violation &violation : verdict.violations)
+        outs() << violation.str(package.machine);
+      if (verdict.cyclesDiffer)
+        outs() << verdict.cycles << " cycles, not " << package.cycles << '\n';
+      ++total.wrong;
+    }
+    judgeMutants(package, name, total);
   }
   for (auto &[name, count] : total.classes)
     outs() << "  " << name << ": " << count << '\n';
