@@ -58,7 +58,7 @@ bool SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
         continue;
       unsigned queue = machine.queueNumber(Unit::Alu, alu);
       int64_t from = anchor + run.offset - lead;
-      if (!res.queues[queue].isFree(from, span + lead))
+      if (!res.queues[queue].isFree(from, span + lead + fetchGap))
         continue;
       // Completions; the constant's own completes first and is covered by the
       // extension to the left.
@@ -179,7 +179,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     bool moved = false;
     for (const QueueRun &run : t.runs) {
       int64_t from = anchor + run.offset;
-      int64_t next = res.queues[run.queue].nextFree(from, run.span());
+      int64_t next = res.queues[run.queue].nextFree(from, run.span() + fetchGap);
       if (next != from) {
         anchor += next - from;
         moved = true;
@@ -210,7 +210,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     for (const StreamField &f : run.streamFields)
       run.inst.fields[f.field] = t.groups[f.group].stream + f.byte;
     int64_t at = anchor + run.offset;
-    res.queues[run.queue].insert(at, run.span());
+    res.queues[run.queue].insert(at, run.span() + fetchGap);
     issues.push_back({run.queue, at, run.inst});
     kernelFirst = std::min(kernelFirst, at);
     complete(at + run.span() - 1, run.inst);
@@ -221,7 +221,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     int64_t span = (run.count - 1) * run.interval + 1;
     int64_t lead = run.hasConstant ? machine.delayAlu : 0;
     int64_t slack = lead ? (run.done - run.offset) - machine.delayAlu : 0;
-    res.queues[queue].insert(at - lead, span + lead);
+    res.queues[queue].insert(at - lead, span + lead + fetchGap);
     res.results[run.alu].insert(anchor + run.done - lead - slack,
                                 span + lead + slack);
     if (run.hasConstant) {

@@ -19,7 +19,10 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const Machine &machine,
                              const ScheduleOptions &options)
     : program(source), machine(machine), options(options), res(machine),
-      wantedHalf(source.tiles.size(), -1), queueItems(machine.numQueues()) {}
+      wantedHalf(source.tiles.size(), -1), queueItems(machine.numQueues()) {
+  constexpr unsigned roomyBuffer = 64; // instructions
+  fetchGap = machine.instructionsPerRow() * machine.bufferRows < roomyBuffer;
+}
 
 /// What stands together in one flow must stand in different slices; and how long every chunk
 /// will keep its slices busy.

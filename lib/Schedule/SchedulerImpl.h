@@ -153,6 +153,9 @@ private:
   stream::Program program; // own copy: internal tiles are added
   const Machine &machine;
   ScheduleOptions options;
+  /// Idle cycles left behind every run of a queue. Where a buffer holds few instructions, text must
+  /// be fetched between any two of them.
+  int64_t fetchGap = 0;
   Reservations res;
   std::optional<Layout> layout;
   std::map<const stream::Gather *, std::vector<GatherStep>> gathers;

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Emulator/Emulator.h"
+#include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Schedule/Schedule.h"
 #include "lpu/Stream/Balance.h"
 #include "lpu/Verify/Verify.h"
@@ -160,16 +161,9 @@ int main(int argc, char **argv) {
       for (const QueueItem &item : queue.items)
         llvm::outs() << unitName(queue.unit) << " " << queue.index << " at "
                      << item.at << " " << isa::toString(item.inst) << "\n";
-  // Text: one run of rows per queue in the text slices.
-  unsigned next = 0, slot = 0;
-  for (QueueProgram &queue : result->program.classes[0].queues) {
-    unsigned rows = textRows(flatten(queue).size(), machine);
-    if (next + rows > machine.rows) {
-      next = 0;
-      ++slot;
-    }
-    queue.text = TextPlace{machine.textSlices[slot / 2], slot % 2, next};
-    next += rows;
+  if (auto error = insertFetches(result->program)) {
+    llvm::errs() << llvm::toString(std::move(error)) << "\n";
+    return 1;
   }
   auto package = assemble(std::move(result->program));
   if (!package) {
