@@ -15,11 +15,14 @@ Engine::~Engine() = default;
 
 const char *lpu::emulator::faultName(FaultClass kind) {
   static const char *const names[] = {
-      "stream-overwrite",     "empty-read",       "live-value-lost",
-      "bank-conflict",        "unit-conflict",    "address-out-of-range",
-      "link-overrun",         "link-underrun",    "fetch-starvation",
-      "fetch-overload",       "illegal-encoding", "uninitialised-read",
-      "unspecified-behaviour", "drift",           "not-implemented"};
+      "stream-overwrite",      "empty-read",
+      "live-value-lost",       "bank-conflict",
+      "unit-conflict",         "address-out-of-range",
+      "link-overrun",          "link-underrun",
+      "fetch-starvation",      "fetch-overload",
+      "illegal-encoding",      "uninitialised-read",
+      "unspecified-behaviour", "drift",
+      "not-implemented"};
   return names[unsigned(kind)];
 }
 

@@ -151,7 +151,8 @@ public:
 
 /// Loads images and text. Errors: a package that is not consistent (queues,
 /// rows or wires that do not exist).
-llvm::Expected<std::unique_ptr<Engine>> createTickEngine(const Package &package);
+llvm::Expected<std::unique_ptr<Engine>>
+createTickEngine(const Package &package);
 llvm::Expected<std::unique_ptr<Engine>>
 createEventEngine(const Package &package);
 

@@ -38,9 +38,9 @@ bool Chip::halted() const {
 }
 
 bool Chip::quiet() const {
-  return streams.quiet() &&
-         llvm::none_of(sequencers,
-                       [](const Sequencer &s) { return s.fetching(); });
+  return streams.quiet() && llvm::none_of(sequencers, [](const Sequencer &s) {
+           return s.fetching();
+         });
 }
 
 /// One cycle: what is due completes; then every queue issues, reading streams,
@@ -60,8 +60,8 @@ void Chip::tick(uint64_t cycleNumber) {
   for (Sequencer &sequencer : sequencers)
     if (IssuePtr issue = sequencer.step()) {
       if (options.trace)
-        options.trace({issue->chip, issue->queue, now, issue->textIndex,
-                       issue->repeat});
+        options.trace(
+            {issue->chip, issue->queue, now, issue->textIndex, issue->repeat});
       if (issue->instruction.info().unit)
         execute(issue);
     }
@@ -145,11 +145,11 @@ void Chip::execute(const IssuePtr &issue) {
   case Unit::LinkSend: {
     namespace f = field::link_send_send;
     const bool outwardIsWest = !machine.isEast(unit, index);
-    return links.send(index,
-                      streams.read({position, outwardIsWest,
-                                    unsigned(inst.get(f::stream))},
-                                   inst.get(f::last), issue),
-                      issue);
+    return links.send(
+        index,
+        streams.read({position, outwardIsWest, unsigned(inst.get(f::stream))},
+                     inst.get(f::last), issue),
+        issue);
   }
   case Unit::LinkRecv: {
     namespace f = field::link_recv_recv;
@@ -196,8 +196,7 @@ std::optional<unsigned> Chip::row(unsigned slice, const IssuePtr &issue) {
   case Opcode::mem_gather:
   case Opcode::mem_scatter: {
     namespace f = field::mem_gather; // mem.scatter begins with the same fields
-    address = registers[slice][size_t(inst.get(f::reg))] +
-              inst.get(f::offset) +
+    address = registers[slice][size_t(inst.get(f::reg))] + inst.get(f::offset) +
               addressFrom(slice, inst.get(f::adir) != 0,
                           unsigned(inst.get(f::astream)),
                           inst.get(f::alast) != 0, issue);
@@ -208,9 +207,9 @@ std::optional<unsigned> Chip::row(unsigned slice, const IssuePtr &issue) {
   }
   if (address >= 0 && address < int64_t(machine.rows))
     return unsigned(address);
-  log.report(FaultClass::AddressOutOfRange, issue, nullptr,
-             llvm::formatv("row {0}, outside 0 .. {1}", address,
-                           machine.rows - 1));
+  log.report(
+      FaultClass::AddressOutOfRange, issue, nullptr,
+      llvm::formatv("row {0}, outside 0 .. {1}", address, machine.rows - 1));
   return std::nullopt;
 }
 
@@ -218,8 +217,8 @@ void Chip::executeMem(unsigned slice, const IssuePtr &issue) {
   const isa::Instruction &inst = issue->instruction;
   const unsigned position = machine.slicePosition(slice);
   auto put = [&](bool west, int64_t stream, Bytes bytes) {
-    streams.put(now + machine.delaySramRead,
-                {position, west, unsigned(stream)}, std::move(bytes), issue);
+    streams.put(now + machine.delaySramRead, {position, west, unsigned(stream)},
+                std::move(bytes), issue);
   };
   auto sample = [&](bool west, int64_t stream, bool last) -> const Bytes & {
     return streams.read({position, west, unsigned(stream)}, last, issue);
@@ -269,9 +268,8 @@ void Chip::executeMem(unsigned slice, const IssuePtr &issue) {
   case Opcode::mem_loadreg: {
     namespace f = field::mem_loadreg;
     regs[size_t(inst.get(f::reg))] =
-        addressFrom(slice, inst.get(f::dir) != 0,
-                    unsigned(inst.get(f::stream)), inst.get(f::last) != 0,
-                    issue);
+        addressFrom(slice, inst.get(f::dir) != 0, unsigned(inst.get(f::stream)),
+                    inst.get(f::last) != 0, issue);
     return;
   }
   default:

@@ -20,7 +20,7 @@ struct Issue {
   uint64_t cycle = 0;
   uint32_t textIndex = 0, repeat = 0;
   isa::Instruction instruction;
-  bool known = true; // false: the sequencer could not take the instruction
+  std::string word; // what stands there, if it is no instruction
 };
 using IssuePtr = std::shared_ptr<const Issue>;
 

@@ -110,7 +110,7 @@ uint32_t tick::negate(uint32_t a) {
 
 uint32_t tick::roundToInteger(uint32_t a, Rounding mode) {
   APFloat value = single(a);
-  value.roundToIntegral(mode == Rounding::Down          ? APFloat::rmTowardNegative
+  value.roundToIntegral(mode == Rounding::Down ? APFloat::rmTowardNegative
                         : mode == Rounding::TowardsZero ? APFloat::rmTowardZero
                                                         : nearest);
   return bits(value);

@@ -58,10 +58,9 @@ void Plane::startCycle(uint64_t cycle) {
                                result.row));
     } else if (result.add) {
       for (unsigned lane = 0; lane < machine.lanes; ++lane)
-        result.values[lane] =
-            result.format == Format::Int8
-                ? row.values[lane] + result.values[lane]
-                : add(row.values[lane], result.values[lane]);
+        result.values[lane] = result.format == Format::Int8
+                                  ? row.values[lane] + result.values[lane]
+                                  : add(row.values[lane], result.values[lane]);
     }
     row = {result.format, result.issue, std::move(result.values)};
   }
@@ -179,7 +178,8 @@ void Plane::pass(const IssuePtr &issue) {
                "the active weights are of the other format");
 
   const int64_t weightRow = inst.get(f::weight_row);
-  const int64_t row = inst.get(f::acc) + issue->repeat * inst.get(f::acc_stride);
+  const int64_t row =
+      inst.get(f::acc) + issue->repeat * inst.get(f::acc_stride);
   if (!inRange("weight rows", weightRow, laneCount,
                machine.planeRows / (fp16 ? 2 : 1), issue) ||
       !inRange("accumulator rows", row, 1, machine.accumulatorRows, issue))
@@ -189,10 +189,9 @@ void Plane::pass(const IssuePtr &issue) {
   Words operand;
   for (unsigned k = 0; k < laneCount; ++k)
     operand.push_back(widen(fp16, low[laneBase + k], high[laneBase + k]));
-  results.push_back(
-      {now + isa::delay(inst, machine),
-       unsigned(row), inst.get(f::add) != 0, format,
-       multiply(operand, unsigned(weightRow), format), issue});
+  results.push_back({now + isa::delay(inst, machine), unsigned(row),
+                     inst.get(f::add) != 0, format,
+                     multiply(operand, unsigned(weightRow), format), issue});
 }
 
 void Plane::drain(const IssuePtr &issue) {
@@ -213,8 +212,9 @@ void Plane::drain(const IssuePtr &issue) {
     Bytes bytes(machine.lanes);
     for (unsigned lane = 0; lane < machine.lanes; ++lane)
       bytes[lane] = uint8_t(values[lane] >> (8 * byte));
-    streams.put(now + machine.delayDrain,
-                {position, !outwardIsWest, unsigned(inst.get(f::stream)) + byte},
-                std::move(bytes), issue);
+    streams.put(
+        now + machine.delayDrain,
+        {position, !outwardIsWest, unsigned(inst.get(f::stream)) + byte},
+        std::move(bytes), issue);
   }
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Sequencer.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace lpu;
@@ -35,7 +36,8 @@ void Sequencer::startCycle(uint64_t cycle) {
   now = cycle;
   if (!activeFetch)
     return;
-  const uint64_t rows = uint64_t(activeFetch->instruction.get(field::fetch::rows));
+  const uint64_t rows =
+      uint64_t(activeFetch->instruction.get(field::fetch::rows));
   if (now >= activeFetch->cycle + rows * machine.fetchRowCycles())
     activeFetch = nullptr;
   else
@@ -63,8 +65,9 @@ void Sequencer::fetchRow() {
   const uint64_t elapsed = now - activeFetch->cycle;
   if (elapsed % machine.fetchRowCycles() != 0)
     return;
-  const unsigned row = unsigned(activeFetch->instruction.get(field::fetch::row) +
-                                elapsed / machine.fetchRowCycles());
+  const unsigned row =
+      unsigned(activeFetch->instruction.get(field::fetch::row) +
+               elapsed / machine.fetchRowCycles());
   Bytes bytes =
       sram.read({segment.slice, segment.bank, segment.row + row}, activeFetch);
   buffer[row % machine.bufferRows] = {
@@ -76,30 +79,11 @@ void Sequencer::fetchRow() {
 // Taking and issuing
 //===----------------------------------------------------------------------===//
 
-/// The instruction number \p i of a text row; the reason if it is none.
-static std::optional<isa::Instruction> decodeAt(const Bytes &row, unsigned i,
-                                                std::string *why) {
+/// Word number \p i of a text row.
+static isa::Word wordAt(const Bytes &row, unsigned i) {
   isa::Word word;
   std::copy_n(row.begin() + i * word.size(), word.size(), word.begin());
-  llvm::Expected<isa::Instruction> decoded = isa::decode(word);
-  if (decoded)
-    return *decoded;
-  std::string reason = llvm::toString(decoded.takeError());
-  if (why)
-    *why = std::move(reason);
-  return std::nullopt;
-}
-
-/// What the text has at `pc`, for a message only: it is not in the buffer.
-std::optional<isa::Instruction> Sequencer::peekText() const {
-  const unsigned perRow = machine.instructionsPerRow(), row = pc / perRow;
-  const Bytes *bytes =
-      row < segment.rows
-          ? sram.peek({segment.slice, segment.bank, segment.row + row})
-          : nullptr;
-  if (!bytes)
-    return std::nullopt;
-  return decodeAt(*bytes, pc % perRow, nullptr);
+  return word;
 }
 
 void Sequencer::cannotTake(FaultClass kind, const IssuePtr &other,
@@ -109,9 +93,23 @@ void Sequencer::cannotTake(FaultClass kind, const IssuePtr &other,
   missing->queue = queue;
   missing->cycle = now;
   missing->textIndex = pc;
-  const std::optional<isa::Instruction> instruction = peekText();
-  missing->instruction = instruction.value_or(isa::Instruction());
-  missing->known = instruction.has_value();
+  // What the text has there, in SRAM, for the message only.
+  const unsigned perRow = machine.instructionsPerRow(), row = pc / perRow;
+  const Bytes *bytes =
+      row < segment.rows
+          ? sram.peek({segment.slice, segment.bank, segment.row + row})
+          : nullptr;
+  if (!bytes) {
+    missing->word = "(no instruction)";
+  } else {
+    const isa::Word word = wordAt(*bytes, pc % perRow);
+    if (auto instruction = isa::decode(word)) {
+      missing->instruction = *instruction;
+    } else {
+      llvm::consumeError(instruction.takeError());
+      missing->word = "word 0x" + llvm::toHex(word, /*LowerCase=*/true);
+    }
+  }
   log.report(kind, missing, other, std::move(detail));
   current.reset();
   halted = true;
@@ -133,12 +131,14 @@ void Sequencer::take() {
                       llvm::formatv("text row {0} is usable from cycle {1}",
                                     row, slot.usable));
 
-  std::string why;
-  current = decodeAt(slot.bytes, pc % perRow, &why);
-  if (!current)
-    return cannotTake(FaultClass::IllegalEncoding, nullptr, why);
-  why = isa::checkLegal(*current, machine, unit, unitIndex);
-  if (!why.empty())
+  llvm::Expected<isa::Instruction> decoded =
+      isa::decode(wordAt(slot.bytes, pc % perRow));
+  if (!decoded)
+    return cannotTake(FaultClass::IllegalEncoding, nullptr,
+                      llvm::toString(decoded.takeError()));
+  current = *decoded;
+  if (std::string why = isa::checkLegal(*current, machine, unit, unitIndex);
+      !why.empty())
     return cannotTake(FaultClass::IllegalEncoding, nullptr, why);
 
   currentIndex = pc++;
@@ -157,7 +157,7 @@ IssuePtr Sequencer::step() {
     return nullptr;
 
   auto issue = std::make_shared<const Issue>(
-      Issue{chip, queue, now, currentIndex, repeat, *current});
+      Issue{chip, queue, now, currentIndex, repeat, *current, {}});
   if (++repeat < current->count) {
     nextIssue = now + current->interval;
   } else {
@@ -181,9 +181,9 @@ void Sequencer::control(const IssuePtr &issue) {
     return startFetch(issue);
   case Opcode::loop:
     if (loops.size() == machine.loopDepth)
-      log.report(FaultClass::IllegalEncoding, issue, nullptr,
-                 llvm::formatv("loops are nested deeper than {0}",
-                               machine.loopDepth));
+      log.report(
+          FaultClass::IllegalEncoding, issue, nullptr,
+          llvm::formatv("loops are nested deeper than {0}", machine.loopDepth));
     loops.push_back(
         {uint64_t(issue->instruction.get(field::loop::iterations)), pc});
     return;
@@ -201,8 +201,9 @@ void Sequencer::endLoop(const IssuePtr &issue) {
   Frame &frame = loops.back();
   const uint32_t body = issue->textIndex - frame.body;
   if (body != uint32_t(issue->instruction.get(field::endloop::body)))
-    log.report(FaultClass::IllegalEncoding, issue, nullptr,
-               llvm::formatv("the body of the loop has {0} instructions", body));
+    log.report(
+        FaultClass::IllegalEncoding, issue, nullptr,
+        llvm::formatv("the body of the loop has {0} instructions", body));
   if (--frame.remaining > 0)
     pc = frame.body;
   else

@@ -53,7 +53,6 @@ private:
   void endLoop(const IssuePtr &issue);
   void startFetch(const IssuePtr &issue);
   void fetchRow();
-  std::optional<isa::Instruction> peekText() const;
   /// Reports at the instruction at `pc`, which cannot be taken, and halts.
   void cannotTake(FaultClass kind, const IssuePtr &other, std::string detail);
 

@@ -37,7 +37,8 @@ Bytes Shuffle::shift(const Bytes &in, const isa::Instruction &inst) const {
 }
 
 Bytes Shuffle::rotate(const Bytes &in, const isa::Instruction &inst) const {
-  const unsigned amount = unsigned(inst.get(isa::field::shuffle_rotate::amount));
+  const unsigned amount =
+      unsigned(inst.get(isa::field::shuffle_rotate::amount));
   Bytes out(machine.lanes);
   for (unsigned i = 0; i < machine.lanes; ++i)
     out[i / 16 * 16 + (i + amount) % 16] = in[i];
@@ -45,7 +46,8 @@ Bytes Shuffle::rotate(const Bytes &in, const isa::Instruction &inst) const {
 }
 
 Bytes Shuffle::distribute(const Bytes &in, const isa::Instruction &inst) const {
-  const uint64_t nibbles = uint64_t(inst.get(isa::field::shuffle_distribute::map));
+  const uint64_t nibbles =
+      uint64_t(inst.get(isa::field::shuffle_distribute::map));
   Bytes out(machine.lanes);
   for (unsigned i = 0; i < machine.lanes; ++i)
     out[i] = in[i / 16 * 16 + (nibbles >> (4 * (i % 16)) & 15)];
@@ -104,9 +106,10 @@ void Shuffle::shuffle(const IssuePtr &issue) {
   default:
     llvm_unreachable("a shuffle instruction");
   }
-  streams.put(now + machine.delayShuffle,
-              {position, inst.get(f::odir) != 0, unsigned(inst.get(f::ostream))},
-              std::move(out), issue);
+  streams.put(
+      now + machine.delayShuffle,
+      {position, inst.get(f::odir) != 0, unsigned(inst.get(f::ostream))},
+      std::move(out), issue);
 }
 
 void Shuffle::transpose(const IssuePtr &issue) {
@@ -121,8 +124,8 @@ void Shuffle::transpose(const IssuePtr &issue) {
       out[lane % 16][lane / 16 * 16 + j] = in[lane];
   }
   for (unsigned i = 0; i < 16; ++i)
-    streams.put(now + machine.delayTranspose,
-                {position, inst.get(f::odir) != 0,
-                 unsigned(inst.get(f::ostream)) + i},
-                std::move(out[i]), issue);
+    streams.put(
+        now + machine.delayTranspose,
+        {position, inst.get(f::odir) != 0, unsigned(inst.get(f::ostream)) + i},
+        std::move(out[i]), issue);
 }

@@ -50,7 +50,9 @@ private:
     IssuePtr writer; // of the write in flight, if any
   };
   void usePort(RowAddress address, const IssuePtr &issue);
-  bool inFlight(const Row &row) const { return row.writer && now < row.visible; }
+  bool inFlight(const Row &row) const {
+    return row.writer && now < row.visible;
+  }
 
   const Machine &machine;
   FaultLog *log = nullptr;

@@ -14,8 +14,8 @@ using namespace lpu::emulator;
 using namespace lpu::emulator::tick;
 
 static std::string describe(StreamPlace p) {
-  return llvm::formatv("stream {0}{1} at position {2}", p.west ? "west " : "east ",
-                       p.stream, p.position);
+  return llvm::formatv("stream {0}{1} at position {2}",
+                       p.west ? "west " : "east ", p.stream, p.position);
 }
 
 Streams::Streams(const Machine &machine, FaultLog &log)
@@ -40,7 +40,8 @@ const Bytes &Streams::read(StreamPlace place, bool last,
 
 void Streams::put(uint64_t cycle, StreamPlace place, Bytes bytes,
                   const IssuePtr &writer) {
-  LPU_CHECK(bytes.size() == machine.lanes, "a stream value has one byte a lane");
+  LPU_CHECK(bytes.size() == machine.lanes,
+            "a stream value has one byte a lane");
   writes[cycle].push_back({place, std::move(bytes), writer});
 }
 
@@ -67,8 +68,8 @@ void Streams::finishCycle(uint64_t now) {
       else
         log.report(FaultClass::StreamOverwrite, write.writer, slot.writer,
                    detail);
-      slot = {std::make_shared<const Bytes>(std::move(write.bytes)), true,
-              now, write.writer, nullptr};
+      slot = {std::make_shared<const Bytes>(std::move(write.bytes)), true, now,
+              write.writer, nullptr};
     }
     writes.erase(due);
   }

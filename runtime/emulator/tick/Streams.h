@@ -56,7 +56,9 @@ private:
     Bytes bytes;
     IssuePtr writer;
   };
-  Register &at(StreamPlace p) { return registers[p.west][p.position][p.stream]; }
+  Register &at(StreamPlace p) {
+    return registers[p.west][p.position][p.stream];
+  }
 
   const Machine &machine;
   FaultLog &log;

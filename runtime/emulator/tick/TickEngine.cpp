@@ -19,7 +19,8 @@ using namespace lpu::emulator::tick;
 
 static Party party(const IssuePtr &issue) {
   return {issue->chip, issue->queue, issue->cycle, issue->textIndex,
-          issue->known ? isa::toString(issue->instruction) : "(not taken)"};
+          issue->word.empty() ? isa::toString(issue->instruction)
+                              : issue->word};
 }
 
 void FaultLog::report(FaultClass kind, const IssuePtr &offender,

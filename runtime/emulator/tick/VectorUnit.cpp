@@ -30,8 +30,7 @@ void VectorUnit::startCycle(uint64_t cycle) {
       if (result.completion != now)
         continue;
       if (completed)
-        log.reportPair(FaultClass::UnitConflict, result.issue,
-                       completed->issue,
+        log.reportPair(FaultClass::UnitConflict, result.issue, completed->issue,
                        "two results of one ALU complete in the same cycle");
       completed = &result;
       if (result.issue->instruction.opcode == Opcode::alu_setconst)
@@ -246,7 +245,8 @@ static bool wins(uint32_t left, uint32_t right) {
 Words VectorUnit::reduce(const Words &operand,
                          const isa::Instruction &instruction) {
   namespace f = isa::field::alu_reduce_sum; // all reductions: same fields
-  const unsigned groupLanes = machine.reduceLanes(unsigned(instruction.get(f::group)));
+  const unsigned groupLanes =
+      machine.reduceLanes(unsigned(instruction.get(f::group)));
   const Opcode opcode = instruction.opcode;
   const uint32_t minusInfinity = 0xff800000, plusInfinity = 0x7f800000;
   const uint32_t identity = opcode == Opcode::alu_reduce_sum   ? 0
@@ -276,9 +276,9 @@ Words VectorUnit::reduce(const Words &operand,
           break;
         default: { // argmax
           // The tree folds halves, so a lower lane may stand on the right.
-          bool right = wins(value[i], value[i + n]) ||
-                       (!wins(value[i + n], value[i]) &&
-                        number[i + n] < number[i]);
+          bool right =
+              wins(value[i], value[i + n]) ||
+              (!wins(value[i + n], value[i]) && number[i + n] < number[i]);
           if (right) {
             value[i] = value[i + n];
             number[i] = number[i + n];
@@ -299,9 +299,8 @@ Words VectorUnit::accumulate(Alu &alu, const Words &operand,
   const uint64_t period = uint64_t(instruction.get(f::period));
   Accumulator &acc = alu.accumulator;
 
-  bool start = issue->repeat == 0
-                   ? instruction.get(f::init) != 0
-                   : period > 0 && issue->repeat % period == 0;
+  bool start = issue->repeat == 0 ? instruction.get(f::init) != 0
+                                  : period > 0 && issue->repeat % period == 0;
   if (!start && !acc.last) {
     log.report(FaultClass::UninitialisedRead, issue, nullptr,
                "this ALU's accumulator holds nothing to continue from");

@@ -37,8 +37,9 @@ static uint32_t canonical(float value) {
 
 static double halfValue(unsigned magnitude) { // 0 .. 0x7c00 (as 65536)
   unsigned exponent = magnitude >> 10, fraction = magnitude & 1023;
-  return exponent == 0 ? std::ldexp(double(fraction), -24)
-                       : std::ldexp(double(1024 + fraction), int(exponent) - 25);
+  return exponent == 0
+             ? std::ldexp(double(fraction), -24)
+             : std::ldexp(double(1024 + fraction), int(exponent) - 25);
 }
 
 uint32_t lpu::test::halfToSingle(uint16_t half) {
@@ -63,7 +64,8 @@ uint16_t lpu::test::singleToHalf(uint32_t bits) {
     unsigned middle = (low + high) / 2;
     (halfValue(middle) <= magnitude ? low : high) = middle;
   }
-  double below = magnitude - halfValue(low), above = halfValue(high) - magnitude;
+  double below = magnitude - halfValue(low),
+         above = halfValue(high) - magnitude;
   bool up = below > above || (below == above && (low & 1));
   return uint16_t(sign | (up ? high : low));
 }
@@ -147,54 +149,95 @@ uint32_t lpu::test::expected(const std::string &name, uint32_t a, uint32_t b,
   const float x = toFloat(a), y = toFloat(b), z = toFloat(c);
   const int32_t i = int32_t(a), j = int32_t(b);
   const bool nan1 = x != x, nan2 = nan1 || y != y;
-  if (name == "mov" || name == "setconst") return a;
-  if (name == "abs") return canonical(std::fabs(x));
-  if (name == "neg") return canonical(-x);
+  if (name == "mov" || name == "setconst")
+    return a;
+  if (name == "abs")
+    return canonical(std::fabs(x));
+  if (name == "neg")
+    return canonical(-x);
   if (name == "f2i") {
-    if (nan1) return 0;
-    if (x >= 2147483648.0f) return 0x7fffffff;
-    if (x < -2147483648.0f) return 0x80000000;
+    if (nan1)
+      return 0;
+    if (x >= 2147483648.0f)
+      return 0x7fffffff;
+    if (x < -2147483648.0f)
+      return 0x80000000;
     return uint32_t(int32_t(std::rint(x)));
   }
-  if (name == "i2f") return toBits(float(i));
-  if (name == "floor") return canonical(std::floor(x));
-  if (name == "trunc") return canonical(std::trunc(x));
-  if (name == "rint") return canonical(std::rint(x));
-  if (name == "exp2") return canonical(exp2Sequence(x));
-  if (name == "log2") return canonical(log2Sequence(x));
-  if (name == "tanh") return nan1 ? nan32 : canonical(tanhSequence(x));
-  if (name == "erf") return nan1 ? nan32 : canonical(erfSequence(x));
-  if (name == "sqrt") return canonical(std::sqrt(x));
-  if (name == "rsqrt") return canonical(1.0f / std::sqrt(x));
-  if (name == "recip") return canonical(1.0f / x);
-  if (name == "add") return canonical(x + y);
-  if (name == "sub") return canonical(x - y);
-  if (name == "mul") return canonical(x * y);
-  if (name == "min") return nan2 ? nan32 : x == y ? (a | b) : x < y ? a : b;
-  if (name == "max") return nan2 ? nan32 : x == y ? (a & b) : x > y ? a : b;
-  if (name == "cmpeq") return x == y;
-  if (name == "cmplt") return x < y;
-  if (name == "cmple") return x <= y;
-  if (name == "cmpuno") return nan2;
-  if (name == "iadd") return a + b;
-  if (name == "isub") return a - b;
-  if (name == "imul") return uint32_t(int64_t(i) * int64_t(j));
-  if (name == "imin") return i < j ? a : b;
-  if (name == "imax") return i > j ? a : b;
-  if (name == "icmpeq") return i == j;
-  if (name == "icmplt") return i < j;
-  if (name == "icmple") return i <= j;
-  if (name == "and") return a & b;
-  if (name == "or") return a | b;
-  if (name == "xor") return a ^ b;
-  if (name == "shl") return uint32_t(uint64_t(a) << (b % 32));
-  if (name == "shr") return uint32_t(uint64_t(a) >> (b % 32));
-  if (name == "sar") return uint32_t(int64_t(i) >> (b % 32));
+  if (name == "i2f")
+    return toBits(float(i));
+  if (name == "floor")
+    return canonical(std::floor(x));
+  if (name == "trunc")
+    return canonical(std::trunc(x));
+  if (name == "rint")
+    return canonical(std::rint(x));
+  if (name == "exp2")
+    return canonical(exp2Sequence(x));
+  if (name == "log2")
+    return canonical(log2Sequence(x));
+  if (name == "tanh")
+    return nan1 ? nan32 : canonical(tanhSequence(x));
+  if (name == "erf")
+    return nan1 ? nan32 : canonical(erfSequence(x));
+  if (name == "sqrt")
+    return canonical(std::sqrt(x));
+  if (name == "rsqrt")
+    return canonical(1.0f / std::sqrt(x));
+  if (name == "recip")
+    return canonical(1.0f / x);
+  if (name == "add")
+    return canonical(x + y);
+  if (name == "sub")
+    return canonical(x - y);
+  if (name == "mul")
+    return canonical(x * y);
+  if (name == "min")
+    return nan2 ? nan32 : x == y ? (a | b) : x < y ? a : b;
+  if (name == "max")
+    return nan2 ? nan32 : x == y ? (a & b) : x > y ? a : b;
+  if (name == "cmpeq")
+    return x == y;
+  if (name == "cmplt")
+    return x < y;
+  if (name == "cmple")
+    return x <= y;
+  if (name == "cmpuno")
+    return nan2;
+  if (name == "iadd")
+    return a + b;
+  if (name == "isub")
+    return a - b;
+  if (name == "imul")
+    return uint32_t(int64_t(i) * int64_t(j));
+  if (name == "imin")
+    return i < j ? a : b;
+  if (name == "imax")
+    return i > j ? a : b;
+  if (name == "icmpeq")
+    return i == j;
+  if (name == "icmplt")
+    return i < j;
+  if (name == "icmple")
+    return i <= j;
+  if (name == "and")
+    return a & b;
+  if (name == "or")
+    return a | b;
+  if (name == "xor")
+    return a ^ b;
+  if (name == "shl")
+    return uint32_t(uint64_t(a) << (b % 32));
+  if (name == "shr")
+    return uint32_t(uint64_t(a) >> (b % 32));
+  if (name == "sar")
+    return uint32_t(int64_t(i) >> (b % 32));
   if (name == "muladd") {
     float product = x * y;
     return canonical(product + z);
   }
-  if (name == "select") return a ? b : c;
+  if (name == "select")
+    return a ? b : c;
   std::fprintf(stderr, "no expectation for '%s'\n", name.c_str());
   std::abort();
 }

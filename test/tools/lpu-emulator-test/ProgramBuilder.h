@@ -86,39 +86,48 @@ public:
     queue.free = cycle + uint64_t(inst.count - 1) * inst.interval + 1;
     queue.text.push_back(inst);
   }
+  /// The words of a queue as they are, legal or not; no halt is added.
+  void text(Unit unit, unsigned index, const std::vector<isa::Word> &words) {
+    queues[package.machine.queueNumber(unit, index)].words = words;
+  }
   void row(unsigned slice, unsigned bank, unsigned number,
            llvm::ArrayRef<uint8_t> bytes) {
     image[{slice, bank, number}] = bytes.vec();
   }
 
-  /// One chip; every queue gets its halt and a text segment in bank 1 of a text
-  /// slice, from the highest row downwards.
-  Package build() {
+  /// \p chips chips of one class; every queue gets its halt and a text segment
+  /// in bank 1 of a text slice, from the highest row downwards.
+  Package build(unsigned chips = 1) {
     const Machine &m = package.machine;
     ChipClass chipClass;
     unsigned top = m.rows;
     for (auto &[number, queue] : queues) {
-      queue.text.push_back(make("halt", {}));
+      std::vector<isa::Word> words = queue.words;
+      if (words.empty()) {
+        queue.text.push_back(make("halt", {}));
+        for (const isa::Instruction &inst : queue.text)
+          words.push_back(isa::encode(inst));
+      }
       const unsigned perRow = m.instructionsPerRow();
-      const unsigned rows = unsigned(queue.text.size() + perRow - 1) / perRow;
+      const unsigned rows = unsigned(words.size() + perRow - 1) / perRow;
       top -= rows;
       const unsigned slice = m.textSlices.front();
       std::vector<uint8_t> bytes(size_t(rows) * m.lanes);
-      for (size_t i = 0; i < queue.text.size(); ++i) {
-        isa::Word word = isa::encode(queue.text[i]);
-        std::copy(word.begin(), word.end(), bytes.begin() + i * 16);
-      }
+      for (size_t i = 0; i < words.size(); ++i)
+        std::copy(words[i].begin(), words[i].end(), bytes.begin() + i * 16);
       image[{slice, 1, top}] = std::move(bytes);
       chipClass.text.push_back({number, slice, 1, top, rows});
     }
     package.classes.push_back(chipClass);
     Chip chip;
-    for (auto &[place, bytes] : image) {
+    auto kept = std::make_shared<decltype(image)>(std::move(image));
+    package.storage.push_back(kept);
+    for (auto &[place, bytes] : *kept) {
       auto [slice, bank, number] = place;
       const unsigned rows = unsigned(bytes.size() / package.machine.lanes);
       chip.image.push_back({slice, bank, number, rows, bytes});
     }
-    package.chips.push_back(chip);
+    package.chips.assign(chips, chip);
     return std::move(package);
   }
 
@@ -126,10 +135,12 @@ private:
   struct Queue {
     uint64_t free = 0;
     std::vector<isa::Instruction> text;
+    std::vector<isa::Word> words; // instead of `text`, if there are any
   };
   Package package;
   std::map<unsigned, Queue> queues;
-  std::map<std::tuple<unsigned, unsigned, unsigned>, std::vector<uint8_t>> image;
+  std::map<std::tuple<unsigned, unsigned, unsigned>, std::vector<uint8_t>>
+      image;
 };
 
 } // namespace lpu::test

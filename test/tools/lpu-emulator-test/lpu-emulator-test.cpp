@@ -8,8 +8,10 @@
 //   lpu-emulator-test tick|event [base|avx2|avx512]
 //
 // Runs programs on the `nano` machine that put special values (NaN, infinities,
-// subnormals, ties, limits of the integers) and seeded random ones through every
-// ALU operation and every conversion, and compares with Expected.cpp.
+// subnormals, ties, limits of the integers) and seeded random ones through
+// every ALU operation and every conversion, and compares with Expected.cpp;
+// lane reductions on `lpu1` too, whose 320 lanes are no power of two. Then
+// faults that isa text cannot express (Faults.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +27,9 @@
 using namespace lpu;
 using namespace lpu::test;
 using isa::ElementType;
+
+/// Faults.cpp; returns the number of failures.
+unsigned runFaultTests(const Machine &machine, bool event);
 
 namespace {
 
@@ -50,8 +55,9 @@ public:
   /// The result bits of each vector, as they stand on the destination streams.
   std::vector<Vector> run(const Experiment &experiment);
   /// Fails loudly on every lane that differs.
-  void check(const Experiment &experiment,
-             llvm::function_ref<Vector(const std::array<Vector, 3> &)> expected);
+  void
+  check(const Experiment &experiment,
+        llvm::function_ref<Vector(const std::array<Vector, 3> &)> expected);
   unsigned failures = 0, lanesChecked = 0;
   const Machine &machine;
 
@@ -62,15 +68,16 @@ private:
 
 } // namespace
 
-/// Rows of operand k: byte j in slice j (west half), bank 0, row 256 k + vector.
-/// Each vector: the west slices send the operands one after the other, ALUs 5, 6
-/// and 7 take them into their histories, the ALU under test computes, and the
-/// east slices write the bytes of the result. A loop runs over the vectors.
+/// Rows of operand k: byte j in slice j (west half), bank 0, row 256 k +
+/// vector. Each vector: the west slices send the operands one after the other,
+/// ALUs 5, 6 and 7 take them into their histories, the ALU under test computes,
+/// and the east slices write the bytes of the result. A loop runs over the
+/// vectors.
 std::vector<Vector> Harness::run(const Experiment &e) {
   const isa::InstructionInfo &info = *isa::lookup("alu." + e.name);
   ProgramBuilder b(machine);
-  const unsigned vectors = unsigned(e.operands.size()), inBytes = byteWidth(e.in),
-                 outBytes = byteWidth(e.out);
+  const unsigned vectors = unsigned(e.operands.size()),
+                 inBytes = byteWidth(e.in), outBytes = byteWidth(e.out);
   LPU_CHECK(vectors <= 256 && machine.slicesPerHalf >= 4, "fits the harness");
   unsigned operandCount = 0;
   for (const isa::FieldInfo &field : info.fields)
@@ -84,12 +91,13 @@ std::vector<Vector> Harness::run(const Experiment &e) {
         b.row(byte, 0, 256 * k + v, row);
       }
 
-  // Cycles inside an iteration. Operand k reaches the vector unit at arrive + k.
-  const unsigned setup = 2, period = 80, west = machine.slicesPerHalf;
-  const unsigned arrive = 20;
-  const unsigned tested = info.delay == isa::DelayKind::Reduce
-                              ? machine.transcendentalAlus
-                              : 0;
+  // Cycles inside an iteration. Operand k reaches the vector unit at arrive +
+  // k.
+  const unsigned setup = 2, west = machine.slicesPerHalf;
+  const unsigned arrive = 12 + machine.vectorPosition();
+  const unsigned period = 100 + 2 * machine.vectorPosition();
+  const unsigned tested =
+      info.delay == isa::DelayKind::Reduce ? machine.transcendentalAlus : 0;
   auto distance = [&](unsigned slice) {
     unsigned x = machine.slicePosition(slice), v = machine.vectorPosition();
     return x < v ? v - x : x - v;
@@ -105,11 +113,12 @@ std::vector<Vector> Harness::run(const Experiment &e) {
   for (unsigned byte = 0; byte < inBytes; ++byte) {
     std::vector<std::pair<unsigned, isa::Instruction>> body;
     for (unsigned k = 0; k < operandCount; ++k)
-      body.push_back({arrive + k - machine.delaySramRead - distance(byte),
-                      make("mem.read", {{"reg", 1},
-                                        {"offset", 256 * k},
-                                        {"stream", byte}})});
-    body.push_back({period - 2, make("mem.addreg", {{"reg", 1}, {"value", 1}})});
+      body.push_back(
+          {arrive + k - machine.delaySramRead - distance(byte),
+           make("mem.read",
+                {{"reg", 1}, {"offset", 256 * k}, {"stream", byte}})});
+    body.push_back(
+        {period - 2, make("mem.addreg", {{"reg", 1}, {"value", 1}})});
     loop(Unit::Mem, byte, body);
   }
   const bool narrow = inBytes < 4;
@@ -121,7 +130,8 @@ std::vector<Vector> Harness::run(const Experiment &e) {
   for (unsigned k = 0; k < operandCount; ++k) {
     loop(Unit::Alu, 5 + k,
          {{arrive + k, make("alu.mov", {{"a", stream(false, 0, e.in)}})}});
-    fields.push_back({names[k], history(5 + k, issue - (arrive + k + movDelay))});
+    fields.push_back(
+        {names[k], history(5 + k, issue - (arrive + k + movDelay))});
   }
   fields.push_back({"dst", dest(false, 4, e.out)});
   isa::Instruction operation = make("alu." + e.name, fields);
@@ -180,22 +190,38 @@ void Harness::check(
 //===----------------------------------------------------------------------===//
 
 static const uint32_t specials[] = {
-    0x00000000, 0x80000000, 0x00000001, 0x80000001, // zeros, least subnormals
-    0x007fffff, 0x807fffff, 0x00800000, 0x80800000, // around 2^-126
-    0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, // largest, infinities
-    0x7fc00000, 0xffc00000, 0x7f800001, 0xffbfffff, // quiet, signalling NaN
-    0x3f800000, 0xbf800000, 0x3f7fffff, 0x3f800001, // around 1
-    0x3f000000, 0xbf000000, 0x3fc00000, 0xbfc00000, // 0.5, 1.5: ties
-    0x40200000, 0xc0200000, 0x4b000001, 0x4affffff, // 2.5; 2^23 + 1, below 2^23
-    0x4f000000, 0xcf000000, 0x4effffff, 0xcf000001, // around 2^31
-    0x477fe000, 0x477fefff, 0x477ff000, 0x477ff001, // 65504 .. 65520: fp16 limit
-    0x33800000, 0x33000000, 0x33000001, 0x387fc000, // 2^-24, 2^-25: fp16 ties
-    0x3f801000, 0x3f803000, 0x38800000, 0xb8800000, // 1 + 2^-11, 1 + 3 2^-11
-    0x42fe0000, 0x43000000, 0xc2fc0000, 0xc3150000, // exp2: 127, 128, -126, -149
-    0xc3160000, 0xc3160001, 0xc3170000, 0x43008000, // -150, below, -151, 128.5
-    0x3f200000, 0x3f1fffff, 0x3f700000, 0x3f6fffff, // splits of tanh and erf
-    0x41180000, 0x41200000, 0x40800000, 0x3f3504f3, // clamps; sqrt 1/2
-    0x7fffffff, 0x80000002, 0x0000001f, 0x00000020, // integers; shift amounts
+    0x00000000, 0x80000000,
+    0x00000001, 0x80000001, // zeros, least subnormals
+    0x007fffff, 0x807fffff,
+    0x00800000, 0x80800000, // around 2^-126
+    0x7f7fffff, 0xff7fffff,
+    0x7f800000, 0xff800000, // largest, infinities
+    0x7fc00000, 0xffc00000,
+    0x7f800001, 0xffbfffff, // quiet, signalling NaN
+    0x3f800000, 0xbf800000,
+    0x3f7fffff, 0x3f800001, // around 1
+    0x3f000000, 0xbf000000,
+    0x3fc00000, 0xbfc00000, // 0.5, 1.5: ties
+    0x40200000, 0xc0200000,
+    0x4b000001, 0x4affffff, // 2.5; 2^23 + 1, below 2^23
+    0x4f000000, 0xcf000000,
+    0x4effffff, 0xcf000001, // around 2^31
+    0x477fe000, 0x477fefff,
+    0x477ff000, 0x477ff001, // 65504 .. 65520: fp16 limit
+    0x33800000, 0x33000000,
+    0x33000001, 0x387fc000, // 2^-24, 2^-25: fp16 ties
+    0x3f801000, 0x3f803000,
+    0x38800000, 0xb8800000, // 1 + 2^-11, 1 + 3 2^-11
+    0x42fe0000, 0x43000000,
+    0xc2fc0000, 0xc3150000, // exp2: 127, 128, -126, -149
+    0xc3160000, 0xc3160001,
+    0xc3170000, 0x43008000, // -150, below, -151, 128.5
+    0x3f200000, 0x3f1fffff,
+    0x3f700000, 0x3f6fffff, // splits of tanh and erf
+    0x41180000, 0x41200000,
+    0x40800000, 0x3f3504f3, // clamps; sqrt 1/2
+    0x7fffffff, 0x80000002,
+    0x0000001f, 0x00000020, // integers; shift amounts
 };
 
 /// All pairs of special values, and random ones; c runs through both.
@@ -228,15 +254,16 @@ static std::vector<std::array<Vector, 3>> operandVectors(unsigned lanes,
 
 static void testLanewise(Harness &h) {
   static const char *const names[] = {
-      "mov",    "abs",    "neg",    "f2i",    "i2f",    "floor",  "trunc",
-      "rint",   "setconst", "exp2", "log2",   "tanh",   "erf",    "rsqrt",
-      "sqrt",   "recip",  "add",    "sub",    "mul",    "min",    "max",
-      "cmpeq",  "cmplt",  "cmple",  "cmpuno", "iadd",   "isub",   "imul",
-      "imin",   "imax",   "icmpeq", "icmplt", "icmple", "and",    "or",
-      "xor",    "shl",    "shr",    "sar",    "muladd", "select"};
+      "mov",   "abs",      "neg",    "f2i",    "i2f",    "floor", "trunc",
+      "rint",  "setconst", "exp2",   "log2",   "tanh",   "erf",   "rsqrt",
+      "sqrt",  "recip",    "add",    "sub",    "mul",    "min",   "max",
+      "cmpeq", "cmplt",    "cmple",  "cmpuno", "iadd",   "isub",  "imul",
+      "imin",  "imax",     "icmpeq", "icmplt", "icmple", "and",   "or",
+      "xor",   "shl",      "shr",    "sar",    "muladd", "select"};
   for (const char *name : names) {
     unsigned operands = 0;
-    for (const isa::FieldInfo &f : isa::lookup("alu." + std::string(name))->fields)
+    for (const isa::FieldInfo &f :
+         isa::lookup("alu." + std::string(name))->fields)
       operands += f.kind == isa::FieldKind::Operand;
     Experiment e(name);
     e.operands = operandVectors(h.machine.lanes, operands > 1);
@@ -308,10 +335,12 @@ static void testConversions(Harness &h) {
     }
 }
 
-/// Lane reductions over 16 lanes (code 0) and all (code 15).
+/// Lane reductions over groups of 16 (code 0) and more lanes, and over all.
 static void testReductions(Harness &h) {
   for (std::string name : {"sum", "max", "min", "argmax"})
-    for (unsigned code : {0u, 15u}) {
+    for (unsigned code = 0; code < 16; ++code) {
+      if (code != 15 && 16u << code > h.machine.lanes)
+        continue;
       Experiment e("reduce_" + name);
       e.operands = operandVectors(h.machine.lanes, false);
       e.fields = {{"group", code}};
@@ -333,11 +362,13 @@ static void testReductions(Harness &h) {
           std::function<uint32_t(unsigned, unsigned)> tree =
               [&](unsigned start, unsigned stride) -> uint32_t {
             if (stride == n)
-              return start < size ? v[0][first + start]
+              return start < size    ? v[0][first + start]
                      : name == "sum" ? 0u
                      : name == "min" ? 0x7f800000u
                                      : 0xff800000u;
-            const char *op = name == "sum" ? "add" : name == "min" ? "min" : "max";
+            const char *op = name == "sum"   ? "add"
+                             : name == "min" ? "min"
+                                             : "max";
             return expected(op, tree(start, stride * 2),
                             tree(start + stride, stride * 2), 0);
           };
@@ -345,7 +376,8 @@ static void testReductions(Harness &h) {
           if (name == "argmax") {
             uint32_t best = 0;
             for (unsigned i = 1; i < size; ++i) {
-              float x = toFloat(v[0][first + best]), y = toFloat(v[0][first + i]);
+              float x = toFloat(v[0][first + best]),
+                    y = toFloat(v[0][first + i]);
               if (x == x && (y != y || y > x))
                 best = i;
             }
@@ -369,16 +401,16 @@ int main(int argc, char **argv) {
                         : path == "avx2"   ? emulator::Simd::Avx2
                         : path == "avx512" ? emulator::Simd::Avx512
                                            : emulator::Simd::Auto;
-  llvm::Expected<Machine> machine = loadMachine("nano");
-  if (!machine) {
-    llvm::errs() << llvm::toString(machine.takeError()) << "\n";
-    return 1;
-  }
-  Harness harness(*machine, engine == "event", simd);
-  testLanewise(harness);
-  testConversions(harness);
-  testReductions(harness);
-  llvm::outs() << harness.lanesChecked << " values checked, "
-               << harness.failures << " differ\n";
-  return harness.failures ? 1 : 0;
+  const bool event = engine == "event";
+  const Machine nano = llvm::cantFail(loadMachine("nano"));
+  const Machine lpu1 = llvm::cantFail(loadMachine("lpu1"));
+  Harness small(nano, event, simd), large(lpu1, event, simd);
+  testLanewise(small);
+  testConversions(small);
+  testReductions(small);
+  testReductions(large);
+  const unsigned failures = small.failures + large.failures;
+  llvm::outs() << small.lanesChecked + large.lanesChecked << " values checked, "
+               << failures << " differ\n";
+  return failures + runFaultTests(nano, event) ? 1 : 0;
 }
