@@ -36,9 +36,9 @@ static cl::opt<std::string> target("target", cl::desc("Machine or YAML file"),
 static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
                                   cl::value_desc("name=size"),
                                   cl::cat(category));
-static cl::opt<bool> print("print", cl::desc("Print the program"),
+static cl::opt<bool> printProgram("print", cl::desc("Print the program"),
                            cl::cat(category));
-static cl::opt<bool> stats("stats", cl::desc("Print a summary"),
+static cl::opt<bool> summary("summary", cl::desc("Print a summary"),
                            cl::cat(category));
 static cl::opt<std::string> inputs("inputs", cl::desc("Arrays to run with"),
                                    cl::value_desc("in.npz"), cl::cat(category));
@@ -71,7 +71,7 @@ static mlir::OwningOpRef<mlir::ModuleOp> load(mlir::MLIRContext &context) {
   return module;
 }
 
-static void printStats(const lpu::stream::Program &program) {
+static void printSummary(const lpu::stream::Program &program) {
   using namespace lpu::stream;
   for (const Segment &segment : program.segments) {
     size_t counts[4] = {}, jobs = 0, alus = 0, kTiles = 0;
@@ -127,10 +127,10 @@ int main(int argc, char **argv) {
       lpu::convertLinalgToStream(*module, *machine, options);
   if (mlir::failed(program))
     return 1;
-  if (print)
+  if (printProgram)
     outs() << lpu::stream::toString(*program);
-  if (stats)
-    printStats(*program);
+  if (summary)
+    printSummary(*program);
   std::vector<std::string> violations =
       lpu::stream::verify(*program, *machine);
   for (const std::string &violation : violations)

@@ -34,6 +34,8 @@ std::optional<stream::Access> RowMap::access(int64_t first,
   stream::Access result;
   result.row = base;
   result.stride = 0;
+  if (axes.empty()) // the same row always
+    return result;
   SmallVector<stream::Axis, 4> walked; // innermost first
   int64_t left = count;
   for (const stream::Axis &axis : llvm::reverse(axes)) {

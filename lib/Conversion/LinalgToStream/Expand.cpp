@@ -16,9 +16,9 @@ using namespace lpu;
 using namespace lpu::linalg_to_stream;
 
 FlowMaker::FlowMaker(Dag &dag, std::vector<RegionOutput> regionOutputs,
-                     std::string name, FlowContext context)
-    : dag(dag), outputs(std::move(regionOutputs)), name(std::move(name)),
-      context(std::move(context)) {
+                     std::string regionName, FlowContext services)
+    : dag(dag), outputs(std::move(regionOutputs)), name(std::move(regionName)),
+      context(std::move(services)) {
   // Only ALUs write: a source, a constant or a lane number goes through a mov.
   for (RegionOutput &output : outputs) {
     bool isAlu = output.value.kind == VectorOperand::Node &&

@@ -19,6 +19,14 @@ ScalarOperand ScalarBuilder::number(float value) {
   return imm(llvm::bit_cast<uint32_t>(value));
 }
 
+ScalarOperand ScalarBuilder::lookup(Value value) {
+  // Equal constants of several bodies may have become one before them all.
+  if (!values.count(value))
+    if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+      translate(*constant);
+  return values.lookup(value);
+}
+
 ScalarOperand ScalarBuilder::step(Opcode op, ScalarOperand a, ScalarOperand b,
                                   ScalarOperand c) {
   steps.push_back({op, a, b, c});
@@ -177,6 +185,9 @@ std::string ScalarBuilder::translate(Operation &op) {
     b = lookup(op.getOperand(1));
   if (op.getNumOperands() > 2)
     c = lookup(op.getOperand(2));
+  for (Value operand : op.getOperands())
+    if (lookup(operand).kind == ScalarOperand::None)
+      return "its body reads a value from outside";
 
   std::optional<ScalarOperand> result =
       llvm::TypeSwitch<Operation *, std::optional<ScalarOperand>>(&op)

@@ -23,7 +23,8 @@ public:
   void bind(mlir::Value value, ScalarOperand operand) {
     values[value] = operand;
   }
-  ScalarOperand lookup(mlir::Value value) const { return values.lookup(value); }
+  /// None for a value from outside that is no constant.
+  ScalarOperand lookup(mlir::Value value);
   /// Empty on success, else the reason.
   std::string translate(mlir::Operation &op);
 
