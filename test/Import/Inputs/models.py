@@ -27,7 +27,7 @@ def model(nodes, inputs, outputs, initializers=(), opset=17, functions=(), domai
 
 
 def node(op, inputs, outputs, name=None, **attributes):
-    return helper.make_node(op, inputs, outputs, name=name or op.lower(), **attributes)
+    return helper.make_node(op, inputs, outputs, name=name or f"{op.lower()}_{outputs[0]}", **attributes)
 
 
 def write_all(cases):
