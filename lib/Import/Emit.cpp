@@ -66,6 +66,20 @@ Location Emitter::locationOf(const Origin *origin) {
   return location;
 }
 
+/// The host's arrays keep the model's types, whatever the chip computes in.
+static const char *numpyName(DType type) {
+  switch (type) {
+  case DType::F32: return "float32";
+  case DType::F16: return "float16";
+  case DType::I64: return "int64";
+  case DType::I32: return "int32";
+  case DType::I8: return "int8";
+  case DType::U8: return "uint8";
+  case DType::Bool: return "bool";
+  default: llvm_unreachable("Reader::checkResult has refused other types");
+  }
+}
+
 RankedTensorType Emitter::typeOf(const Value *value) {
   Type element;
   switch (value->type) {
@@ -164,6 +178,7 @@ OwningOpRef<ModuleOp> Emitter::run() {
   builder.setInsertionPointToStart(entry);
   for (auto [i, v] : llvm::enumerate(graph.inputs)) {
     main.setArgAttr(i, "onnx.name", builder.getStringAttr(v->node->name));
+    main.setArgAttr(i, "onnx.type", builder.getStringAttr(numpyName(v->type)));
     values[v] = entry->getArgument(i);
   }
   for (const Node *node : liveNodes(graph))
@@ -172,6 +187,8 @@ OwningOpRef<ModuleOp> Emitter::run() {
   SmallVector<mlir::Value> results;
   for (auto [i, output] : llvm::enumerate(graph.outputs)) {
     main.setResultAttr(i, "onnx.name", builder.getStringAttr(output.first));
+    main.setResultAttr(i, "onnx.type",
+                       builder.getStringAttr(numpyName(output.second->type)));
     results.push_back(values.lookup(output.second));
   }
   func::ReturnOp::create(builder, loc, results);
