@@ -25,6 +25,8 @@ constexpr uint64_t maxReads = uint64_t(1) << 22;
 // Cycles tried from the first possible one on, where port or path are taken.
 constexpr uint64_t maxShift = 1024;
 constexpr unsigned noRow = ~0u;
+// Instructions walked in the search of one queue, all attempts together.
+constexpr uint64_t maxSteps = 20000000;
 
 uint64_t ownIdle(const QueueItem &item) {
   return !item.isLoop() && item.inst.opcode == Opcode::nop
@@ -133,12 +135,12 @@ public:
     size_t words = blockWords(items, nullptr);
     if (rowOf(words - 1) < buffer)
       return items;
+    // A fetch of one row wins nothing where it fills a row itself.
+    unsigned least = perRow == 1 ? 2 : 1;
     llvm::SmallVector<unsigned> thresholds;
-    for (unsigned threshold = std::max(1u, buffer / 2);; threshold /= 2) {
-      thresholds.push_back(threshold);
-      if (threshold <= 1)
-        break;
-    }
+    for (unsigned rows = buffer / 2; rows > least; rows /= 2)
+      thresholds.push_back(rows);
+    thresholds.push_back(least);
     for (unsigned candidate : thresholds) {
       threshold = candidate;
       size_t mark = resources.mark();
@@ -175,9 +177,9 @@ private:
     // Of the innermost loop that is fetched in every iteration:
     std::map<unsigned, uint64_t> firstTaken; // row -> cycle
     std::optional<uint64_t> firstFetch;
-    unsigned refetched = 0;
   };
   State state;
+  uint64_t steps = 0; // of the search
 
   /// What may be fetched in a block: rows up to that of the instruction `tail`
   /// places behind the block's end; then, at the end of an iteration, the first
@@ -226,8 +228,10 @@ private:
   bool take(uint64_t cycle) {
     unsigned row = rowOf(state.position);
     unsigned slot = row % buffer;
+    if (++steps > maxSteps)
+      return false;
     if (state.slotRow[slot] != row || state.slotReady[slot] > cycle) {
-      if (!best.any || state.position >= best.index)
+      if (!best.any || cycle > best.cycle)
         best = {true, cycle, state.position, row};
       return false;
     }
@@ -282,19 +286,28 @@ private:
       const QueueItem &item = items[i];
       uint64_t idle = ownIdle(item);
       size_t inner = item.isLoop() ? blockWords(item.body, &item) : 0;
+      bool last = behind[i] + scope.tail == 0;
       if (!fetchInGap(free, item.at - idle, base, 1 + inner + behind[i], scope,
                       out) ||
           !takeIssuing(base + free, base + item.at, idle))
         return false;
       if (!item.isLoop()) {
         out.push_back(item);
-      } else if (rowOf(state.position + inner - 1) - rowOf(state.position) <
-                 buffer) {
-        if (!walkResident(item.body, &item, base + item.at + 1))
-          return false;
-        out.push_back(item);
-      } else if (!longLoop(item, base, behind[i] + scope.tail, scope, out)) {
-        return false;
+      } else {
+        // Does the loop fit, with the row behind it (or nothing could be
+        // executed there), and is it there when it starts? Otherwise its rows
+        // are fetched inside.
+        unsigned rows = rowOf(state.position + inner - (last ? 1 : 0)) -
+                        rowOf(state.position) + 1;
+        State before = state;
+        if (rows <= buffer &&
+            walkResident(item.body, &item, base + item.at + 1)) {
+          out.push_back(item);
+        } else {
+          state = std::move(before);
+          if (!longLoop(item, base, behind[i] + scope.tail, scope, out))
+            return false;
+        }
       }
       free = item.nextFree();
     }
@@ -318,23 +331,35 @@ private:
         return true;
       // Rows before that of the fetch itself are done with.
       unsigned here = rowOf(state.position);
-      size_t words = rest + scope.tail + bridge(base + end - t - 1);
-      unsigned last = rowOf(state.position + words);
+      size_t words = rest + bridge(base + end - t - 1);
+      bool again = scope.prefetched > 0;
+      // Rows that must come even if no further fetch is put in.
+      unsigned needed =
+          rowOf(state.position + words - 1 + std::min<size_t>(scope.tail, 1));
       unsigned first, count;
-      if (state.next <= last) {
+      if (state.next <= needed) {
+        // This fetch is a word too, and so is the one that begins the next
+        // iteration's rows.
+        unsigned last = rowOf(state.position + words + scope.tail + again);
         first = state.next;
         unsigned wanted = last - first + 1;
         count = std::min({wanted, buffer - (state.next - here), 255u});
         if (count == 0 || (count < threshold && count < wanted))
           return true;
       } else {
-        skipResident(scope, here);
-        first = scope.bodyRow + state.refetched;
-        unsigned wanted = scope.prefetched - state.refetched;
-        count = 0;
-        while (count < wanted && count < 255 && reusable(first + count, here))
-          ++count;
-        if (count == 0 || (count < threshold && count < wanted))
+        // The first rows of the body that were replaced.
+        unsigned bodyEnd = scope.bodyRow + scope.prefetched, missing = 0;
+        first = bodyEnd;
+        for (unsigned row = bodyEnd; row-- > scope.bodyRow;)
+          if (state.slotRow[row % buffer] != row) {
+            first = row;
+            ++missing;
+          }
+        for (count = 0; first + count < bodyEnd && count < 255; ++count)
+          if (state.slotRow[(first + count) % buffer] == first + count ||
+              !reusable(first + count, here))
+            break;
+        if (count == 0 || (count < threshold && count < missing))
           return true;
       }
       uint64_t limit = std::min(base + end, t + maxShift);
@@ -352,8 +377,6 @@ private:
       }
       if (first == state.next)
         state.next += count;
-      else
-        state.refetched += count;
       state.busyUntil = t + uint64_t(count) * rowCycles;
       if (!state.firstFetch)
         state.firstFetch = t;
@@ -371,16 +394,6 @@ private:
   bool reusable(unsigned row, unsigned here) const {
     unsigned held = state.slotRow[row % buffer];
     return held == noRow || held < here || held >= state.next;
-  }
-
-  /// First rows of the body that were never replaced need no fetch.
-  void skipResident(const Scope &scope, unsigned here) {
-    while (state.refetched < scope.prefetched) {
-      unsigned row = scope.bodyRow + state.refetched;
-      if (state.slotRow[row % buffer] != row || row >= here)
-        return;
-      ++state.refetched;
-    }
   }
 
   /// A loop that does not fit into the buffer.
@@ -409,7 +422,6 @@ private:
         state.next = bodyRow + p;
         state.firstTaken.clear();
         state.firstFetch.reset();
-        state.refetched = 0;
         Scope scope;
         scope.loops = outer.loops;
         scope.loops.push_back({loop.iterations, loop.period});
@@ -457,7 +469,6 @@ private:
     state.firstTaken = std::move(taken);
     if (entry.firstFetch)
       state.firstFetch = entry.firstFetch;
-    state.refetched = entry.refetched;
   }
 
   /// A fetch that splits a long gap can save a bridging nop that was counted:
