@@ -39,6 +39,37 @@ static void printDiagnostic(mlir::Diagnostic &diagnostic,
     os << "note: " << note.str() << "\n";
 }
 
+/// numpy's name of an element type of the model.
+static std::string hostTypeName(mlir::Type type) {
+  if (auto integer = llvm::dyn_cast<mlir::IntegerType>(type)) {
+    if (integer.getWidth() == 1)
+      return "bool";
+    return (integer.isUnsigned() ? "uint" : "int") +
+           std::to_string(integer.getWidth());
+  }
+  return "float" + std::to_string(type.getIntOrFloatBitWidth());
+}
+
+/// Types of the model's inputs and outputs as the file declares them.
+static std::map<std::string, std::string> hostTypes(mlir::ModuleOp module) {
+  std::map<std::string, std::string> types;
+  module.walk([&](mlir::func::FuncOp function) {
+    auto record = [&](mlir::DictionaryAttr attributes, mlir::Type type) {
+      auto name = attributes
+                      ? attributes.getAs<mlir::StringAttr>("onnx.name")
+                      : mlir::StringAttr();
+      if (auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type))
+        if (name)
+          types[name.str()] = hostTypeName(tensor.getElementType());
+    };
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      record(function.getArgAttrDict(i), function.getArgumentTypes()[i]);
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      record(function.getResultAttrDict(i), function.getResultTypes()[i]);
+  });
+  return types;
+}
+
 std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
                                                const Machine &machine,
                                                const CompileOptions &options,
@@ -81,6 +112,9 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     return result;
   }
 
+  // The chip narrows 64-bit integers; the user's arrays keep their type.
+  std::map<std::string, std::string> userTypes = hostTypes(*module);
+
   enter("linalg");
   mlir::PassManager passes(&context);
   // The chip computes with 32-bit integers, so 64-bit ones are narrowed here, where the
@@ -102,18 +136,20 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   auto program = convertLinalgToStream(*module, machine);
   if (mlir::failed(program))
     return std::nullopt;
-  std::vector<std::string> problems = stream::verify(*program, machine);
-  if (!problems.empty()) {
-    for (const std::string &problem : problems)
-      errors << "error: " << problem << "\n";
-    return std::nullopt;
-  }
   stream::balanceShortJobs(*program, machine);
   result.program = std::move(*program);
-  if (options.emit == "stream") {
+  for (stream::Tile &tile : result.program.tiles)
+    if (auto it = userTypes.find(tile.binding.name); it != userTypes.end())
+      tile.binding.hostType = it->second;
+  if (options.emit == "stream")
     *options.dump << stream::toString(result.program);
+  std::vector<std::string> problems = stream::verify(result.program, machine);
+  for (const std::string &problem : problems)
+    errors << "error: " << problem << "\n";
+  if (!problems.empty())
+    return std::nullopt;
+  if (options.emit == "stream")
     return result;
-  }
 
   enter("schedule");
   schedule::ScheduleOptions scheduleOptions;
