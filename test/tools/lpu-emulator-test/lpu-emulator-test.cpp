@@ -6,12 +6,14 @@
 //===----------------------------------------------------------------------===//
 //
 //   lpu-emulator-test tick|event [base|avx2|avx512]
+//   lpu-emulator-test errors <step>
 //
-// Runs programs on the `nano` machine that put special values (NaN, infinities,
-// subnormals, ties, limits of the integers) and seeded random ones through
-// every ALU operation and every conversion, and compares with Expected.cpp;
-// lane reductions on `lpu1` too, whose 320 lanes are no power of two. Then
-// faults that isa text cannot express (Faults.cpp).
+// The second form sweeps the transcendental sequences over every step-th fp32
+// number (Errors.cpp). The first runs programs on the `nano` machine that put
+// special values (NaN, infinities, subnormals, ties, limits of the integers)
+// and seeded random ones through every ALU operation and every conversion, and
+// compares with Expected.cpp; lane reductions on `lpu1` too, whose 320 lanes
+// are no power of two. Then faults that isa text cannot express (Faults.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,7 +30,8 @@ using namespace lpu;
 using namespace lpu::test;
 using isa::ElementType;
 
-/// Faults.cpp; returns the number of failures.
+/// Errors.cpp, Faults.cpp; return the number of failures.
+unsigned runErrorSweep(uint32_t step);
 unsigned runFaultTests(const Machine &machine, bool event);
 
 namespace {
@@ -393,8 +396,17 @@ static void testReductions(Harness &h) {
 int main(int argc, char **argv) {
   const llvm::StringRef engine = argc > 1 ? argv[1] : "";
   const llvm::StringRef path = argc > 2 ? argv[2] : "auto";
+  if (engine == "errors") {
+    uint32_t step = 0;
+    if (path.getAsInteger(10, step) || step == 0) {
+      llvm::errs() << "errors: a step, 1 for all numbers\n";
+      return 2;
+    }
+    return runErrorSweep(step) ? 1 : 0;
+  }
   if (engine != "tick" && engine != "event") {
-    llvm::errs() << "usage: lpu-emulator-test tick|event [base|avx2|avx512]\n";
+    llvm::errs() << "usage: lpu-emulator-test tick|event [base|avx2|avx512]\n"
+                    "       lpu-emulator-test errors <step>\n";
     return 2;
   }
   emulator::Simd simd = path == "base"     ? emulator::Simd::Base
