@@ -174,10 +174,10 @@ class Slice {
 public:
   Slice(const QueueTrace &queue, Reporter &reporter,
         std::vector<RowSet *> loaded, std::vector<const TextRows *> textRows,
-        Result &result)
+        char *dataWritten, Result &result)
       : queue(queue), reporter(reporter), machine(reporter.machine()),
         loaded(std::move(loaded)), textRows(std::move(textRows)),
-        result(result) {
+        dataWritten(dataWritten), result(result) {
     for (const isa::Instruction &instruction : queue.text)
       accesses.push_back(describe(instruction));
   }
@@ -199,7 +199,7 @@ private:
   const Machine &machine;
   std::vector<RowSet *> loaded;           // by bank; grows with writes
   std::vector<const TextRows *> textRows; // by bank
-  bool dataWritten[2] = {false, false};   // rows that data chose were written
+  char *dataWritten; // by bank: rows that data chose were written
   Result &result;
   std::vector<Access> accesses; // by text index
 };
@@ -384,7 +384,7 @@ public:
       : package(package), chip(chip), trace(trace), reporter(reporter),
         machine(package.machine), result(result),
         loaded(2 * machine.numSlices(), RowSet(machine.rows)),
-        text(2 * machine.numSlices()) {}
+        dataWritten(2 * machine.numSlices()), text(2 * machine.numSlices()) {}
 
   void check() {
     load();
@@ -392,15 +392,19 @@ public:
       if (queue.unit == Unit::Mem) {
         unsigned bank = 2 * queue.index;
         Slice(queue, reporter, {&loaded[bank], &loaded[bank + 1]},
-              {&text[bank], &text[bank + 1]}, result)
+              {&text[bank], &text[bank + 1]}, &dataWritten[bank], result)
             .check();
       }
     checkBanks();
+    checkOutputs();
   }
 
 private:
   void load();
+  template <typename Body>
+  void forEachColumn(const TensorBinding &tensor, Body body);
   void checkBanks();
+  void checkOutputs();
   unsigned bankNumber(unsigned slice, unsigned bank) const {
     return 2 * slice + bank;
   }
@@ -411,31 +415,61 @@ private:
   Reporter &reporter;
   const Machine &machine;
   Result &result;
-  std::vector<RowSet> loaded; // by slice and bank
+  std::vector<RowSet> loaded;    // by slice and bank
+  std::vector<char> dataWritten; // by slice and bank
   std::vector<TextRows> text;
 };
+
+/// The columns of a tensor on this chip: body(rows of the bank, column, number
+/// of rows).
+template <typename Body>
+void Memory::forEachColumn(const TensorBinding &tensor, Body body) {
+  unsigned bytes = isa::byteWidth(tensor.chipType);
+  for (const Placement &placement : tensor.placements)
+    for (size_t c = 0; c < placement.columns.size(); ++c) {
+      const Column &column = placement.columns[c];
+      if (column.chip != chip)
+        continue;
+      int64_t stripe = c / bytes % placement.stripes;
+      int64_t rows =
+          (int64_t(placement.tensorRows) - stripe + placement.stripes - 1) /
+          placement.stripes;
+      if (rows > 0)
+        body(loaded[bankNumber(column.slice, column.bank)], column, rows);
+    }
+}
+
+/// The host reads the outputs after the end.
+void Memory::checkOutputs() {
+  for (const TensorBinding &output : package.outputs)
+    forEachColumn(output,
+                  [&](RowSet &rows, const Column &column, int64_t count) {
+                    if (rows.covers(column.row, 1, count) ||
+                        dataWritten[bankNumber(column.slice, column.bank)])
+                      return;
+                    int64_t row = column.row;
+                    while (rows.covers(row, 0, 1))
+                      ++row;
+                    reporter.add(Fault::UninitialisedRead, trace.lastEffect + 1,
+                                 std::nullopt, std::nullopt,
+                                 "the host reads output '" + output.name +
+                                     "': row " + llvm::Twine(row) +
+                                     " of slice " + llvm::Twine(column.slice) +
+                                     " bank " + llvm::Twine(column.bank) +
+                                     " was neither loaded nor written");
+                  });
+}
 
 /// What stands in SRAM before cycle 0: the image and the inputs.
 void Memory::load() {
   for (const ImageSegment &segment : package.chips[chip].image)
     loaded[bankNumber(segment.slice, segment.bank)].insert(segment.row, 1,
                                                            segment.rows);
-  for (const TensorBinding &input : package.inputs) {
-    unsigned bytes = isa::byteWidth(input.chipType);
-    for (const Placement &placement : input.placements)
-      for (size_t c = 0; c < placement.columns.size(); ++c) {
-        const Column &column = placement.columns[c];
-        if (column.chip != chip)
-          continue;
-        int64_t stripe = c / bytes % placement.stripes;
-        int64_t rows =
-            (int64_t(placement.tensorRows) - stripe + placement.stripes - 1) /
-            placement.stripes;
-        if (rows > 0)
-          loaded[bankNumber(column.slice, column.bank)].insert(column.row, 1,
-                                                               rows);
-      }
-  }
+  for (const TensorBinding &input : package.inputs)
+    forEachColumn(input,
+                  [&](RowSet &rows, const Column &column, int64_t count) {
+                    rows.insert(column.row, 1, count);
+                  });
   for (const QueueTrace &queue : trace.queues) {
     const TextSegment &segment = queue.segment;
     text[bankNumber(segment.slice, segment.bank)].push_back(

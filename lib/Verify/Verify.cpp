@@ -48,11 +48,12 @@ bool Verifier::sameMemory(unsigned a, unsigned b) const {
     if (x[i].slice != y[i].slice || x[i].bank != y[i].bank ||
         x[i].row != y[i].row || x[i].rows != y[i].rows)
       return false;
-  for (const TensorBinding &input : package.inputs)
-    for (const Placement &placement : input.placements)
-      for (const Column &column : placement.columns)
-        if (column.chip == a || column.chip == b)
-          return false;
+  for (const auto *tensors : {&package.inputs, &package.outputs})
+    for (const TensorBinding &tensor : *tensors)
+      for (const Placement &placement : tensor.placements)
+        for (const Column &column : placement.columns)
+          if (column.chip == a || column.chip == b)
+            return false;
   return true;
 }
 

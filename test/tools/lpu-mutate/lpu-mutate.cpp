@@ -60,30 +60,46 @@ struct Tally {
   std::map<std::string, unsigned> classes; // of the emulator's faults
 };
 
-Expected<emulator::RunResult> emulate(const Package &package) {
+struct Run {
+  emulator::RunResult result;
+  bool outputMissing = false; // the host would read a row never written
+};
+
+/// Calls body(column, row of the column) for the rows that the host touches.
+template <typename Body>
+void forEachRow(const TensorBinding &tensor, Body body) {
+  unsigned bytes = isa::byteWidth(tensor.chipType);
+  for (const Placement &placement : tensor.placements)
+    for (size_t c = 0; c < placement.columns.size(); ++c)
+      for (unsigned r = c / bytes % placement.stripes; r < placement.tensorRows;
+           r += placement.stripes)
+        body(placement.columns[c],
+             placement.columns[c].row + r / placement.stripes);
+}
+
+Expected<Run> emulate(const Package &package) {
   Expected<std::unique_ptr<emulator::Engine>> created =
       engine == "tick" ? emulator::createTickEngine(package)
                        : emulator::createEventEngine(package);
   if (!created)
     return created.takeError();
   // Zeros as inputs: the verdict must not depend on them.
-  std::vector<uint8_t> zeros(package.machine.lanes);
-  for (const TensorBinding &input : package.inputs) {
-    unsigned bytes = isa::byteWidth(input.chipType);
-    for (const Placement &placement : input.placements)
-      for (size_t c = 0; c < placement.columns.size(); ++c) {
-        const Column &column = placement.columns[c];
-        unsigned stripe = c / bytes % placement.stripes;
-        for (unsigned r = stripe; r < placement.tensorRows;
-             r += placement.stripes)
-          (*created)->writeRow(column.chip, column.slice, column.bank,
-                               column.row + r / placement.stripes, zeros);
-      }
-  }
+  std::vector<uint8_t> bytes(package.machine.lanes);
+  for (const TensorBinding &input : package.inputs)
+    forEachRow(input, [&](const Column &column, unsigned row) {
+      (*created)->writeRow(column.chip, column.slice, column.bank, row, bytes);
+    });
   emulator::RunOptions options;
   options.maxCycles = maxCycles;
   options.dataFree = dataFree;
-  return (*created)->run(options);
+  Run run;
+  run.result = (*created)->run(options);
+  for (const TensorBinding &output : package.outputs)
+    forEachRow(output, [&](const Column &column, unsigned row) {
+      run.outputMissing |= !(*created)->readRow(column.chip, column.slice,
+                                                column.bank, row, bytes);
+    });
+  return run;
 }
 
 /// A fault that data decides: an access whose row the verifier does not judge.
@@ -114,11 +130,12 @@ bool sameReport(const verify::Violation &a, const emulator::Fault &b) {
 /// Judges one mutant; false if the judges disagree.
 bool judge(const Package &package, StringRef what, Tally &tally) {
   verify::Result verdict = verify::verify(package);
-  Expected<emulator::RunResult> ran = emulate(package);
+  Expected<Run> emulated = emulate(package);
+  const emulator::RunResult *ran = emulated ? &emulated->result : nullptr;
   std::string problem;
   if (!ran) {
     // Refused as a whole: the verifier must refuse it, too.
-    consumeError(ran.takeError());
+    consumeError(emulated.takeError());
     ++tally.faulty;
     if (verdict.violations.empty())
       problem = "the emulator does not load it, the verifier accepts it";
@@ -140,6 +157,10 @@ bool judge(const Package &package, StringRef what, Tally &tally) {
     } else {
       problem = "accepted, but it faults:\n" + ran->fault->str(package.machine);
     }
+  } else if (emulated->outputMissing) {
+    ++tally.faulty;
+    if (verdict.violations.empty() && !verdict.dataSupplied)
+      problem = "accepted, but it leaves an output row unwritten\n";
   } else {
     ++tally.legal;
     if (!verdict.violations.empty())
