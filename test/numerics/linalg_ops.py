@@ -183,6 +183,19 @@ for x in [floats(2, 5), ints(-4, 5, 2, 5), floats(1, 1), ints(0, 3, 6, 1), ints(
                 case("CumSum", [x], (np.flip(s, axis) if reverse else s).astype(x.dtype),
                      f"axis = {axis} : i64, exclusive = {exclusive} : i64, reverse = {reverse} : i64", 1e-5)
 
+x, m = floats(2, 3, 5), ints(-4, 5, 2, 3, 5)
+for axes in [(0,), (1,), (2,), (0, 2)]:
+    for keep in (0, 1):
+        case("ReduceProd", [x], np.prod(x, axes, keepdims=bool(keep)), f"axes = {i64(axes)}, keepdims = {keep} : i64", EPS)
+case("ReduceProd", [m], np.prod(m, 1), f"axes = {i64([1])}, keepdims = 0 : i64")
+for x in [floats(3, 7), ints(0, 4, 3, 7), np.where(floats(3, 7) > 0, F(-np.inf), F(1)), ints(0, 256, 3, 7, element=np.uint8)]:
+    for axis, k in [(1, 1), (1, 3), (1, 7), (0, 2)]:
+        for largest in (0, 1):
+            key = x.astype(np.float64)
+            order = np.argsort(-key if largest else key, axis, kind="stable").take(range(k), axis)
+            case("TopK", [x], [np.take_along_axis(x, order, axis), order],
+                 f"axis = {axis} : i64, largest = {largest} : i64, sorted = 1 : i64")
+
 # Products: weights, batches, batches that broadcast, half precision, integers.
 for left, right in [((3, 5), (5, 4)), ((2, 3, 5), (5, 4)), ((2, 1, 3, 5), (4, 5, 6)), ((1, 3, 5), (2, 5, 4)),
                     ((3, 5), (2, 5, 4)), ((1, 5), (5, 1)), ((2, 2, 3, 5), (2, 2, 5, 3))]:
@@ -277,6 +290,20 @@ rows, columns = np.meshgrid(np.arange(1, 3), np.arange(2, 6), indexing="ij")
 new, want = floats(2, 4, 3), x.copy()
 want[1:3, 2:6] = new
 case("ScatterND", [x, Const(np.stack([rows, columns], -1)), new], want, 'reduction = "none"')
+
+for tuples in [np.array([[3, 0], [0, 5], [-1, -1]]), np.array([[[1]], [[-2]]]), np.array([[0, 1, 2], [3, 5, 0]])]:
+    new, want = floats(*tuples.shape[:-1], *x.shape[tuples.shape[-1]:]), x.copy()
+    want[tuple(np.moveaxis(tuples, -1, 0))] = new
+    case("ScatterND", [x, Const(tuples), new], want, 'reduction = "none"')
+for axis in range(3):
+    shape = [3, 2, 2]
+    shape[axis] = 2
+    index = np.stack([RNG.permutation(x.shape[axis])[:2] for _ in range(int(np.prod(shape)) // 2)])
+    index = np.moveaxis(index.reshape([s for d, s in enumerate(shape) if d != axis] + [2]), -1, axis)
+    new, want = floats(*shape), x.copy()
+    np.put_along_axis(want[tuple(slice(s) if d != axis else slice(None) for d, s in enumerate(shape))], index, new, axis)
+    case("ScatterElements", [x, Const(index - x.shape[axis] * (index % 2)), new], want,
+         f'axis = {axis} : i64, reduction = "none"')
 
 # Quantisation: per tensor and per axis, both signs, ties to even, saturation.
 for to in (np.int8, np.uint8):

@@ -209,7 +209,8 @@ Value Lowering::broadcast(Value v, ArrayRef<int64_t> shape) {
 // (b) Reductions
 //===----------------------------------------------------------------------===//
 
-static TypedAttr identityOf(Reduction kind, Type element, bool isUnsigned) {
+TypedAttr onnx_to_linalg::identityOf(Reduction kind, Type element,
+                                     bool isUnsigned) {
   Builder b(element.getContext());
   if (auto type = dyn_cast<FloatType>(element)) {
     const llvm::fltSemantics &format = type.getFloatSemantics();
@@ -416,7 +417,9 @@ static std::optional<SmallVector<int64_t>> unitReshape(ArrayRef<int64_t> from,
   size_t j = 0;
   for (int64_t size : from) {
     if (size == 1) {
-      dims.push_back(-1);
+      // A one that has a partner stays that dim: the map needs no constant.
+      bool stays = j < to.size() && to[j] == 1;
+      dims.push_back(stays ? static_cast<int64_t>(j++) : -1);
       continue;
     }
     while (j < to.size() && to[j] == 1)

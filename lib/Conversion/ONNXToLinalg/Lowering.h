@@ -70,6 +70,9 @@ public:
 
 enum class Reduction { Sum, Max, Min };
 
+/// What a reduction starts from: 0, an infinity, an end of the integers.
+mlir::TypedAttr identityOf(Reduction kind, Type element, bool isUnsigned);
+
 class Lowering {
 public:
   /// `Scalars` is passed the operands' scalars in order.

@@ -286,6 +286,31 @@ template <typename Op, bool isMean> static void summed(Lowering &l) {
   setReduced<Op>(l, x);
 }
 
+/// The chip has no product over time or lanes, so halves of a dim are
+/// multiplied until one is left: a logarithm of steps.
+static void lowerReduceProd(Lowering &l) {
+  auto op = cast<onnx::ReduceProdOp>(l.node);
+  Value x = l.operand(0);
+  for (int64_t dim : op.getAxes())
+    while (shapeOf(x)[dim] > 1) {
+      int64_t size = shapeOf(x)[dim], half = size / 2;
+      Value product = l.elementwise(
+          {l.sliceDim(x, dim, 0, half), l.sliceDim(x, dim, half, half)},
+          [](Scalars &s, ValueRange v) { return s.mul(v[0], v[1]); });
+      if (size % 2)
+        product = l.concat({product, l.sliceDim(x, dim, size - 1, 1)}, dim);
+      x = product;
+    }
+  l.set(l.reshape(x, l.resultShape()));
+}
+
+/// The positions 0, 1, ... of one dim, shaped to broadcast against `x`.
+static Value positionsAlong(Lowering &l, Value x, int64_t axis) {
+  SmallVector<int64_t> along(rankOf(x), 1);
+  along[axis] = shapeOf(x)[axis];
+  return l.reshape(l.iota(along[axis], l.indexElement()), along);
+}
+
 /// The largest value first, then the first (last) index that holds it. A row
 /// with a NaN holds no value equal to its maximum and gives its last index (the
 /// first for select_last_index): ONNX does not define that case.
@@ -297,18 +322,71 @@ static void lowerArgMax(Lowering &l) {
   int64_t size = shapeOf(x)[axis];
   Value largest = l.keepDims(
       l.reduce(Reduction::Max, x, {axis}, l.isUnsignedIn(0)), {axis});
-  SmallVector<int64_t> along(rankOf(x), 1);
-  along[axis] = size;
   Type index = l.indexElement();
-  Value position = l.reshape(l.iota(size, index), along);
-  Value candidates = l.elementwise(
-      {x, largest, position}, index, [&](Scalars &s, ValueRange v) {
-        Value none = s.constant(index, takeLast ? 0 : size - 1);
-        return s.select(s.equal(v[0], v[1]), v[2], none);
-      });
+  Value candidates =
+      l.elementwise({x, largest, positionsAlong(l, x, axis)}, index,
+                    [&](Scalars &s, ValueRange v) {
+                      Value none = s.constant(index, takeLast ? 0 : size - 1);
+                      return s.select(s.equal(v[0], v[1]), v[2], none);
+                    });
   Value found =
       l.reduce(takeLast ? Reduction::Max : Reduction::Min, candidates, {axis});
   l.set(op.getKeepdims() ? l.keepDims(found, {axis}) : found);
+}
+
+/// One maximum after the other, each taken out before the next: right for the
+/// few experts of a router. Elements that are taken keep a mark of their own,
+/// so that a row of -inf still gives different indices.
+static void lowerTopK(Lowering &l) {
+  constexpr int64_t most = 32;
+  auto op = cast<onnx::TopKOp>(l.node);
+  int64_t axis = op.getAxis(), k = l.resultShape(0)[axis];
+  if (k > most)
+    return l.unsupported("k is " + Twine(k) + "; at most " + Twine(most) +
+                         " are taken, one after the other");
+  Value x = l.operand(0);
+  bool isUnsigned = l.isUnsignedIn(0);
+  Reduction best = op.getLargest() ? Reduction::Max : Reduction::Min;
+  int64_t size = shapeOf(x)[axis];
+  Type element = elementOf(x), index = l.indexElement();
+  TypedAttr worst = identityOf(best, element, isUnsigned);
+  Value positions = positionsAlong(l, x, axis), taken;
+  SmallVector<Value> values, indices;
+  for (int64_t i = 0; i < k; ++i) {
+    Value value = l.keepDims(l.reduce(best, x, {axis}, isUnsigned), {axis});
+    SmallVector<Value> ins{x, value, positions};
+    if (taken)
+      ins.push_back(taken);
+    Value candidates = l.elementwise(ins, index, [&](Scalars &s, ValueRange v) {
+      Value none = s.constant(index, size - 1);
+      Value first = s.select(s.equal(v[0], v[1]), v[2], none);
+      return v.size() == 4 ? s.select(v[3], none, first) : first;
+    });
+    Value found =
+        l.keepDims(l.reduce(Reduction::Min, candidates, {axis}), {axis});
+    values.push_back(value);
+    indices.push_back(found);
+    if (i + 1 == k)
+      break;
+    Type truth = l.b.getI1Type();
+    Value now =
+        l.elementwise({positions, found}, truth, [](Scalars &s, ValueRange v) {
+          return s.equal(v[0], v[1]);
+        });
+    taken = taken
+                ? l.elementwise({taken, now}, truth,
+                                [](Scalars &s, ValueRange v) -> Value {
+                                  return arith::OrIOp::create(s.b, v[0], v[1]);
+                                })
+                : now;
+    x = l.elementwise({now, x}, element,
+                      [&](Scalars &s, ValueRange v) -> Value {
+                        Value gone = arith::ConstantOp::create(s.b, worst);
+                        return s.select(v[0], gone, v[1]);
+                      });
+  }
+  l.set(0, l.concat(values, axis));
+  l.set(1, l.concat(indices, axis));
 }
 
 /// A running sum is a product with a triangle of ones: one pass of a matrix
@@ -446,14 +524,9 @@ ArrayRef<NamedRule> onnx_to_linalg::mathRules() {
       rule<onnx::ReduceMeanOp>(summed<onnx::ReduceMeanOp, true>),
       rule<onnx::ReduceMaxOp>(extreme<onnx::ReduceMaxOp, Reduction::Max>),
       rule<onnx::ReduceMinOp>(extreme<onnx::ReduceMinOp, Reduction::Min>),
-      rule<onnx::ReduceProdOp>([](Lowering &l) {
-        l.unsupported("the chip reduces by sum, maximum and minimum only");
-      }),
+      rule<onnx::ReduceProdOp>(lowerReduceProd),
       rule<onnx::ArgMaxOp>(lowerArgMax),
-      rule<onnx::TopKOp>([](Lowering &l) {
-        l.unsupported("selecting several largest elements has no structured "
-                      "form yet; ArgMax (k = 1) is supported");
-      }),
+      rule<onnx::TopKOp>(lowerTopK),
       rule<onnx::CumSumOp>(lowerCumSum),
   };
   return rules;

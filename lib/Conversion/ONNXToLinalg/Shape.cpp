@@ -305,36 +305,58 @@ static void lowerGatherND(Lowering &l) {
 // Scatter
 //===----------------------------------------------------------------------===//
 
-/// Constant indices that fill a box: the box and what lies around it are joined
-/// dim by dim. Exporters write slice assignments in this form.
-static void lowerScatterND(Lowering &l) {
-  auto op = cast<onnx::ScatterNDOp>(l.node);
-  if (op.getReduction() != "none")
-    return l.unsupported("a scatter that adds, multiplies or compares");
-  DenseElementsAttr dense = l.constant(1);
-  if (!dense)
-    return l.unsupported("a scatter to positions that depend on data");
+/// Rows of `x` replaced by rows of `updates` at constant `positions`: the two
+/// are joined to one table, from which every row of the result is read.
+static Value replaceRows(Lowering &l, Value x, Value updates,
+                         ArrayRef<int64_t> positions) {
+  SmallVector<int64_t> sources;
+  for (int64_t i = 0, rows = shapeOf(x)[0]; i < rows; ++i)
+    sources.push_back(i);
+  for (auto [i, position] : llvm::enumerate(positions))
+    sources[position] = shapeOf(x)[0] + i;
+  return take(l, l.concat({x, updates}, 0), 0, sources);
+}
+
+/// What every scatter needs; reports it otherwise.
+static bool isSupportedScatter(Lowering &l, StringRef reduction) {
+  if (reduction != "none")
+    l.unsupported("a scatter that adds, multiplies or compares");
+  else if (!l.constant(1))
+    l.unsupported("a scatter to positions that depend on data");
+  else
+    return true;
+  return false;
+}
+
+static bool hasRepeats(ArrayRef<int64_t> positions) {
+  SmallVector<int64_t> sorted(positions);
+  llvm::sort(sorted);
+  return std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
+}
+
+/// Constant positions that fill a box, as exporters write slice assignments:
+/// the box and what lies around it are joined dim by dim. Null if there is
+/// none.
+static Value replaceBox(Lowering &l, ArrayRef<int64_t> numbers,
+                        ArrayRef<int64_t> tuples, int64_t arity) {
   Value x = l.operand(0);
-  ArrayRef<int64_t> indexShape = shapeOf(l.node->getOperand(1));
-  ArrayRef<int64_t> tuples = indexShape.drop_back(), shape = shapeOf(x);
-  int64_t arity = indexShape.back(), rank = rankOf(x);
-  SmallVector<int64_t> numbers = valuesOf(dense), offsets(rank, 0);
-  SmallVector<int64_t> sizes(shape), ones(rank, 1);
-  int64_t last = -1, count = 1;
+  ArrayRef<int64_t> shape = shapeOf(x);
+  int64_t rank = rankOf(x), last = -1, count = 1;
+  SmallVector<int64_t> offsets(rank, 0), sizes(shape), ones(rank, 1);
   for (int64_t dim = 0; dim < arity; ++dim) {
     SmallVector<int64_t> positions;
     for (size_t i = dim; i < numbers.size(); i += arity)
-      positions.push_back(numbers[i] + (numbers[i] < 0 ? shape[dim] : 0));
+      positions.push_back(numbers[i]);
     std::optional<Progression> all = asProgression(positions, tuples);
     if (!all || all->step != 1 || (all->dim >= 0 && all->dim <= last))
-      return l.unsupported("its constant positions are not one box");
+      return {};
     last = all->dim < 0 ? last : all->dim;
     offsets[dim] = all->start;
     sizes[dim] = all->size;
     count *= all->size;
   }
   if (count != product(tuples))
-    return l.unsupported("it writes one position several times");
+    return {};
   Value box = l.reshape(l.operand(2), sizes);
   for (int64_t dim = rank - 1; dim >= 0; --dim) {
     auto around = [&](int64_t offset, int64_t size) {
@@ -354,7 +376,61 @@ static void lowerScatterND(Lowering &l) {
     offsets[dim] = 0;
     sizes[dim] = shape[dim];
   }
-  l.set(box);
+  return box;
+}
+
+static void lowerScatterND(Lowering &l) {
+  if (!isSupportedScatter(l, cast<onnx::ScatterNDOp>(l.node).getReduction()))
+    return;
+  Value x = l.operand(0);
+  ArrayRef<int64_t> indexShape = shapeOf(l.node->getOperand(1));
+  ArrayRef<int64_t> tuples = indexShape.drop_back();
+  int64_t arity = indexShape.back();
+  SmallVector<int64_t> numbers = valuesOf(l.constant(1));
+  ArrayRef<int64_t> outer = shapeOf(x).take_front(arity);
+  SmallVector<int64_t> strides = stridesOf(outer), rows(product(tuples), 0);
+  for (auto [i, number] : llvm::enumerate(numbers)) {
+    number += number < 0 ? outer[i % arity] : 0;
+    rows[i / arity] += number * strides[i % arity];
+  }
+  if (hasRepeats(rows))
+    return l.unsupported("it writes one position several times");
+  if (Value box = replaceBox(l, numbers, tuples, arity))
+    return l.set(box);
+  SmallVector<int64_t> table{product(outer)}, updates{product(tuples)};
+  for (SmallVector<int64_t> *shape : {&table, &updates})
+    llvm::append_range(*shape, shapeOf(x).drop_front(arity));
+  Value replaced = replaceRows(l, l.reshape(x, table),
+                               l.reshape(l.operand(2), updates), rows);
+  l.set(l.reshape(replaced, l.resultShape()));
+}
+
+static void lowerScatterElements(Lowering &l) {
+  auto op = cast<onnx::ScatterElementsOp>(l.node);
+  if (!isSupportedScatter(l, op.getReduction()))
+    return;
+  Value x = l.operand(0);
+  ArrayRef<int64_t> shape = shapeOf(x);
+  ArrayRef<int64_t> indexShape = shapeOf(l.node->getOperand(1));
+  int64_t axis = op.getAxis();
+  SmallVector<int64_t> strides = stridesOf(shape), own = stridesOf(indexShape);
+  SmallVector<int64_t> places;
+  for (auto [i, number] : llvm::enumerate(valuesOf(l.constant(1)))) {
+    int64_t place = 0;
+    for (auto [dim, size] : llvm::enumerate(indexShape)) {
+      int64_t coordinate = static_cast<int64_t>(i) / own[dim] % size;
+      if (static_cast<int64_t>(dim) == axis)
+        coordinate = number + (number < 0 ? shape[axis] : 0);
+      place += coordinate * strides[dim];
+    }
+    places.push_back(place);
+  }
+  if (hasRepeats(places))
+    return l.unsupported("it writes one position several times");
+  int64_t count = places.size();
+  Value replaced = replaceRows(l, l.reshape(x, product(shape)),
+                               l.reshape(l.operand(2), count), places);
+  l.set(l.reshape(replaced, l.resultShape()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -381,8 +457,7 @@ ArrayRef<NamedRule> onnx_to_linalg::shapeRules() {
       rule<onnx::GatherElementsOp>(lowerGatherElements),
       rule<onnx::GatherNDOp>(lowerGatherND),
       rule<onnx::ScatterNDOp>(lowerScatterND),
-      rule<onnx::ScatterElementsOp>(
-          [](Lowering &l) { l.unsupported("a scatter of single elements"); }),
+      rule<onnx::ScatterElementsOp>(lowerScatterElements),
   };
   return rules;
 }

@@ -2,15 +2,15 @@
 
 // All unsupported nodes of a graph are reported, also those that read another
 // one; the message names node, operator, reason and shape.
-func.func @all(%x: tensor<2x8xf32>, %y: tensor<2x8xf32>) -> tensor<2x3xf32> {
-  // expected-error @+1 {{ONNX node (TopK) cannot be lowered: selecting several largest elements}}
-  %v, %i = onnx.TopK %x {axis = 1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<2x8xf32>) -> (tensor<2x3xf32>, tensor<2x3xi64>)
-  // expected-error @+1 {{ONNX node (ReduceProd) cannot be lowered: the chip reduces by sum, maximum and minimum only; result 'tensor<2xf32>'}}
-  %p = onnx.ReduceProd %v {axes = array<i64: 1>, keepdims = 0 : i64} : (tensor<2x3xf32>) -> tensor<2xf32>
-  %r = onnx.Relu %v : (tensor<2x3xf32>) -> tensor<2x3xf32>
+func.func @all(%x: tensor<2x80xf32>, %y: tensor<2x80xf32>) -> tensor<2x40xf32> {
+  // expected-error @+1 {{ONNX node (TopK) cannot be lowered: k is 40; at most 32 are taken, one after the other; result 'tensor<2x40xf32>'}}
+  %v, %i = onnx.TopK %x {axis = 1 : i64, largest = 1 : i64, sorted = 1 : i64} : (tensor<2x80xf32>) -> (tensor<2x40xf32>, tensor<2x40xi64>)
+  // expected-error @+1 {{ONNX node (Mod) cannot be lowered: Mod of floats needs fmod = 1}}
+  %p = onnx.Mod %v, %v {fmod = 0 : i64} : (tensor<2x40xf32>, tensor<2x40xf32>) -> tensor<2x40xf32>
+  %r = onnx.Relu %v : (tensor<2x40xf32>) -> tensor<2x40xf32>
   // expected-error @+1 {{Pow needs a constant exponent}}
-  %w = onnx.Pow %x, %y : (tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x8xf32>
-  return %r : tensor<2x3xf32>
+  %w = onnx.Pow %x, %y : (tensor<2x80xf32>, tensor<2x80xf32>) -> tensor<2x80xf32>
+  return %r : tensor<2x40xf32>
 }
 
 // -----

@@ -69,6 +69,17 @@ func.func @assign(%x: tensor<5xf32>, %u: tensor<2xf32>) -> tensor<5xf32> {
   return %0 : tensor<5xf32>
 }
 
+// Constant positions that are no box: every row is read from the operand or from
+// the updates, which stand behind it.
+// CHECK-LABEL: func.func @scattered
+// CHECK: tensor.concat dim(0) %arg0, %arg1 : {{.*}} -> tensor<14xf32>
+// CHECK: tensor.extract
+func.func @scattered(%x: tensor<12xf32>, %u: tensor<2xf32>) -> tensor<12xf32> {
+  %i = onnx.Constant {value = dense<[[3], [9]]> : tensor<2x1xi64>} : () -> tensor<2x1xi64>
+  %0 = onnx.ScatterND %x, %i, %u {reduction = "none"} : (tensor<12xf32>, tensor<2x1xi64>, tensor<2xf32>) -> tensor<12xf32>
+  return %0 : tensor<12xf32>
+}
+
 // An empty operand (the cache before the first token) adds nothing to a join.
 // CHECK-LABEL: func.func @empty
 // CHECK-NEXT: return %arg1
