@@ -22,7 +22,8 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
       initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
       initialised(hasData ? memory.initialised : initialisedCopy),
       links(links), state(state), arithmetic(context, memory),
-      edgePosition(int(m.lastPosition())), lanes(m.lanes) {
+      edgePosition(int(m.lastPosition())), lanes(m.lanes),
+      perRow(m.instructionsPerRow()) {
   unsigned longest = longestDelay(m);
   ring = std::max(ringSize(longest + m.fetchRowCycles() + 1), 256u);
   ringMask = ring - 1;
@@ -35,7 +36,6 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
   live.assign(size_t(2) * keyRing, 0);
   writers.assign(live.size() * m.streams, 0);
   lastReaders.assign(writers.size(), 0);
-  landedAt.assign(writers.size(), -1);
   if (hasData)
     values.assign(writers.size(), 0);
 
@@ -65,7 +65,6 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
     queue.size = uint32_t(text.ops.size());
     queue.position = int(m.unitPosition(unit, index));
     queue.index = uint16_t(index);
-    queue.halted = false;
     queue.buffer.resize(m.bufferRows);
     unsigned bank = 2 * text.segment.slice + text.segment.bank;
     for (unsigned row = 0; row < std::min(m.bufferRows, text.segment.rows);
@@ -183,7 +182,7 @@ ChipRun<A>::readStreams(const Queue &queue, Who me, const StreamRef &ref,
     Who last = lastReaders[slot * m.streams + stream];
     const Queue &other = queues[queueOf(last)];
     int64_t at = cycleOf(last);
-    if (landedAt[slot * m.streams + stream] >= 0 && last != 0 &&
+    if (last != 0 &&
         (ref.west ? at + other.position : at - other.position) == key)
       reader = last;
     fault(FaultClass::EmptyRead, me, reader,
@@ -219,7 +218,9 @@ template <class A> void ChipRun<A>::land() {
         std::string detail =
             "stream " + std::string(landing.slot >= keyRing ? "west " : "east ") +
             std::to_string(landing.stream + i) + " is live";
-        if (landedAt[first + i] == now) // two writers meet
+        if (llvm::any_of(due, [&](const Landing &other) {
+              return other.writer == writer && other.slot == landing.slot;
+            })) // two writers meet
           clash(FaultClass::StreamOverwrite, landing.writer, writer, detail);
         else
           fault(FaultClass::StreamOverwrite, landing.writer, writer, detail);
@@ -228,7 +229,6 @@ template <class A> void ChipRun<A>::land() {
     live[landing.slot] |= mask;
     for (unsigned i = 0; i < landing.width; ++i) {
       writers[first + i] = landing.writer;
-      landedAt[first + i] = now;
       if constexpr (hasData)
         values[first + i] = landing.value + i * valueByteStep;
     }
@@ -294,30 +294,31 @@ template <class A>
 LLVM_ATTRIBUTE_ALWAYS_INLINE void
 ChipRun<A>::take(unsigned number, Queue &queue, int64_t when) {
   uint32_t pc = queue.pc;
-  uint32_t row = pc / m.instructionsPerRow();
-  if (LLVM_UNLIKELY(pc >= queue.size)) {
-    queue.takeFault = FaultClass::FetchStarvation;
-    queue.takeDetail = "the text ends without halt";
-    return schedule(number, when);
-  }
+  auto cannot = [&](FaultClass kind) {
+    queue.faulty = true;
+    queue.takeFault = kind;
+    schedule(number, when);
+  };
   // A row that was executable stays so while no fetch is under way.
-  if (LLVM_UNLIKELY(row != queue.currentRow ||
+  if (LLVM_UNLIKELY(pc - queue.rowBegin >= perRow ||
                     queue.fetchApplied < queue.fetchRows)) {
-    if (!inBuffer(queue, row, when)) {
-      queue.takeFault = FaultClass::FetchStarvation;
-      return schedule(number, when);
+    if (pc >= queue.size) {
+      queue.takeDetail = "the text ends without halt";
+      return cannot(FaultClass::FetchStarvation);
     }
-    queue.currentRow = row;
+    uint32_t row = pc / perRow;
+    if (!inBuffer(queue, row, when))
+      return cannot(FaultClass::FetchStarvation);
+    queue.rowBegin = row * perRow;
   }
   const Op &op = queue.ops[pc];
   int64_t start = when + op.wait;
   if (op.kind <= Kind::Nop) {
     if (op.kind == Kind::Illegal) {
-      queue.takeFault = FaultClass::IllegalEncoding;
       for (auto &[index, reason] : queue.text->reasons)
         if (index == pc)
           queue.takeDetail = reason;
-      return schedule(number, when);
+      return cannot(FaultClass::IllegalEncoding);
     }
     start += op.control.cycles;
   }
@@ -327,8 +328,8 @@ ChipRun<A>::take(unsigned number, Queue &queue, int64_t when) {
 template <class A> void ChipRun<A>::issue(unsigned number) {
   Queue &queue = queues[number];
   Who me = makeWho(now, number);
-  if (LLVM_UNLIKELY(queue.takeFault.has_value())) {
-    fault(*queue.takeFault, me, queue.takeOther, queue.takeDetail);
+  if (LLVM_UNLIKELY(queue.faulty)) {
+    fault(queue.takeFault, me, queue.takeOther, queue.takeDetail);
     return;
   }
   const Op &op = queue.ops[queue.pc];
@@ -411,7 +412,6 @@ bool ChipRun<A>::control(Queue &queue, const Op &op, Who me) {
   uint32_t pc = queue.pc++;
   switch (op.kind) {
   case Kind::Halt:
-    queue.halted = true;
     --running;
     return false;
   case Kind::Loop:
@@ -471,7 +471,7 @@ void ChipRun<A>::fetch(Queue &queue, const Op &op, Who me) {
   queue.fetchRow = row;
   queue.fetchRows = rows;
   queue.fetchApplied = 0;
-  queue.currentRow = -1;
+  queue.rowBegin = UINT32_MAX;
   queue.fetchEnd = now + int64_t(rows) * m.fetchRowCycles();
   state.counters.fetchBytes += uint64_t(rows) * lanes;
   activeFetches.push_back({queue.fetchEnd, me});

@@ -95,32 +95,36 @@ private:
   static constexpr bool hasData = Arithmetic::hasData;
   static constexpr int64_t never = INT64_MAX;
 
-  struct Queue {
+  struct alignas(64) Queue {
+    // What every issue touches fills one cache line.
     const Op *ops = nullptr;
     uint32_t pc = 0, size = 0, repeat = 0;
     int position = 0;
     uint16_t index = 0; // of its kind
-    bool halted = true;
-    const QueueText *text = nullptr;
+    bool faulty = false; // the instruction cannot be taken: takeFault
     uint16_t registers[8] = {};
+    /// The first instruction of the row that was executable last.
+    uint32_t rowBegin = UINT32_MAX;
+    uint32_t fetchRows = 0, fetchApplied = 0; // of the newest fetch
+
     struct Level {
       uint32_t remaining, start;
     };
     std::vector<Level> loops;
-    // A fault of taking the instruction, to be reported in its cycle.
-    std::optional<FaultClass> takeFault;
-    std::optional<Who> takeOther;
-    std::string takeDetail;
+    const QueueText *text = nullptr;
     // The instruction buffer.
     struct BufferSlot {
       int64_t row = -1, usable = 0;
       std::optional<Who> fetch;
     };
     std::vector<BufferSlot> buffer;
-    int64_t currentRow = -1; // of the instruction before
-    Who fetch = 0;           // the newest one
+    Who fetch = 0; // the newest one
     int64_t fetchStart = -1, fetchEnd = -1;
-    uint32_t fetchRow = 0, fetchRows = 0, fetchApplied = 0;
+    uint32_t fetchRow = 0;
+    // To be reported in the cycle of taking.
+    FaultClass takeFault = FaultClass::IllegalEncoding;
+    std::optional<Who> takeOther;
+    std::string takeDetail;
   };
 
   /// A write to streams, on its way.
@@ -244,7 +248,7 @@ private:
 
   int64_t now = 0;
   const int edgePosition;
-  const unsigned lanes;
+  const unsigned lanes, perRow; // perRow: instructions of a text row
   std::vector<Queue> queues;
   unsigned running = 0; // queues that have not halted
 
@@ -265,7 +269,6 @@ private:
   unsigned keyRing;
   std::vector<uint64_t> live;
   std::vector<Who> writers, lastReaders;
-  std::vector<int64_t> landedAt; // cycle of the newest write
   std::vector<Value> values;
   struct Death {
     unsigned slot;

@@ -7,6 +7,8 @@
 //
 // Large matrix batches are split by columns. No result depends on how many
 // threads there are: every column is computed by one of them, in one order.
+// Parts are claimed, not assigned, so that a worker that the host does not run
+// just now delays nobody: the caller does its part, too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,18 +27,22 @@ public:
   explicit WorkerPool(unsigned threads);
   ~WorkerPool();
 
-  unsigned threads() const { return unsigned(workers.size()) + 1; }
-  /// Calls part(0) .. part(threads() - 1), each on its own thread.
+  unsigned threads() const { return parts; }
+  /// Calls part(0) .. part(threads() - 1), on any threads.
   void run(llvm::function_ref<void(unsigned)> part);
 
 private:
-  void work(unsigned number);
+  void work();
 
-  std::vector<std::thread> workers;
-  std::atomic<uint64_t> generation{0};
-  std::atomic<unsigned> pending{0};
+  bool claim();
+
+  /// Number of the task x 65,536 + next part to claim.
+  std::atomic<uint64_t> state{0xffff};
+  std::atomic<unsigned> finished{0};
   std::atomic<bool> stop{false};
-  const llvm::function_ref<void(unsigned)> *task = nullptr;
+  std::atomic<const llvm::function_ref<void(unsigned)> *> task{nullptr};
+  const unsigned parts;
+  std::vector<std::thread> workers; // last: they use the members above
 };
 
 /// Calls body(begin, end) over parts of 0 .. n, multiples of 64 lanes each;
