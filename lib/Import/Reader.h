@@ -97,7 +97,7 @@ private:
   std::vector<Value *> currentInputs; // of the node being read
   std::map<std::string, const onnx::FunctionProto *> functions;
   std::vector<const onnx::FunctionProto *> calls; // being inlined, outermost first
-  std::set<std::string> usedDims;
+  std::set<std::string> usedDims, refusedLocations;
   std::map<std::string, std::vector<std::string>> freeDims; // where each occurs
   std::map<std::string, std::vector<std::string>> unboundDims;
   /// Attributes of function calls under the names they have in the body.

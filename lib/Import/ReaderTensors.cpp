@@ -149,10 +149,16 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
     std::optional<ExternalPlace> place = readExternal(tensor, reason);
     if (!place)
       return fail(reason);
+    // All initializers of a model may share one file: a refusal is told once.
+    bool isNode = !builder.origin()->op.empty();
+    if (!isNode && refusedLocations.count(place->location))
+      return nullptr;
     const DataFiles::File *data = dataFiles.open(place->location, reason);
-    if (!data)
+    if (!data) {
+      refusedLocations.insert(place->location);
       return fail("has the external data location '" + place->location + "', which " +
                   reason);
+    }
     uint64_t size = data->buffer->getBufferSize();
     uint64_t rest = place->offset <= size ? size - place->offset : 0;
     // Without a length the tensor takes what it needs, as ONNX Runtime does.

@@ -29,7 +29,7 @@ def random_inputs(text):
     random = np.random.default_rng(1)
     head = next(line for line in text.splitlines() if "func.func @main" in line)
     feeds = {}
-    for kind, name in re.findall(r'(tensor<[^>]*>) \{onnx.name = "([^"]*)"\}', head.split(" -> ")[0]):
+    for kind, name in re.findall(r'(tensor<[^>]*>) \{onnx.name = "([^"]*)"[^}]*\}', head.split(" -> ")[0]):
         shape, dtype = interpreter.tensor_type(kind)
         if name == "attention_mask":
             lengths = 1 + np.arange(shape[0]) * (shape[1] - 1) // max(1, shape[0] - 1)

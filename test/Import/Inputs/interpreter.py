@@ -177,7 +177,7 @@ def run(text, feeds):
         line = line.strip()
         if line.startswith("func.func @main"):
             head, tail = re.match(r"func\.func @main\((.*?)\) -> (.*) \{$", line).groups()
-            for name, kind, onnx in re.findall(r'(%\w+): (tensor<[^>]*>) \{onnx.name = "([^"]*)"\}', head):
+            for name, kind, onnx in re.findall(r'(%\w+): (tensor<[^>]*>) \{onnx.name = "([^"]*)"[^}]*\}', head):
                 shape, dtype = tensor_type(kind)
                 assert feeds[onnx].shape == shape and feeds[onnx].dtype == dtype, onnx
                 values[name] = feeds[onnx]
