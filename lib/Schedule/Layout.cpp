@@ -34,7 +34,7 @@ Layout::Layout(const stream::Program &program, const Machine &machine)
   for (unsigned s : machine.textSlices)
     textSlice[s] = true;
   for (Bank &bank : banks)
-    bank = {0, machine.rows};
+    bank.top = machine.rows;
   for (unsigned i = 0; i < machine.slicesPerHalf; ++i) {
     unsigned west = machine.slicesPerHalf - 1 - i, east = machine.slicesPerHalf + i;
     if (!textSlice[west])
@@ -87,6 +87,45 @@ std::set<unsigned> Layout::slicesOf(unsigned tile, unsigned chunk) const {
   return result;
 }
 
+int64_t Layout::freshRoom(unsigned index) const {
+  // Constants of a segment repeat once per iteration.
+  const Bank &bank = banks[index];
+  return bank.top - blockStart[index] -
+         (bank.bottom - blockStart[index]) * iterations;
+}
+
+void Layout::release(unsigned tile) {
+  auto it = placed.lower_bound({tile, 0, 0, 0});
+  while (it != placed.end() && it->first.tile == tile) {
+    int64_t tileRows = std::min(
+        shapes[tile].panelRows,
+        program.tiles[tile].rows - int64_t(it->first.panel) * shapes[tile].panelRows);
+    int64_t rows = (tileRows + shapes[tile].stripes - 1) / shapes[tile].stripes;
+    for (const PlacedColumn &column : it->second) {
+      auto &free = banks[column.slice * 2 + column.bank].free;
+      FreeRows block{column.row, rows, column.ready, column.lastRead};
+      auto at = std::lower_bound(
+          free.begin(), free.end(), block,
+          [](const FreeRows &a, const FreeRows &b) { return a.row < b.row; });
+      at = free.insert(at, block);
+      auto join = [&](std::vector<FreeRows>::iterator low) {
+        auto high = std::next(low);
+        if (high == free.end() || low->row + low->rows != high->row)
+          return;
+        low->rows += high->rows;
+        low->ready = std::max(low->ready, high->ready);
+        low->lastRead = std::max(low->lastRead, high->lastRead);
+        free.erase(high);
+      };
+      size_t index = at - free.begin();
+      join(free.begin() + index);
+      if (index)
+        join(free.begin() + index - 1);
+    }
+    it = placed.erase(it);
+  }
+}
+
 /// Picks `count` different slices with room for `rows` rows: weights from the outer
 /// slices (near the planes), the others from the inner ones, the least
 /// loaded first.
@@ -112,14 +151,11 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       int best = -1;
       int64_t bestRoom = -1;
       for (unsigned b = 0; b < 2; ++b) {
-        const Bank &bank = banks[slice * 2 + b];
-        // Constants of a segment repeat once per iteration.
-        int64_t block = bank.bottom - blockStart[slice * 2 + b];
-        int64_t used = iterations > 1 && block
-                           ? blockStart[slice * 2 + b] + block * iterations
-                           : bank.bottom;
-        int64_t need = constant ? rows * iterations : rows;
-        int64_t room = bank.top - used - need;
+        int64_t room = freshRoom(slice * 2 + b) - (constant ? rows * iterations : rows);
+        if (!constant && room < 0)
+          for (const FreeRows &block : banks[slice * 2 + b].free)
+            if (block.rows >= rows)
+              room = std::max<int64_t>(room, 0);
         if (room > bestRoom) {
           bestRoom = room;
           best = int(b);
@@ -172,8 +208,10 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
       std::vector<std::pair<unsigned, unsigned>> same;
       for (const PlacedColumn &c : *first)
         for (unsigned b : {c.bank, 1 - c.bank}) {
-          const Bank &bank = banks[c.slice * 2 + b];
-          if (bank.top - bank.bottom * (iterations > 1 ? iterations : 1) >= rows) {
+          bool fits = freshRoom(c.slice * 2 + b) >= rows;
+          for (const FreeRows &block : banks[c.slice * 2 + b].free)
+            fits |= block.rows >= rows;
+          if (fits) {
             same.push_back({c.slice, b});
             break;
           }
@@ -193,7 +231,13 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
           sum[h] += load[slice];
       first = sum[1] < sum[0];
     }
+    // Later panels stay in the half of the first.
+    const auto *panel0 = panel > 0 ? find(tileIndex, 0, chunk, copy) : nullptr;
+    if (panel0)
+      first = panel0->front().slice >= machine.slicesPerHalf;
     for (int h : {first, 1 - first}) {
+      if (panel0 && h != first)
+        continue;
       slots.clear();
       if (choose(tile, rows, h, avoid, group, count, slots))
         return true;
@@ -230,9 +274,24 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
                                  slice, bankIndex, bank.bottom, rows, 0,
                                  unsigned(iterations)});
       bank.bottom += rows;
-    } else {
+    } else if (freshRoom(slice * 2 + bankIndex) >= rows) {
       bank.top -= rows;
       column.row = bank.top;
+    } else {
+      // Rows of a dead tile: the first that fit, free the earliest.
+      auto best = bank.free.end();
+      for (auto it = bank.free.begin(); it != bank.free.end(); ++it)
+        if (it->rows >= rows &&
+            (best == bank.free.end() || it->lastRead < best->lastRead))
+          best = it;
+      LPU_CHECK(best != bank.free.end(), "a chosen bank has no room");
+      column.row = best->row;
+      column.ready = best->ready;
+      column.lastRead = best->lastRead;
+      best->row += rows;
+      best->rows -= rows;
+      if (best->rows == 0)
+        bank.free.erase(best);
     }
     result.push_back(column);
   }
@@ -249,6 +308,9 @@ void Layout::beginSegment(int64_t count) {
       column.ready = 0;
       column.lastRead = -1;
     }
+  for (Bank &bank : banks)
+    for (FreeRows &block : bank.free)
+      block.ready = 0, block.lastRead = -1;
   segmentFirstConstant = constantColumns.size();
 }
 

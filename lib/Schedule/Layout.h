@@ -38,9 +38,15 @@ struct PlacedColumn {
   int64_t ready = 0, lastRead = -1;
 };
 
+/// Rows that a dead tile has left, and until when they are in use.
+struct FreeRows {
+  int64_t row, rows, ready, lastRead;
+};
+
 /// Rows of one bank: constants below `bottom`, the rest from `top` upwards.
 struct Bank {
   int64_t bottom = 0, top = 0;
+  std::vector<FreeRows> free; // by row, inside [top, rows)
 };
 
 /// Rows that hold the bytes of a constant column, for the image.
@@ -70,6 +76,9 @@ public:
                                         unsigned chunk, unsigned copy,
                                         int half, const std::set<unsigned> &avoid,
                                         unsigned group = 0);
+
+  /// The tile is dead: later tiles may take its rows, once its last readers are done.
+  void release(unsigned tile);
 
   /// Slices that hold a chunk of a tile (empty if not placed yet).
   std::set<unsigned> slicesOf(unsigned tile, unsigned chunk) const;
@@ -113,6 +122,8 @@ private:
              std::tie(o.tile, o.panel, o.chunk, o.copy);
     }
   };
+  /// Rows still to be had below `top`, without the constants of the segment.
+  int64_t freshRoom(unsigned bank) const;
   bool choose(const stream::Tile &tile, int64_t rows, int half,
               const std::set<unsigned> &avoid, unsigned group, unsigned count,
               std::vector<std::pair<unsigned, unsigned>> &out);

@@ -70,6 +70,75 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
   layout->setUsage(std::move(usage));
 }
 
+void SchedulerImpl::forEachAccess(
+    const stream::Kernel &kernel,
+    llvm::function_ref<void(unsigned, bool)> visit) {
+  auto flow = [&](const Flow &f) {
+    for (const stream::Node &node : f.nodes)
+      if (node.kind == stream::Node::Read)
+        visit(node.access.tile, false);
+    for (const stream::Write &write : f.writes)
+      visit(write.access.tile, true);
+  };
+  if (const auto *f = std::get_if<Flow>(&kernel)) {
+    flow(*f);
+  } else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel)) {
+    for (const stream::Job &job : matmul->jobs) {
+      for (const stream::KTile &k : job.kTiles) {
+        visit(k.a.tile, false);
+        visit(k.b, false);
+      }
+      flow(job.epilogue);
+    }
+  } else if (const auto *gather = std::get_if<stream::Gather>(&kernel)) {
+    for (const GatherStep &step : gathers[gather]) {
+      for (const auto &source : step.sources)
+        for (const stream::Access &a : source.second.address)
+          visit(a.tile, false);
+      flow(step.flow);
+    }
+  } else {
+    const auto &move = std::get<stream::TransposeTile>(kernel);
+    visit(move.src, false);
+    for (const Flow &f : transposes[&move].perByte)
+      flow(f);
+    flow(transposes[&move].combine);
+  }
+}
+
+void SchedulerImpl::findLastUses() {
+  struct Use {
+    const Segment *segment = nullptr;
+    const stream::Kernel *kernel = nullptr;
+    unsigned segments = 0;
+    bool writtenFirst = false;
+  };
+  std::vector<Use> uses(program.tiles.size());
+  for (const Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      forEachAccess(kernel, [&](unsigned tile, bool write) {
+        Use &use = uses[tile];
+        if (!use.segment)
+          use.writtenFirst = write;
+        if (use.segment != &segment)
+          ++use.segments;
+        use.segment = &segment;
+        use.kernel = &kernel;
+      });
+  for (unsigned tile = 0; tile < uses.size(); ++tile) {
+    const Use &use = uses[tile];
+    if (!use.segment || program.tiles[tile].kind != stream::Tile::Temporary)
+      continue;
+    // What an iteration hands to the next, or gets from outside, lives to the end of the loop.
+    bool inside = use.segment->iterations == 1 ||
+                  (use.segments == 1 && use.writtenFirst);
+    if (inside)
+      deadAfter[use.kernel].push_back(tile);
+    else
+      deadAfterSegment[use.segment].push_back(tile);
+  }
+}
+
 /// Cycles that the planes need at least for a matmul, by whole tiles
 /// (docs/bounds.md, grid bound).
 static int64_t gridBound(const stream::Matmul &matmul, const Machine &m) {
@@ -130,9 +199,13 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
     report.first = kernelFirst == INT64_MAX ? 0 : kernelFirst;
     report.last = kernelLast;
     kernels.push_back(std::move(report));
+    for (unsigned tile : deadAfter[&kernel])
+      layout->release(tile);
   }
   emitSegment(segment);
   layout->endSegment();
+  for (unsigned tile : deadAfterSegment[&segment])
+    layout->release(tile);
   return true;
 }
 
@@ -221,6 +294,7 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
         gathers[gather] = expandGather(*gather);
       else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel))
         transposes[move] = planTranspose(*move);
+  findLastUses();
   layout.emplace(program, machine);
   unsigned number = 0;
   for (const Segment &segment : program.segments)

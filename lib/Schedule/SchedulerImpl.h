@@ -21,6 +21,7 @@
 #include "Reservations.h"
 #include "Template.h"
 #include "lpu/Schedule/Schedule.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <optional>
 
 namespace lpu::schedule {
@@ -135,6 +136,10 @@ private:
   // Scheduler.cpp
   bool scheduleSegment(const stream::Segment &segment, unsigned number);
   void collectPartners(const stream::Segment &segment);
+  /// Calls `visit(tile, write)` for every access of a kernel, in order.
+  void forEachAccess(const stream::Kernel &kernel,
+                     llvm::function_ref<void(unsigned, bool)> visit);
+  void findLastUses();
   void emitSegment(const stream::Segment &segment);
   bool fail(const std::string &message) {
     if (errorText.empty())
@@ -172,6 +177,9 @@ private:
   std::vector<std::vector<QueueItem>> queueItems; // by queue number
   int64_t time = 0; // program cycle at which the next segment starts
   std::vector<KernelReport> kernels;
+  /// Tiles that die behind a kernel, and behind a segment.
+  std::map<const stream::Kernel *, std::vector<unsigned>> deadAfter;
+  std::map<const stream::Segment *, std::vector<unsigned>> deadAfterSegment;
   bool looped = false; // an earlier segment stepped the base registers
   std::string errorText;
   int64_t kernelFirst = 0, kernelLast = 0;
