@@ -114,6 +114,7 @@ public:
     if (names.empty() || parser.parseOptionalKeyword(&name, names).failed())
       return mlir::success();
     do {
+      location = parser.getCurrentLocation();
       if (name.empty() && parser.parseKeyword(&name))
         return mlir::failure();
       if (parseField(name))
@@ -129,8 +130,10 @@ private:
   const InstructionInfo &info;
   unsigned seen = 0;
 
+  llvm::SMLoc location; // of the field or operand being read
+
   mlir::ParseResult error(const llvm::Twine &what) {
-    return parser.emitError(parser.getCurrentLocation(), what);
+    return parser.emitError(location, what);
   }
 
   mlir::ParseResult parseField(llvm::StringRef name) {
