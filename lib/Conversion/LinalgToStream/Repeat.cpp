@@ -4,10 +4,391 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Kernels are compared without the names of their tiles. A run of kernels that
+// repeats with period p is a loop if the tiles of its iterations correspond:
+//
+// * a tile that is the same in all iterations stays,
+// * constants become one tile with an instance per iteration,
+// * a tile made and used within an iteration is the same tile in each,
+// * a tile that the next iteration reads (the hidden state) is written in place
+//   of the one that this iteration has read, if that is no longer needed.
+//
+//
+//===----------------------------------------------------------------------===//
 
 #include "Repeat.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
+#include <set>
 
 using namespace lpu;
 using namespace lpu::stream;
 
-void linalg_to_stream::outlineRepeats(Program &program) {}
+namespace {
+/// Calls `visit(tile, isWritten)` for every tile reference, in a fixed order.
+template <typename Visit> void visitFlow(Flow &flow, Visit visit) {
+  for (Node &node : flow.nodes)
+    if (node.kind == Node::Read)
+      visit(node.access.tile, false);
+  for (Write &write : flow.writes)
+    visit(write.access.tile, true);
+}
+
+template <typename Visit> void visitTiles(Kernel &kernel, Visit visit) {
+  if (auto *flow = std::get_if<Flow>(&kernel)) {
+    visitFlow(*flow, visit);
+  } else if (auto *matmul = std::get_if<Matmul>(&kernel)) {
+    for (Job &job : matmul->jobs) {
+      for (KTile &k : job.kTiles) {
+        visit(k.a.tile, false);
+        visit(k.b, false);
+      }
+      visitFlow(job.epilogue, visit);
+    }
+  } else if (auto *gather = std::get_if<Gather>(&kernel)) {
+    visit(gather->table, false);
+    visit(gather->index.tile, false);
+    visit(gather->out, true);
+  } else if (auto *transpose = std::get_if<TransposeTile>(&kernel)) {
+    visit(transpose->src, false);
+    visit(transpose->dst, true);
+  }
+}
+
+/// A kernel as text, its tiles replaced by their form.
+class Form {
+public:
+  explicit Form(const std::vector<Tile> &tiles) : tiles(tiles), os(text) {}
+
+  std::string of(const Kernel &kernel) {
+    text.clear();
+    os << kernel.index();
+    if (auto *flow = std::get_if<Flow>(&kernel)) {
+      print(*flow);
+    } else if (auto *matmul = std::get_if<Matmul>(&kernel)) {
+      os << matmul->fp16;
+      for (const Job &job : matmul->jobs) {
+        os << "\nj" << job.rows;
+        for (const KTile &k : job.kTiles) {
+          print(k.a);
+          print(k.b);
+          for (int64_t number :
+               {int64_t(k.laneBase), int64_t(k.laneCount), int64_t(k.byColumns),
+                int64_t(k.bChunk), k.bRow, int64_t(k.bLaneBase),
+                int64_t(k.columnBase), int64_t(k.columnCount)})
+            os << ',' << number;
+        }
+        print(job.epilogue);
+      }
+    } else if (auto *gather = std::get_if<Gather>(&kernel)) {
+      print(gather->table);
+      print(gather->index);
+      print(gather->out);
+      os << gather->outRow << ',' << gather->outStride << ','
+         << gather->iterations;
+    } else if (auto *t = std::get_if<TransposeTile>(&kernel)) {
+      print(t->src);
+      print(t->dst);
+      for (int64_t number :
+           {int64_t(t->srcChunk), int64_t(t->dstChunk), t->srcRow, t->dstRow,
+            int64_t(t->srcLane), int64_t(t->dstLane), int64_t(t->rows),
+            int64_t(t->lanes)})
+        os << ',' << number;
+    }
+    return text;
+  }
+
+private:
+  void print(unsigned tile) {
+    const Tile &t = tiles[tile];
+    os << " t" << t.kind << int(t.type) << ',' << t.rows << ',' << t.features
+       << ',' << t.groupSize << ',' << t.groupsPerChunk << t.bothHalves
+       << t.weights;
+  }
+  void print(const Access &a) {
+    print(a.tile);
+    os << ':' << a.chunk << ',' << a.row << ',' << a.stride << ',' << a.inner
+       << ',' << a.stride2;
+  }
+  void print(const Flow &flow) {
+    os << "\nf" << flow.iterations;
+    for (const Node &n : flow.nodes) {
+      os << "\nn" << n.kind;
+      if (n.kind == Node::Read)
+        print(n.access);
+      os << int(n.op);
+      for (const Value &v : {n.a, n.b, n.c})
+        os << ',' << v.kind << ',' << v.node;
+      os << ',' << n.imm << ',' << n.hasConstant << n.constant << ',' << n.group
+         << ',' << n.period;
+    }
+    for (const Write &w : flow.writes) {
+      os << "\nw" << w.node;
+      print(w.access);
+    }
+  }
+
+  const std::vector<Tile> &tiles;
+  std::string text;
+  llvm::raw_string_ostream os;
+};
+
+struct Loop {
+  size_t start = 0, period = 0, iterations = 0;
+  size_t saved() const { return period * (iterations - 1); }
+};
+
+class Outliner {
+public:
+  explicit Outliner(Program &program) : program(program) {}
+
+  void run() {
+    std::vector<Segment> old = std::move(program.segments);
+    program.segments.clear();
+    for (Segment &segment : old)
+      if (segment.iterations == 1)
+        outline(std::move(segment.kernels));
+      else
+        program.segments.push_back(std::move(segment));
+    dropUnusedTiles();
+  }
+
+private:
+  void outline(std::vector<Kernel> kernels);
+  std::vector<Loop> candidates(const std::vector<unsigned> &forms) const;
+  bool apply(const Loop &loop, std::vector<Kernel> &kernels);
+  void dropUnusedTiles();
+
+  Program &program;
+};
+} // namespace
+
+std::vector<Loop>
+Outliner::candidates(const std::vector<unsigned> &forms) const {
+  std::vector<Loop> found;
+  size_t count = forms.size();
+  for (size_t period = 1; period <= count / 2; ++period) {
+    size_t run = 0;
+    for (size_t i = 0; i + period <= count; ++i) {
+      bool matches = i + period < count && forms[i] == forms[i + period];
+      if (matches) {
+        ++run;
+        continue;
+      }
+      if (run >= period)
+        for (size_t shift = 0; shift <= run % period; ++shift)
+          found.push_back({i - run + shift, period, run / period + 1});
+      run = 0;
+    }
+  }
+  // The most kernels saved; of these the shortest body, then the earliest.
+  llvm::stable_sort(found, [](const Loop &a, const Loop &b) {
+    if (a.saved() != b.saved())
+      return a.saved() > b.saved();
+    if (a.period != b.period)
+      return a.period < b.period;
+    return a.start < b.start;
+  });
+  return found;
+}
+
+/// Checks that the tiles of the iterations correspond, and if so replaces the
+/// iterations by the first one: kernels keeps what stands before the loop, the
+/// body, and what stands behind it.
+bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels) {
+  size_t end = loop.start + loop.period * loop.iterations;
+  // Tiles of each iteration by the tile of the first one.
+  std::vector<std::map<unsigned, unsigned>> images(loop.iterations);
+  std::vector<unsigned> references; // of iteration 0, in order
+  std::map<unsigned, size_t> firstWrite, lastRead; // kernel of the body
+  std::map<unsigned, bool> readFirst;
+  for (size_t j = 0; j < loop.period; ++j)
+    visitTiles(kernels[loop.start + j], [&](unsigned &tile, bool isWritten) {
+      references.push_back(tile);
+      readFirst.try_emplace(tile, !isWritten);
+      if (isWritten)
+        firstWrite.try_emplace(tile, j);
+      else
+        lastRead[tile] = j;
+    });
+  for (size_t t = 0; t < loop.iterations; ++t) {
+    size_t next = 0;
+    bool agrees = true;
+    std::set<unsigned> used;
+    for (size_t j = 0; j < loop.period; ++j)
+      visitTiles(kernels[loop.start + t * loop.period + j],
+                 [&](unsigned &tile, bool) {
+                   auto [it, isNew] =
+                       images[t].try_emplace(references[next++], tile);
+                   agrees &= it->second == tile;
+                   if (isNew)
+                     agrees &= program.tiles[tile].kind == Tile::Constant ||
+                               used.insert(tile).second;
+                 });
+    if (!agrees)
+      return false;
+  }
+  // Where each tile is used: iterations, and outside of the loop.
+  std::map<unsigned, std::set<size_t>> usedIn;
+  std::set<unsigned> usedBefore, usedAfter;
+  for (size_t t = 0; t < loop.iterations; ++t)
+    for (auto [from, to] : images[t])
+      usedIn[to].insert(t);
+  for (size_t i = 0; i < kernels.size(); ++i)
+    if (i < loop.start || i >= end)
+      visitTiles(kernels[i], [&](unsigned &tile, bool) {
+        (i < loop.start ? usedBefore : usedAfter).insert(tile);
+      });
+
+  std::map<unsigned, unsigned> renamed; // in the body and behind the loop
+  std::map<unsigned, unsigned> carried; // written tile -> tile read next time
+  std::vector<unsigned> constants;
+  for (auto [tile, self] : images[0]) {
+    bool isSame = true;
+    for (size_t t = 1; t < loop.iterations; ++t)
+      isSame &= images[t][tile] == tile;
+    bool isWritten = firstWrite.count(tile);
+    if (isSame) {
+      // Written again in every iteration: the last value counts.
+      if (isWritten && readFirst[tile])
+        return false;
+      continue;
+    }
+    if (program.tiles[tile].kind == Tile::Constant) {
+      if (program.tiles[tile].sources.size() != 1)
+        return false;
+      constants.push_back(tile);
+      continue;
+    }
+    if (isWritten)
+      continue; // local, or read by the next iteration: below
+    // Read from the iteration before: which tile is it there?
+    unsigned source = ~0u;
+    for (auto [from, to] : images[0])
+      if (to == images[1][tile] && firstWrite.count(from))
+        source = from;
+    if (source == ~0u)
+      return false;
+    for (size_t t = 1; t < loop.iterations; ++t)
+      if (images[t][tile] != images[t - 1][source])
+        return false;
+    if (!carried.try_emplace(source, tile).second || readFirst[source] ||
+        lastRead[tile] >= firstWrite[source] || usedAfter.count(tile))
+      return false;
+    const Tile &a = program.tiles[tile], &b = program.tiles[source];
+    if (a.kind != Tile::Temporary || b.kind != Tile::Temporary ||
+        a.type != b.type || a.bothHalves != b.bothHalves)
+      return false;
+  }
+  for (auto [tile, first] : firstWrite) {
+    if (readFirst[tile])
+      return false;
+    for (size_t t = 0; t < loop.iterations; ++t) {
+      unsigned image = images[t][tile];
+      bool isLast = t + 1 == loop.iterations;
+      if (images[loop.iterations - 1][tile] == image && image == tile)
+        continue; // the same in all
+      for (size_t user : usedIn[image])
+        if (user != t && !(user == t + 1 && carried.count(tile)))
+          return false;
+      if (usedBefore.count(image) || (usedAfter.count(image) && !isLast))
+        return false;
+    }
+  }
+
+  // It is a loop.
+  for (unsigned tile : constants) {
+    std::vector<ConstantSource> sources;
+    for (size_t t = 0; t < loop.iterations; ++t)
+      sources.push_back(program.tiles[images[t][tile]].sources.front());
+    // Other users of the first instance keep their tile.
+    Tile copy = program.tiles[tile];
+    copy.sources = std::move(sources);
+    program.tiles.push_back(std::move(copy));
+    renamed[tile] = program.tiles.size() - 1;
+  }
+  std::map<unsigned, unsigned> after;
+  for (auto [tile, first] : firstWrite) {
+    auto it = carried.find(tile);
+    unsigned name = it == carried.end() ? tile : it->second;
+    renamed[tile] = name;
+    after[images[loop.iterations - 1][tile]] = name;
+  }
+  for (size_t j = 0; j < loop.period; ++j)
+    visitTiles(kernels[loop.start + j], [&](unsigned &tile, bool) {
+      auto it = renamed.find(tile);
+      if (it != renamed.end())
+        tile = it->second;
+    });
+  for (size_t i = end; i < kernels.size(); ++i)
+    visitTiles(kernels[i], [&](unsigned &tile, bool) {
+      auto it = after.find(tile);
+      if (it != after.end())
+        tile = it->second;
+    });
+  kernels.erase(kernels.begin() + loop.start + loop.period,
+                kernels.begin() + end);
+  return true;
+}
+
+void Outliner::outline(std::vector<Kernel> kernels) {
+  Form form(program.tiles);
+  llvm::StringMap<unsigned> numbers;
+  std::vector<unsigned> forms;
+  for (const Kernel &kernel : kernels)
+    forms.push_back(
+        numbers.try_emplace(form.of(kernel), numbers.size()).first->second);
+  // Trying a candidate costs a walk over the kernels; the good ones come first.
+  constexpr size_t most = 64;
+  size_t tried = 0;
+  for (const Loop &loop : candidates(forms)) {
+    if (++tried > most)
+      break;
+    if (!apply(loop, kernels))
+      continue;
+    auto part = [&](size_t from, size_t to) {
+      return std::vector<Kernel>(
+          std::make_move_iterator(kernels.begin() + from),
+          std::make_move_iterator(kernels.begin() + to));
+    };
+    size_t bodyEnd = loop.start + loop.period;
+    std::vector<Kernel> before = part(0, loop.start),
+                        body = part(loop.start, bodyEnd),
+                        rest = part(bodyEnd, kernels.size());
+    if (!before.empty())
+      program.segments.push_back({1, std::move(before)});
+    program.segments.push_back({int64_t(loop.iterations), std::move(body)});
+    if (!rest.empty())
+      outline(std::move(rest));
+    return;
+  }
+  program.segments.push_back({1, std::move(kernels)});
+}
+
+void Outliner::dropUnusedTiles() {
+  std::vector<bool> isUsed(program.tiles.size(), false);
+  auto forAll = [&](auto visit) {
+    for (Segment &segment : program.segments)
+      for (Kernel &kernel : segment.kernels)
+        visitTiles(kernel, visit);
+  };
+  forAll([&](unsigned &tile, bool) { isUsed[tile] = true; });
+  std::vector<unsigned> number(program.tiles.size());
+  std::vector<Tile> kept;
+  for (size_t i = 0; i < program.tiles.size(); ++i) {
+    bool isBinding = program.tiles[i].kind == Tile::Output;
+    number[i] = kept.size();
+    if (isUsed[i] || isBinding)
+      kept.push_back(std::move(program.tiles[i]));
+  }
+  program.tiles = std::move(kept);
+  forAll([&](unsigned &tile, bool) { tile = number[tile]; });
+}
+
+void linalg_to_stream::outlineRepeats(Program &program) {
+  Outliner(program).run();
+}
