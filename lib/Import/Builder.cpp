@@ -1,8 +1,8 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Creation, sharing and folding of core ops; element-wise ops, contractions,
-// reductions. Data movement is in Movement.cpp.
+// Creation, sharing and folding of core ops; element-wise ops. The others are
+// in Contractions.cpp and Movement.cpp.
 
 #include "Builder.h"
 
@@ -15,7 +15,8 @@
 namespace lpu::importer {
 
 const char *opName(Op op) {
-  static const char *const names[] = {"Input",
+  static const char *const names[] = {
+      "Input",
 #define LPU_CORE(name, kind) #name,
 #include "Core.def"
   };
@@ -23,7 +24,8 @@ const char *opName(Op op) {
 }
 
 Kind opKind(Op op) {
-  static const Kind kinds[] = {Kind::Leaf,
+  static const Kind kinds[] = {
+      Kind::Leaf,
 #define LPU_CORE(name, kind) Kind::kind,
 #include "Core.def"
   };
@@ -196,8 +198,8 @@ static Tensor shrink(const Tensor &tensor) {
 Value *Builder::constant(const Tensor &tensor) {
   auto small = std::make_shared<const Tensor>(shrink(tensor));
   std::vector<char> bytes = small->bytes();
-  uint64_t hash = llvm::xxh3_64bits(
-      llvm::ArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()));
+  uint64_t hash = llvm::xxh3_64bits(llvm::ArrayRef(
+      reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()));
   std::string key = "Constant " + shapeName(small->type, small->dims) + " " +
                     std::to_string(hash);
   auto found = existing.find(key);
@@ -213,8 +215,8 @@ Value *Builder::constant(const Tensor &tensor) {
 }
 
 Value *Builder::ints(llvm::ArrayRef<int64_t> values) {
-  return constant(Tensor::ofInts(DType::I64, {static_cast<int64_t>(values.size())},
-                                 values));
+  return constant(Tensor::ofInts(
+      DType::I64, {static_cast<int64_t>(values.size())}, values));
 }
 
 std::shared_ptr<const Tensor> Builder::known(Value *value) {
@@ -267,13 +269,19 @@ Value *Builder::simplify(Op op, llvm::ArrayRef<Value *> v, DimsRef dims) {
   case Op::And:
     if (is(0, 0) || is(1, 0))
       return expand(scalar(DType::Bool, 0), dims);
-    return is(0, 1) ? expand(v[1], dims) : is(1, 1) ? expand(v[0], dims) : nullptr;
+    return is(0, 1)   ? expand(v[1], dims)
+           : is(1, 1) ? expand(v[0], dims)
+                      : nullptr;
   case Op::Or:
     if (is(0, 1) || is(1, 1))
       return expand(scalar(DType::Bool, 1), dims);
-    return is(0, 0) ? expand(v[1], dims) : is(1, 0) ? expand(v[0], dims) : nullptr;
+    return is(0, 0)   ? expand(v[1], dims)
+           : is(1, 0) ? expand(v[0], dims)
+                      : nullptr;
   case Op::Mul:
-    return is(0, 1) ? expand(v[1], dims) : is(1, 1) ? expand(v[0], dims) : nullptr;
+    return is(0, 1)   ? expand(v[1], dims)
+           : is(1, 1) ? expand(v[0], dims)
+                      : nullptr;
   case Op::Div:
     return is(1, 1) ? expand(v[0], dims) : nullptr;
   case Op::Add:
@@ -328,7 +336,8 @@ Value *Builder::elementwise(Op op, llvm::ArrayRef<Value *> operands, DType type,
     while (v->node->op == Op::Expand)
       v = v->node->operands[0];
     // One form for a single number, whatever rank the exporter gave it.
-    if (operands.size() > 1 && v->node->op == Op::Constant && v->node->data->size() == 1)
+    if (operands.size() > 1 && v->node->op == Op::Constant &&
+        v->node->data->size() == 1)
       v = reshape(v, {});
     small.push_back(v);
     smallDims = *broadcast(smallDims, v->dims);
@@ -397,192 +406,6 @@ Value *Builder::cast(Value *x, DType type) {
       x->node->operands[0]->type == DType::Bool)
     return x->node->operands[0];
   return elementwise(Op::Cast, x, type, {});
-}
-
-//===----------------------------------------------------------------------===//
-// Contractions and reductions
-//===----------------------------------------------------------------------===//
-
-Value *Builder::matmul(Value *a, Value *b) {
-  if (!a || !b)
-    return nullptr;
-  if (a->type != b->type || !isFloat(a->type))
-    return fail("needs two inputs of one float type, has " + typeName(a->type) +
-                " and " + typeName(b->type));
-  if (a->dims.empty() || b->dims.empty())
-    return fail("needs inputs of rank 1 or more");
-  bool rowVector = a->dims.size() == 1, columnVector = b->dims.size() == 1;
-  std::string shapes = dimsName(a->dims) + " and " + dimsName(b->dims);
-  if (rowVector)
-    a = reshape(a, {1, a->dims[0]});
-  if (columnVector)
-    b = reshape(b, {b->dims[0], 1});
-  DimsRef ad(a->dims), bd(b->dims);
-  std::optional<Dims> batch = broadcast(ad.drop_back(2), bd.drop_back(2));
-  if (!batch || ad.back() != bd[bd.size() - 2])
-    return fail("the shapes " + shapes + " cannot be multiplied");
-  int64_t m = ad[ad.size() - 2], n = bd.back();
-  // Leading dims broadcast, so an Expand of them is not needed.
-  auto strip = [](Value *v) {
-    while (v->node->op == Op::Expand) {
-      Value *inner = v->node->operands[0];
-      if (inner->dims.size() < 2 ||
-          DimsRef(inner->dims).take_back(2) != DimsRef(v->dims).take_back(2))
-        break;
-      v = inner;
-    }
-    return v;
-  };
-  a = strip(a);
-  b = strip(b);
-  Dims dims = *broadcast(DimsRef(a->dims).drop_back(2), DimsRef(b->dims).drop_back(2));
-  dims.append({m, n});
-  Value *product = make(Op::MatMul, {a, b}, {}, a->type, dims);
-  Dims full = *batch;
-  full.append({m, n});
-  product = expand(product, full);
-  if (rowVector)
-    full.erase(full.end() - 2);
-  if (columnVector)
-    full.pop_back();
-  return reshape(product, full);
-}
-
-Value *Builder::matmulInteger(Value *a, Value *b, Value *aZero, Value *bZero) {
-  if (!a || !b)
-    return nullptr;
-  auto byte = [](Value *v) { return v->type == DType::I8 || v->type == DType::U8; };
-  if (!byte(a) || !byte(b))
-    return fail("needs i8 or u8 inputs, has " + typeName(a->type) + " and " +
-                typeName(b->type));
-  if (a->dims.size() < 2 || b->dims.size() < 2)
-    return fail("needs inputs of rank 2 or more");
-  DimsRef ad(a->dims), bd(b->dims);
-  std::optional<Dims> dims = broadcast(ad.drop_back(2), bd.drop_back(2));
-  if (!dims || ad.back() != bd[bd.size() - 2])
-    return fail("the shapes " + dimsName(ad) + " and " + dimsName(bd) +
-                " cannot be multiplied");
-  dims->append({ad[ad.size() - 2], bd.back()});
-  for (auto [zero, of] : {std::pair(aZero, a), std::pair(bZero, b)})
-    if (zero && zero->type != of->type)
-      return fail("a zero point of type " + typeName(zero->type) +
-                  " does not fit a matrix of type " + typeName(of->type));
-  if (aZero && elementCount(aZero->dims) != 1)
-    return fail("a zero point per row is not supported");
-  if (bZero && elementCount(bZero->dims) != 1 && bZero->dims != Dims{bd.back()})
-    return fail("the zero points of shape " + dimsName(bZero->dims) +
-                " fit neither the tensor nor its columns");
-  auto dropZero = [&](Value *zero) { return knownScalar(zero) == 0.0 ? nullptr : zero; };
-  return make(Op::MatMulInteger, {a, b, dropZero(aZero), dropZero(bZero)}, {},
-              DType::I32, *dims);
-}
-
-Value *Builder::reduce(Op op, Value *x, llvm::ArrayRef<int64_t> axes,
-                       bool keepdims) {
-  if (!x)
-    return nullptr;
-  if (x->type == DType::Bool)
-    return fail("needs numbers, has bool");
-  int64_t rank = x->dims.size();
-  std::vector<bool> reduced(rank);
-  for (int64_t axis : axes) {
-    std::optional<int64_t> a = normalizeAxis(axis, rank);
-    if (!a)
-      return fail("axis " + llvm::Twine(axis) + " is out of range for " +
-                  shapeName(x->type, x->dims));
-    if (reduced[*a])
-      return fail("axis " + llvm::Twine(axis) + " is given twice");
-    reduced[*a] = true;
-  }
-  std::vector<int64_t> sorted;
-  Dims dims;
-  bool nothing = true, empty = false;
-  for (int64_t i = 0; i < rank; ++i) {
-    if (!reduced[i]) {
-      dims.push_back(x->dims[i]);
-      continue;
-    }
-    sorted.push_back(i);
-    nothing &= x->dims[i] == 1;
-    empty |= x->dims[i] == 0;
-    if (keepdims)
-      dims.push_back(1);
-  }
-  if (nothing)
-    return reshape(x, dims);
-  if (empty && op != Op::ReduceSum && op != Op::ReduceProd)
-    return fail("the axes " + dimsName(sorted) + " of " + dimsName(x->dims) +
-                " have no elements to reduce");
-  if (empty)
-    return expand(scalarLike(x, op == Op::ReduceProd), dims);
-  return make(op, {x}, {{"axes", sorted}, {"keepdims", int64_t(keepdims)}}, x->type,
-              dims);
-}
-
-Value *Builder::softmax(Value *x, int64_t axis) {
-  if (!x)
-    return nullptr;
-  if (!isFloat(x->type))
-    return fail("needs a float type, has " + typeName(x->type));
-  return make(Op::Softmax, {x}, {{"axis", axis}}, x->type, x->dims);
-}
-
-Value *Builder::argMax(Value *x, int64_t axis, bool keepdims, bool selectLast) {
-  if (!x)
-    return nullptr;
-  Dims dims = x->dims;
-  if (dims[axis] == 0)
-    return fail("axis " + llvm::Twine(axis) + " has no elements");
-  if (keepdims)
-    dims[axis] = 1;
-  else
-    dims.erase(dims.begin() + axis);
-  return make(Op::ArgMax, {x},
-              {{"axis", axis},
-               {"keepdims", int64_t(keepdims)},
-               {"select_last_index", int64_t(selectLast)}},
-              DType::I64, dims);
-}
-
-std::pair<Value *, Value *> Builder::topK(Value *x, int64_t k, int64_t axis,
-                                          bool largest, bool sorted) {
-  if (!x)
-    return {nullptr, nullptr};
-  Dims dims = x->dims;
-  dims[axis] = k;
-  Node *node = makeNode(Op::TopK, {x},
-                        {{"axis", axis},
-                         {"largest", int64_t(largest)},
-                         {"sorted", int64_t(sorted)}},
-                        {{x->type, dims}, {DType::I64, dims}});
-  return {node->results[0], node->results[1]};
-}
-
-Value *Builder::cumSum(Value *x, int64_t axis, bool exclusive, bool reverse) {
-  if (!x)
-    return nullptr;
-  if (x->type == DType::Bool)
-    return fail("needs numbers, has bool");
-  return make(Op::CumSum, {x},
-              {{"axis", axis},
-               {"exclusive", int64_t(exclusive)},
-               {"reverse", int64_t(reverse)}},
-              x->type, x->dims);
-}
-
-Value *Builder::layerNorm(Value *x, Value *scale, Value *biasOrNull, int64_t axis,
-                          float epsilon) {
-  if (!x || !scale)
-    return nullptr;
-  return make(Op::LayerNormalization, {x, scale, biasOrNull},
-              {{"axis", axis}, {"epsilon", epsilon}}, x->type, x->dims);
-}
-
-Value *Builder::rmsNorm(Value *x, Value *scale, int64_t axis, float epsilon) {
-  if (!x || !scale)
-    return nullptr;
-  return make(Op::RMSNormalization, {x, scale},
-              {{"axis", axis}, {"epsilon", epsilon}}, x->type, x->dims);
 }
 
 } // namespace lpu::importer

@@ -1,23 +1,28 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Builds the core graph. Every function checks its operands, infers the result's
-// type and shape, and then *simplifies before it creates*: an op on known elements
-// is computed at once, an op that does nothing returns its operand, an op equal to
-// an earlier one returns that one. So shape arithmetic and mask construction are
-// gone when the last ONNX node has been read, and no later pass is needed.
+// Builds the core graph. Every function checks its operands, infers the
+// result's type and shape, and then *simplifies before it creates*: an op on
+// known elements is computed at once, an op that does nothing returns its
+// operand, an op equal to an earlier one returns that one. So shape arithmetic
+// and mask construction are gone when the last ONNX node has been read, and no
+// later pass is needed.
 //
 // Two ideas carry the simplification:
 //
-// - **An Expand is kept outermost.** Element-wise ops on expanded operands are done
+// - **An Expand is kept outermost.** Element-wise ops on expanded operands are
+// done
 //   on the small shapes and their result is expanded: a mask of shape [b,1,1,s]
-//   that the exporter writes as [b,1,s,s] stays small, and the Expand disappears
-//   where it meets an op that broadcasts anyway. A constant is stored shrunk along
-//   dims where all slices are equal, under an Expand: splats cost nothing.
-// - **A Gather by constant indices is a view when the indices are affine** in the
+//   that the exporter writes as [b,1,s,s] stays small, and the Expand
+//   disappears where it meets an op that broadcasts anyway. A constant is
+//   stored shrunk along dims where all slices are equal, under an Expand:
+//   splats cost nothing.
+// - **A Gather by constant indices is a view when the indices are affine** in
+// the
 //   coordinates of the result; see gather().
 //
-// A null operand means that an error has been reported; the result is null then.
+// A null operand means that an error has been reported; the result is null
+// then.
 
 #ifndef LPU_LIB_IMPORT_BUILDER_H
 #define LPU_LIB_IMPORT_BUILDER_H
@@ -48,8 +53,8 @@ public:
 
   // Leaves.
   Value *input(const std::string &name, DType type, DimsRef dims);
-  /// A tensor in a file. If its elements are given too, ops on it can fold, but the
-  /// tensor itself stays a reference, so that equal layers stay equal.
+  /// A tensor in a file. If its elements are given too, ops on it can fold, but
+  /// the tensor itself stays a reference, so that equal layers stay equal.
   Value *weight(WeightRef ref, DType type, DimsRef dims,
                 std::shared_ptr<const Tensor> elements = nullptr);
   Value *constant(const Tensor &tensor);

@@ -100,8 +100,9 @@ int64_t OpContext::integer(llvm::StringRef name, int64_t otherwise, int64_t low,
   int64_t value = integer(name, otherwise);
   if (value >= low && value <= high)
     return value;
-  fail("attribute '" + name + "' = " + llvm::Twine(value) + " is out of range, must be " +
-       llvm::Twine(low) + " to " + llvm::Twine(high));
+  fail("attribute '" + name + "' = " + llvm::Twine(value) +
+       " is out of range, must be " + llvm::Twine(low) + " to " +
+       llvm::Twine(high));
   return low;
 }
 
@@ -131,7 +132,8 @@ std::optional<std::vector<float>> OpContext::numbers(llvm::StringRef name) {
 
 Value *OpContext::tensor(llvm::StringRef name) {
   auto *a = find(name, onnx::AttributeProto::TENSOR, "a tensor");
-  return a ? reader.tensorValue(a->t(), ("attribute '" + name + "'").str()) : nullptr;
+  return a ? reader.tensorValue(a->t(), ("attribute '" + name + "'").str())
+           : nullptr;
 }
 
 std::optional<int64_t> OpContext::axis(llvm::StringRef name, int64_t otherwise,
@@ -154,8 +156,9 @@ std::optional<std::vector<int64_t>> OpContext::parameter(llvm::StringRef name,
     return std::nullopt;
   std::optional<std::vector<int64_t>> list = b.knownInts(in(input));
   if (!list)
-    fail("its " + name + " are computed from data, so the shape of the result is not "
-                         "known when compiling");
+    fail("its " + name +
+         " are computed from data, so the shape of the result is not "
+         "known when compiling");
   return list;
 }
 

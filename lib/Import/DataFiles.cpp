@@ -31,7 +31,8 @@ static int openBeneath(const std::string &directory, llvm::StringRef location,
     reason = "is empty";
   else if (location.contains('\0'))
     reason = "holds a NUL character";
-  else if (location.front() == '/' || location.contains('\\') || location.contains(':'))
+  else if (location.front() == '/' || location.contains('\\') ||
+           location.contains(':'))
     reason = "is not a relative path";
   if (!reason.empty())
     return -1;
@@ -47,8 +48,8 @@ static int openBeneath(const std::string &directory, llvm::StringRef location,
   for (size_t i = 0; i < parts.size() && at >= 0; ++i) {
     bool last = i + 1 == parts.size();
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
-                (last ? O_NONBLOCK : O_DIRECTORY);
+    int flags =
+        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (last ? O_NONBLOCK : O_DIRECTORY);
     int next = ::openat(at, parts[i].str().c_str(), flags);
     int error = errno;
     ::close(at);
@@ -82,7 +83,8 @@ const DataFiles::File *DataFiles::open(const std::string &location,
     return nullptr;
   }
   auto buffer = llvm::MemoryBuffer::getOpenFile(
-      llvm::sys::fs::convertFDToNativeFile(descriptor), location, status.st_size,
+      llvm::sys::fs::convertFDToNativeFile(descriptor), location,
+      status.st_size,
       /*RequiresNullTerminator=*/false);
   ::close(descriptor);
   if (!buffer) {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Opens the files that a model's tensors name. A model is untrusted: `location`
-// must name a regular file beneath the model's own directory, reached without any
-// link, and the file that is checked is the descriptor that is mapped.
+// must name a regular file beneath the model's own directory, reached without
+// any link, and the file that is checked is the descriptor that is mapped.
 
 #ifndef LPU_LIB_IMPORT_DATAFILES_H
 #define LPU_LIB_IMPORT_DATAFILES_H
@@ -20,8 +20,8 @@ class DataFiles {
 public:
   explicit DataFiles(llvm::StringRef modelPath);
 
-  /// A mapped file and the path by which later stages find it; null and a reason
-  /// if the location is not allowed.
+  /// A mapped file and the path by which later stages find it; null and a
+  /// reason if the location is not allowed.
   struct File {
     std::string path;
     std::unique_ptr<llvm::MemoryBuffer> buffer;

@@ -61,7 +61,8 @@ Location Emitter::locationOf(const Origin *origin) {
     metadata.push_back(builder.getNamedAttr(key, builder.getStringAttr(value)));
   Location child = UnknownLoc::get(&context);
   if (!metadata.empty())
-    child = FusedLoc::get(&context, {child}, builder.getDictionaryAttr(metadata));
+    child =
+        FusedLoc::get(&context, {child}, builder.getDictionaryAttr(metadata));
   location = NameLoc::get(builder.getStringAttr(origin->name), child);
   return location;
 }
@@ -69,34 +70,57 @@ Location Emitter::locationOf(const Origin *origin) {
 /// The host's arrays keep the model's types, whatever the chip computes in.
 static const char *numpyName(DType type) {
   switch (type) {
-  case DType::F32: return "float32";
-  case DType::F16: return "float16";
-  case DType::I64: return "int64";
-  case DType::I32: return "int32";
-  case DType::I8: return "int8";
-  case DType::U8: return "uint8";
-  case DType::Bool: return "bool";
-  default: llvm_unreachable("Reader::checkResult has refused other types");
+  case DType::F32:
+    return "float32";
+  case DType::F16:
+    return "float16";
+  case DType::I64:
+    return "int64";
+  case DType::I32:
+    return "int32";
+  case DType::I8:
+    return "int8";
+  case DType::U8:
+    return "uint8";
+  case DType::Bool:
+    return "bool";
+  default:
+    llvm_unreachable("Reader::checkResult has refused other types");
   }
 }
 
 RankedTensorType Emitter::typeOf(const Value *value) {
   Type element;
   switch (value->type) {
-  case DType::F32: element = builder.getF32Type(); break;
-  case DType::F16: element = builder.getF16Type(); break;
-  case DType::I64: element = builder.getI64Type(); break;
-  case DType::I32: element = builder.getI32Type(); break;
-  case DType::I8: element = builder.getI8Type(); break;
-  case DType::U8: element = builder.getIntegerType(8, /*isSigned=*/false); break;
-  case DType::Bool: element = builder.getI1Type(); break;
+  case DType::F32:
+    element = builder.getF32Type();
+    break;
+  case DType::F16:
+    element = builder.getF16Type();
+    break;
+  case DType::I64:
+    element = builder.getI64Type();
+    break;
+  case DType::I32:
+    element = builder.getI32Type();
+    break;
+  case DType::I8:
+    element = builder.getI8Type();
+    break;
+  case DType::U8:
+    element = builder.getIntegerType(8, /*isSigned=*/false);
+    break;
+  case DType::Bool:
+    element = builder.getI1Type();
+    break;
   default:
     llvm_unreachable("Reader::checkResult has refused other types");
   }
   return RankedTensorType::get(value->dims, element);
 }
 
-DenseElementsAttr Emitter::elementsOf(const Tensor &tensor, RankedTensorType type) {
+DenseElementsAttr Emitter::elementsOf(const Tensor &tensor,
+                                      RankedTensorType type) {
   if (tensor.type == DType::Bool) {
     SmallVector<bool> bits(tensor.ints.begin(), tensor.ints.end());
     return DenseElementsAttr::get(type, ArrayRef<bool>(bits));
@@ -112,7 +136,8 @@ Attribute Emitter::attributeOf(const Attr &attr) {
     return builder.getF32FloatAttr(*f);
   if (auto *s = std::get_if<std::string>(&attr.value))
     return builder.getStringAttr(*s);
-  return builder.getDenseI64ArrayAttr(std::get<std::vector<int64_t>>(attr.value));
+  return builder.getDenseI64ArrayAttr(
+      std::get<std::vector<int64_t>>(attr.value));
 }
 
 mlir::Value Emitter::noValue(Location loc) {
@@ -126,8 +151,8 @@ void Emitter::emitNode(const Node &node) {
   const Value *result = node.results[0];
   if (node.op == Op::Constant) {
     RankedTensorType type = typeOf(result);
-    values[result] =
-        onnx::ConstantOp::create(builder, loc, type, elementsOf(*node.data, type));
+    values[result] = onnx::ConstantOp::create(builder, loc, type,
+                                              elementsOf(*node.data, type));
     return;
   }
   if (node.op == Op::Initializer) {
@@ -140,9 +165,9 @@ void Emitter::emitNode(const Node &node) {
   if (node.op == Op::Expand && node.operands[0]->node->op == Op::Constant &&
       node.operands[0]->node->data->size() == 1) {
     RankedTensorType type = typeOf(result);
-    DenseElementsAttr splat = elementsOf(
-        *node.operands[0]->node->data,
-        RankedTensorType::get({1}, type.getElementType()));
+    DenseElementsAttr splat =
+        elementsOf(*node.operands[0]->node->data,
+                   RankedTensorType::get({1}, type.getElementType()));
     values[result] = onnx::ConstantOp::create(
         builder, loc, type,
         DenseElementsAttr::get(type, *splat.getValues<Attribute>().begin()));

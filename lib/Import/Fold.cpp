@@ -1,10 +1,11 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The compile-time interpreter: one plain loop per core op that can stand in shape
-// arithmetic, mask construction or position tables. Floats are computed in double
-// and rounded once to the element type; for + - * / and sqrt that is the correctly
-// rounded f32 result. An op that has no case here is left in the graph.
+// The compile-time interpreter: one plain loop per core op that can stand in
+// shape arithmetic, mask construction or position tables. Floats are computed
+// in double and rounded once to the element type; for + - * / and sqrt that is
+// the correctly rounded f32 result. An op that has no case here is left in the
+// graph.
 
 #include "Builder.h"
 
@@ -18,8 +19,7 @@ namespace lpu::importer {
 /// For each element of the result, the element of a broadcast operand.
 class BroadcastReader {
 public:
-  BroadcastReader(const Tensor &tensor, DimsRef dims)
-      : steps(dims.size(), 0) {
+  BroadcastReader(const Tensor &tensor, DimsRef dims) : steps(dims.size(), 0) {
     Dims strides = stridesOf(tensor.dims);
     size_t shift = dims.size() - tensor.dims.size();
     for (size_t d = 0; d < tensor.dims.size(); ++d)
@@ -38,48 +38,80 @@ private:
 
 static std::optional<double> unaryFloat(Op op, double x, const Node &node) {
   switch (op) {
-  case Op::Neg: return -x;
-  case Op::Abs: return std::fabs(x);
-  case Op::Sign: return x > 0 ? 1 : x < 0 ? -1 : x;
-  case Op::Floor: return std::floor(x);
-  case Op::Ceil: return std::ceil(x);
-  case Op::Round: return std::nearbyint(x);
-  case Op::Sqrt: return std::sqrt(x);
-  case Op::Reciprocal: return 1 / x;
-  case Op::Exp: return std::exp(x);
-  case Op::Log: return std::log(x);
-  case Op::Sin: return std::sin(x);
-  case Op::Cos: return std::cos(x);
-  case Op::Tanh: return std::tanh(x);
-  case Op::Erf: return std::erf(x);
-  case Op::Sigmoid: return 1 / (1 + std::exp(-x));
-  case Op::Relu: return x < 0 ? 0 : x;
-  default: return std::nullopt;
+  case Op::Neg:
+    return -x;
+  case Op::Abs:
+    return std::fabs(x);
+  case Op::Sign:
+    return x > 0 ? 1 : x < 0 ? -1 : x;
+  case Op::Floor:
+    return std::floor(x);
+  case Op::Ceil:
+    return std::ceil(x);
+  case Op::Round:
+    return std::nearbyint(x);
+  case Op::Sqrt:
+    return std::sqrt(x);
+  case Op::Reciprocal:
+    return 1 / x;
+  case Op::Exp:
+    return std::exp(x);
+  case Op::Log:
+    return std::log(x);
+  case Op::Sin:
+    return std::sin(x);
+  case Op::Cos:
+    return std::cos(x);
+  case Op::Tanh:
+    return std::tanh(x);
+  case Op::Erf:
+    return std::erf(x);
+  case Op::Sigmoid:
+    return 1 / (1 + std::exp(-x));
+  case Op::Relu:
+    return x < 0 ? 0 : x;
+  default:
+    return std::nullopt;
   }
 }
 
 static std::optional<int64_t> unaryInt(Op op, int64_t x) {
   switch (op) {
-  case Op::Neg: return static_cast<int64_t>(-static_cast<uint64_t>(x));
-  case Op::Abs: return x < 0 ? static_cast<int64_t>(-static_cast<uint64_t>(x)) : x;
-  case Op::Sign: return (x > 0) - (x < 0);
-  case Op::Relu: return x < 0 ? 0 : x;
-  case Op::Not: return !x;
-  default: return std::nullopt;
+  case Op::Neg:
+    return static_cast<int64_t>(-static_cast<uint64_t>(x));
+  case Op::Abs:
+    return x < 0 ? static_cast<int64_t>(-static_cast<uint64_t>(x)) : x;
+  case Op::Sign:
+    return (x > 0) - (x < 0);
+  case Op::Relu:
+    return x < 0 ? 0 : x;
+  case Op::Not:
+    return !x;
+  default:
+    return std::nullopt;
   }
 }
 
 static std::optional<double> binaryFloat(const Node &node, double a, double b) {
   switch (node.op) {
-  case Op::Add: return a + b;
-  case Op::Sub: return a - b;
-  case Op::Mul: return a * b;
-  case Op::Div: return a / b;
-  case Op::Pow: return std::pow(a, b);
-  case Op::Min: return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b);
-  case Op::Max: return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b);
-  case Op::Mod: return std::fmod(a, b);
-  default: return std::nullopt;
+  case Op::Add:
+    return a + b;
+  case Op::Sub:
+    return a - b;
+  case Op::Mul:
+    return a * b;
+  case Op::Div:
+    return a / b;
+  case Op::Pow:
+    return std::pow(a, b);
+  case Op::Min:
+    return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b);
+  case Op::Max:
+    return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b);
+  case Op::Mod:
+    return std::fmod(a, b);
+  default:
+    return std::nullopt;
   }
 }
 
@@ -93,13 +125,17 @@ static std::optional<int64_t> power(int64_t base, int64_t exponent) {
   return static_cast<int64_t>(result);
 }
 
-static std::optional<int64_t> binaryInt(const Node &node, int64_t a, int64_t b) {
+static std::optional<int64_t> binaryInt(const Node &node, int64_t a,
+                                        int64_t b) {
   uint64_t ua = a, ub = b; // wraps without undefined behaviour
   bool overflows = b == -1 && a == std::numeric_limits<int64_t>::min();
   switch (node.op) {
-  case Op::Add: return static_cast<int64_t>(ua + ub);
-  case Op::Sub: return static_cast<int64_t>(ua - ub);
-  case Op::Mul: return static_cast<int64_t>(ua * ub);
+  case Op::Add:
+    return static_cast<int64_t>(ua + ub);
+  case Op::Sub:
+    return static_cast<int64_t>(ua - ub);
+  case Op::Mul:
+    return static_cast<int64_t>(ua * ub);
   case Op::Div:
     if (b == 0)
       return std::nullopt;
@@ -108,38 +144,51 @@ static std::optional<int64_t> binaryInt(const Node &node, int64_t a, int64_t b) 
     if (b == 0)
       return std::nullopt;
     int64_t rest = overflows ? 0 : a % b;
-    return !node.intAttr("fmod") && rest && (rest < 0) != (b < 0) ? rest + b : rest;
+    return !node.intAttr("fmod") && rest && (rest < 0) != (b < 0) ? rest + b
+                                                                  : rest;
   }
-  case Op::Pow: return power(a, b);
-  case Op::Min: return std::min(a, b);
-  case Op::Max: return std::max(a, b);
-  case Op::And: return a && b;
-  case Op::Or: return a || b;
-  case Op::Xor: return !a != !b;
-  default: return std::nullopt;
+  case Op::Pow:
+    return power(a, b);
+  case Op::Min:
+    return std::min(a, b);
+  case Op::Max:
+    return std::max(a, b);
+  case Op::And:
+    return a && b;
+  case Op::Or:
+    return a || b;
+  case Op::Xor:
+    return !a != !b;
+  default:
+    return std::nullopt;
   }
 }
 
 template <typename T> static bool compare(Op op, T a, T b) {
   switch (op) {
-  case Op::Equal: return a == b;
-  case Op::Less: return a < b;
-  case Op::LessOrEqual: return a <= b;
-  case Op::Greater: return a > b;
-  default: return a >= b;
+  case Op::Equal:
+    return a == b;
+  case Op::Less:
+    return a < b;
+  case Op::LessOrEqual:
+    return a <= b;
+  case Op::Greater:
+    return a > b;
+  default:
+    return a >= b;
   }
 }
 
-/// Float to integer truncates; out of range saturates and NaN gives 0 (ONNX leaves
-/// both open).
+/// Float to integer truncates; out of range saturates and NaN gives 0 (ONNX
+/// leaves both open).
 static int64_t toInt(DType type, double x) {
   if (type == DType::Bool)
     return x != 0;
   if (std::isnan(x))
     return 0;
   unsigned bits = 8 * byteWidth(type);
-  bool isSigned = type == DType::I8 || type == DType::I16 || type == DType::I32 ||
-                  type == DType::I64;
+  bool isSigned = type == DType::I8 || type == DType::I16 ||
+                  type == DType::I32 || type == DType::I64;
   double low = isSigned ? -std::ldexp(1.0, bits - 1) : 0;
   double high = std::ldexp(1.0, isSigned ? bits - 1 : bits);
   x = std::trunc(x);
@@ -257,7 +306,8 @@ static bool evaluateReduce(const Node &node, const Tensor &x, Tensor &r) {
   }
   for (int64_t i = 0; i < r.size(); ++i) {
     if (isFloat(r.type))
-      r.setFloat(i, node.op == Op::ReduceMean ? r.floats[i] / count : r.floats[i]);
+      r.setFloat(i,
+                 node.op == Op::ReduceMean ? r.floats[i] / count : r.floats[i]);
     else
       r.setInt(i, node.op == Op::ReduceMean ? r.ints[i] / count : r.ints[i]);
   }
@@ -313,8 +363,8 @@ static bool evaluateCumSum(const Node &node, const Tensor &x, Tensor &r) {
   return true;
 }
 
-static bool evaluateScatterND(const Node &node, llvm::ArrayRef<const Tensor *> in,
-                              Tensor &r) {
+static bool evaluateScatterND(const Node &node,
+                              llvm::ArrayRef<const Tensor *> in, Tensor &r) {
   if (*node.attr<std::string>("reduction") != "none")
     return false;
   const Tensor &x = *in[0], &tuples = *in[1], &updates = *in[2];
@@ -338,8 +388,8 @@ static bool evaluateScatterND(const Node &node, llvm::ArrayRef<const Tensor *> i
   return true;
 }
 
-static bool evaluateMovement(const Node &node, llvm::ArrayRef<const Tensor *> in,
-                             Tensor &r) {
+static bool evaluateMovement(const Node &node,
+                             llvm::ArrayRef<const Tensor *> in, Tensor &r) {
   const Tensor &x = *in[0];
   Dims index(r.dims.size(), 0), strides = stridesOf(x.dims);
   switch (node.op) {
@@ -385,7 +435,8 @@ static bool evaluateMovement(const Node &node, llvm::ArrayRef<const Tensor *> in
         at -= in[part++]->dims[axis];
       int64_t from = 0;
       for (size_t d = 0; d < index.size(); ++d)
-        from += each[part][d] * (static_cast<int64_t>(d) == axis ? at : index[d]);
+        from +=
+            each[part][d] * (static_cast<int64_t>(d) == axis ? at : index[d]);
       r.copyElement(i, *in[part], from);
     }
     return true;
@@ -409,8 +460,10 @@ static bool evaluateMovement(const Node &node, llvm::ArrayRef<const Tensor *> in
     int64_t axis = node.intAttr("axis"), inner = strides[axis];
     int64_t length = x.dims[axis], count = rows.size();
     for (int64_t i = 0; i < r.size(); ++i) {
-      int64_t low = i % inner, row = i / inner % count, high = i / inner / count;
-      int64_t at = rows.ints[row] < 0 ? rows.ints[row] + length : rows.ints[row];
+      int64_t low = i % inner, row = i / inner % count,
+              high = i / inner / count;
+      int64_t at =
+          rows.ints[row] < 0 ? rows.ints[row] + length : rows.ints[row];
       r.copyElement(i, x, (high * length + at) * inner + low);
     }
     return true;
@@ -420,7 +473,8 @@ static bool evaluateMovement(const Node &node, llvm::ArrayRef<const Tensor *> in
     for (int64_t i = 0; i < r.size(); ++i, nextIndex(index, r.dims)) {
       int64_t from = 0;
       for (size_t d = 0; d < index.size(); ++d) {
-        int64_t at = static_cast<int64_t>(d) == axis ? in[1]->ints[i] : index[d];
+        int64_t at =
+            static_cast<int64_t>(d) == axis ? in[1]->ints[i] : index[d];
         if (at < -x.dims[d] || at >= x.dims[d])
           return false;
         from += strides[d] * (at < 0 ? at + x.dims[d] : at);

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The graph that the importer builds: the core set of operators on values with
-// static shapes. It is plain data, so that folding needs no MLIR context; Emit.cpp
-// turns what is reachable from the outputs into the `onnx` dialect.
+// static shapes. It is plain data, so that folding needs no MLIR context;
+// Emit.cpp turns what is reachable from the outputs into the `onnx` dialect.
 
 #ifndef LPU_LIB_IMPORT_GRAPH_H
 #define LPU_LIB_IMPORT_GRAPH_H
@@ -24,7 +24,15 @@ enum class Op : uint8_t {
 #define LPU_CORE(name, kind) name,
 #include "Core.def"
 };
-enum class Kind : uint8_t { Leaf, Unary, Binary, Compare, Ternary, Reduce, Other };
+enum class Kind : uint8_t {
+  Leaf,
+  Unary,
+  Binary,
+  Compare,
+  Ternary,
+  Reduce,
+  Other
+};
 const char *opName(Op op);
 Kind opKind(Op op);
 

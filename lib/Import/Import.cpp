@@ -56,7 +56,8 @@ void ImportReport::printText(llvm::raw_ostream &os) const {
     printCounts(os, "operators after import", coreOps);
   for (const ImportProblem &problem : problems)
     os << "problem:  " << problem.text() << '\n';
-  os << problems.size() << (problems.size() == 1 ? " problem\n" : " problems\n");
+  os << problems.size()
+     << (problems.size() == 1 ? " problem\n" : " problems\n");
 }
 
 void ImportReport::printJSON(llvm::raw_ostream &os) const {
@@ -107,7 +108,8 @@ mlir::OwningOpRef<mlir::ModuleOp> importONNX(mlir::MLIRContext &context,
   if (!report.ok())
     return nullptr;
   countCoreOps(reader.graph, report);
-  mlir::OwningOpRef<mlir::ModuleOp> module = emit(context, reader.graph, report);
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      emit(context, reader.graph, report);
   // The graph has been checked, so this can only be our own error.
   LPU_CHECK(mlir::succeeded(mlir::verify(*module)), "the imported IR is valid");
   return module;
@@ -124,11 +126,14 @@ ImportReport analyzeONNX(llvm::StringRef path, const ImportOptions &options) {
 
 void printONNXSupport(llvm::raw_ostream &os) {
   os << "# Supported ONNX operators\n\n"
-        "Generated from the records of the importer (`lib/Import/Ops*.cpp`) by\n"
+        "Generated from the records of the importer (`lib/Import/Ops*.cpp`) "
+        "by\n"
         "`lpu-translate --print-onnx-support`; a test compares. Opsets "
      << kMinOpset << " to " << kMaxOpset
-     << "\nof ai.onnx. *Versions* are the opsets in which the operator changed, up to the\n"
-        "newest known one. Shapes are static: dims are bound by `--dim`, and what\n"
+     << "\nof ai.onnx. *Versions* are the opsets in which the operator "
+        "changed, up to the\n"
+        "newest known one. Shapes are static: dims are bound by `--dim`, and "
+        "what\n"
         "does not depend on run-time data is computed while importing.\n";
   for (const OpFamily &family : opFamilies()) {
     os << "\n## " << family.title;

@@ -22,12 +22,13 @@ static Dims ones(size_t rank) { return Dims(rank, 1); }
 /// The dims without those of length one.
 static Dims dense(DimsRef dims) {
   Dims result;
-  llvm::copy_if(dims, std::back_inserter(result), [](int64_t d) { return d != 1; });
+  llvm::copy_if(dims, std::back_inserter(result),
+                [](int64_t d) { return d != 1; });
   return result;
 }
 
-/// What an Expand repeats, as a shape of the Expand's own rank; an operand that is
-/// no Expand is its own inner value.
+/// What an Expand repeats, as a shape of the Expand's own rank; an operand that
+/// is no Expand is its own inner value.
 static std::pair<Value *, Dims> inner(Value *x) {
   Value *v = x;
   while (v->node->op == Op::Expand)
@@ -76,7 +77,8 @@ Value *Builder::transpose(Value *x, DimsRef perm) {
   if (!x)
     return nullptr;
   Dims dims;
-  std::vector<int64_t> moved; // the dims that are not of length one, in new order
+  std::vector<int64_t>
+      moved; // the dims that are not of length one, in new order
   for (int64_t p : perm) {
     dims.push_back(x->dims[p]);
     if (x->dims[p] != 1)
@@ -226,9 +228,9 @@ Value *Builder::pad(Value *x, Value *scalar, DimsRef pads) {
 
 /// Indices that are affine in the coordinates i of the result,
 ///     index(i) = base + c1 i1 + c2 i2 + ...,
-/// with coefficients that divide each other, read a rectangle of the axis seen as
-/// a mixed-radix number: axis -> [N/c1, c1/c2, ..., cm]. Exporters write views
-/// this way (`mask.flatten()[b * seq + j]`). The gather is then
+/// with coefficients that divide each other, read a rectangle of the axis seen
+/// as a mixed-radix number: axis -> [N/c1, c1/c2, ..., cm]. Exporters write
+/// views this way (`mask.flatten()[b * seq + j]`). The gather is then
 ///     Reshape (split the axis), Slice, Transpose (into the order of the
 ///     coordinates), Reshape, Expand (coordinates with coefficient 0),
 /// most of which usually vanish. Null if the indices are not of this form.
@@ -281,7 +283,8 @@ Value *Builder::affineGather(Value *x, const Tensor &indices, int64_t axis) {
     return expand(reshape(part, around(kept)), around(shape));
   }
 
-  llvm::sort(terms, [](const Term &a, const Term &b) { return a.factor > b.factor; });
+  llvm::sort(terms,
+             [](const Term &a, const Term &b) { return a.factor > b.factor; });
   if (terms.back().factor < 0 || length % terms.front().factor)
     return nullptr;
   Dims radices, starts, sizes;
@@ -305,7 +308,8 @@ Value *Builder::affineGather(Value *x, const Tensor &indices, int64_t axis) {
   // Digit t becomes the coordinate terms[t].dim; the last digit has one value.
   std::vector<size_t> order(terms.size());
   std::iota(order.begin(), order.end(), 0);
-  llvm::sort(order, [&](size_t a, size_t b) { return terms[a].dim < terms[b].dim; });
+  llvm::sort(order,
+             [&](size_t a, size_t b) { return terms[a].dim < terms[b].dim; });
   Dims perm;
   for (size_t d = 0; d < before.size(); ++d)
     perm.push_back(d);
@@ -362,8 +366,8 @@ Value *Builder::gatherElements(Value *x, Value *indices, int64_t axis) {
   if (!x || !indices)
     return nullptr;
   if (indices->dims.size() != x->dims.size())
-    return fail("its inputs have ranks " + llvm::Twine(x->dims.size()) + " and " +
-                llvm::Twine(indices->dims.size()));
+    return fail("its inputs have ranks " + llvm::Twine(x->dims.size()) +
+                " and " + llvm::Twine(indices->dims.size()));
   for (size_t d = 0; d < x->dims.size(); ++d)
     if (static_cast<int64_t>(d) != axis && indices->dims[d] > x->dims[d])
       return fail("the indices " + dimsName(indices->dims) +
@@ -396,7 +400,8 @@ Value *Builder::gatherND(Value *x, Value *indices, int64_t batch) {
   result.append(xd.begin() + leading, xd.end());
 
   auto [v, small] = inner(indices);
-  bool repeated = batch == 0 && indices->node->op == Op::Expand && small.back() == width;
+  bool repeated =
+      batch == 0 && indices->node->op == Op::Expand && small.back() == width;
   if (repeated)
     return expand(gatherND(x, reshape(v, small), batch), result);
 
@@ -412,8 +417,9 @@ Value *Builder::gatherND(Value *x, Value *indices, int64_t batch) {
       for (int64_t d = 0; d < leading; ++d) {
         int64_t at = d < batch ? index[d] : tuples->ints[i * width + d - batch];
         if (at < -xd[d] || at >= xd[d])
-          return fail("the index " + llvm::Twine(at) + " is out of range for axis " +
-                      llvm::Twine(d) + " of " + dimsName(xd));
+          return fail("the index " + llvm::Twine(at) +
+                      " is out of range for axis " + llvm::Twine(d) + " of " +
+                      dimsName(xd));
         row += strides[d] * (at < 0 ? at + xd[d] : at);
       }
       rows.ints[i] = row;
@@ -422,7 +428,8 @@ Value *Builder::gatherND(Value *x, Value *indices, int64_t batch) {
   }
   if (leading == 1)
     return gather(x, reshape(indices, id.drop_back()), 0);
-  return make(Op::GatherND, {x, indices}, {{"batch_dims", batch}}, x->type, result);
+  return make(Op::GatherND, {x, indices}, {{"batch_dims", batch}}, x->type,
+              result);
 }
 
 Value *Builder::scatterND(Value *x, Value *indices, Value *updates,
@@ -445,12 +452,12 @@ Value *Builder::scatterElements(Value *x, Value *indices, Value *updates,
 // Quantisation
 //===----------------------------------------------------------------------===//
 
-Value *Builder::quantize(Value *x, Value *scale, Value *zeroOrNull, int64_t axis,
-                         DType type) {
+Value *Builder::quantize(Value *x, Value *scale, Value *zeroOrNull,
+                         int64_t axis, DType type) {
   if (!x || !scale)
     return nullptr;
-  return make(Op::QuantizeLinear, {x, scale, zeroOrNull}, {{"axis", axis}}, type,
-              x->dims);
+  return make(Op::QuantizeLinear, {x, scale, zeroOrNull}, {{"axis", axis}},
+              type, x->dims);
 }
 
 Value *Builder::dequantize(Value *x, Value *scale, Value *zeroOrNull,

@@ -1,8 +1,8 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Operators of the domain com.microsoft that ONNX Runtime's fusions write. All are
-// compositions of core ops.
+// Operators of the domain com.microsoft that ONNX Runtime's fusions write. All
+// are compositions of core ops.
 
 #include "Records.h"
 
@@ -61,7 +61,8 @@ static Value *lastTwoSwapped(Builder &b, Value *x) {
 
 static void fusedMatMul(OpContext &c) {
   float alpha = c.number("alpha", 1);
-  bool transA = c.integer("transA", 0, 0, 1), transB = c.integer("transB", 0, 0, 1);
+  bool transA = c.integer("transA", 0, 0, 1),
+       transB = c.integer("transB", 0, 0, 1);
   if (c.integer("transBatchA", 0) || c.integer("transBatchB", 0)) {
     c.fail("transBatchA and transBatchB are not supported");
     return;
@@ -83,14 +84,18 @@ static void attention(OpContext &c) {
     return;
   for (size_t i = 4; i < c.inputCount(); ++i)
     if (c.has(i)) {
-      c.fail("its input " + llvm::Twine(i) + " (past or attention bias) is not supported");
+      c.fail("its input " + llvm::Twine(i) +
+             " (past or attention bias) is not supported");
       return;
     }
-  if (c.hasAttr("qkv_hidden_sizes") || c.integer("do_rotary", 0) || c.wants(1)) {
-    c.fail("qkv_hidden_sizes, do_rotary and the present output are not supported");
+  if (c.hasAttr("qkv_hidden_sizes") || c.integer("do_rotary", 0) ||
+      c.wants(1)) {
+    c.fail(
+        "qkv_hidden_sizes, do_rotary and the present output are not supported");
     return;
   }
-  if (x->dims.size() != 3 || weight->dims.size() != 2 || weight->dims[1] % (3 * heads)) {
+  if (x->dims.size() != 3 || weight->dims.size() != 2 ||
+      weight->dims[1] % (3 * heads)) {
     c.fail("an input " + dimsName(x->dims) + " and a weight " +
            dimsName(weight->dims) + " do not split into " + llvm::Twine(heads) +
            " heads");
@@ -110,7 +115,8 @@ static void attention(OpContext &c) {
   Value *added = nullptr, *seen = nullptr;
   if (mask) {
     if (mask->type != DType::I32 || mask->dims != Dims{batch, length}) {
-      c.fail("only a mask_index of type i32 and shape [batch, length] is supported");
+      c.fail("only a mask_index of type i32 and shape [batch, length] is "
+             "supported");
       return;
     }
     Value *one = b.scalar(x->type, 1);

@@ -50,7 +50,8 @@ static void scatterND(OpContext &c) {
   DimsRef xd(x->dims), id(indices->dims);
   int64_t width = id.empty() ? -1 : id.back();
   if (width < 0 || width > static_cast<int64_t>(xd.size())) {
-    c.fail("the indices " + dimsName(id) + " do not fit the data " + dimsName(xd));
+    c.fail("the indices " + dimsName(id) + " do not fit the data " +
+           dimsName(xd));
     return;
   }
   Dims wanted(id.drop_back());
@@ -89,7 +90,8 @@ static void oneHot(OpContext &c) {
     return;
   }
   if (values->dims != Dims{2}) {
-    c.fail("values must have two elements, has shape " + dimsName(values->dims));
+    c.fail("values must have two elements, has shape " +
+           dimsName(values->dims));
     return;
   }
   int64_t n = static_cast<int64_t>(*depth);
@@ -103,7 +105,8 @@ static void oneHot(OpContext &c) {
   Tensor numbers(DType::I64, row);
   for (int64_t i = 0; i < n; ++i)
     numbers.ints[i] = i;
-  Value *hit = c.b.binary(Op::Equal, c.b.reshape(index, with), c.b.constant(numbers));
+  Value *hit =
+      c.b.binary(Op::Equal, c.b.reshape(index, with), c.b.constant(numbers));
   Value *off = c.b.reshape(c.b.slice1(values, 0, 0, 1), {});
   Value *on = c.b.reshape(c.b.slice1(values, 0, 1, 1), {});
   c.result(c.b.where(hit, on, off));
@@ -112,13 +115,15 @@ static void oneHot(OpContext &c) {
 static void topK(OpContext &c) {
   Value *x = c.in(0);
   auto axis = c.axis("axis", -1, x->dims.size());
-  bool largest = c.integer("largest", 1, 0, 1), sorted = c.integer("sorted", 1, 0, 1);
+  bool largest = c.integer("largest", 1, 0, 1),
+       sorted = c.integer("sorted", 1, 0, 1);
   auto k = c.b.knownInts(c.in(1));
   if (!axis)
     return;
   if (!k || k->size() != 1) {
-    c.fail("k is computed from data, so the shape of the result is not known when "
-           "compiling");
+    c.fail(
+        "k is computed from data, so the shape of the result is not known when "
+        "compiling");
     return;
   }
   if ((*k)[0] < 0 || (*k)[0] > x->dims[*axis]) {

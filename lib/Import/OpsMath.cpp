@@ -10,7 +10,9 @@
 
 namespace lpu::importer {
 
-template <Op op> static void unary(OpContext &c) { c.result(c.b.unary(op, c.in(0))); }
+template <Op op> static void unary(OpContext &c) {
+  c.result(c.b.unary(op, c.in(0)));
+}
 
 template <Op op> static void binary(OpContext &c) {
   c.result(c.b.binary(op, c.in(0), c.in(1)));
@@ -78,7 +80,8 @@ static void isInf(OpContext &c) {
 }
 
 Value *gelu(Builder &b, Value *x, bool tanh) {
-  return b.unary(Op::Gelu, x, {{"approximate", std::string(tanh ? "tanh" : "none")}});
+  return b.unary(Op::Gelu, x,
+                 {{"approximate", std::string(tanh ? "tanh" : "none")}});
 }
 
 static void geluOp(OpContext &c) {
@@ -101,7 +104,8 @@ static void swish(OpContext &c) {
 
 static void leakyRelu(OpContext &c) {
   Value *x = c.in(0);
-  Value *small = c.b.binary(Op::Mul, x, c.b.scalarLike(x, c.number("alpha", 0.01f)));
+  Value *small =
+      c.b.binary(Op::Mul, x, c.b.scalarLike(x, c.number("alpha", 0.01f)));
   c.result(c.b.where(c.b.binary(Op::Less, x, c.b.scalarLike(x, 0)), small, x));
 }
 
@@ -109,9 +113,9 @@ static void elu(OpContext &c) {
   // alpha * (e^min(x, 0) - 1) for x < 0: the min keeps the unused side finite.
   Value *x = c.in(0), *zero = c.b.scalarLike(x, 0);
   Value *exp = c.b.unary(Op::Exp, c.b.binary(Op::Min, x, zero));
-  Value *low = c.b.binary(
-      Op::Mul, c.b.binary(Op::Sub, exp, c.b.scalarLike(x, 1)),
-      c.b.scalarLike(x, c.number("alpha", 1)));
+  Value *low =
+      c.b.binary(Op::Mul, c.b.binary(Op::Sub, exp, c.b.scalarLike(x, 1)),
+                 c.b.scalarLike(x, c.number("alpha", 1)));
   c.result(c.b.where(c.b.binary(Op::Less, x, zero), low, x));
 }
 
@@ -122,7 +126,8 @@ static Value *hardSigmoid(Builder &b, Value *x, float alpha, float beta) {
                   b.scalarLike(x, 1));
 }
 static void hardSigmoidOp(OpContext &c) {
-  c.result(hardSigmoid(c.b, c.in(0), c.number("alpha", 0.2f), c.number("beta", 0.5f)));
+  c.result(hardSigmoid(c.b, c.in(0), c.number("alpha", 0.2f),
+                       c.number("beta", 0.5f)));
 }
 static void hardSwish(OpContext &c) {
   c.result(c.b.binary(Op::Mul, c.in(0),
@@ -132,8 +137,9 @@ static void hardSwish(OpContext &c) {
 static Value *softplus(Builder &b, Value *x) {
   // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), which cannot overflow.
   Value *tail = b.unary(Op::Exp, b.unary(Op::Neg, b.unary(Op::Abs, x)));
-  return b.binary(Op::Add, b.unary(Op::Relu, x),
-                  b.unary(Op::Log, b.binary(Op::Add, tail, b.scalarLike(x, 1))));
+  return b.binary(
+      Op::Add, b.unary(Op::Relu, x),
+      b.unary(Op::Log, b.binary(Op::Add, tail, b.scalarLike(x, 1))));
 }
 static void softplusOp(OpContext &c) { c.result(softplus(c.b, c.in(0))); }
 static void mish(OpContext &c) {
@@ -142,7 +148,8 @@ static void mish(OpContext &c) {
 }
 static void softsign(OpContext &c) {
   Value *x = c.in(0);
-  Value *below = c.b.binary(Op::Add, c.b.unary(Op::Abs, x), c.b.scalarLike(x, 1));
+  Value *below =
+      c.b.binary(Op::Add, c.b.unary(Op::Abs, x), c.b.scalarLike(x, 1));
   c.result(c.b.binary(Op::Div, x, below));
 }
 
@@ -150,8 +157,8 @@ static void softsign(OpContext &c) {
 // Reductions
 //===----------------------------------------------------------------------===//
 
-/// The axes, an attribute up to opset 12 (sum) or 17 (others), then an input; and
-/// their default: all, or none if noop_with_empty_axes.
+/// The axes, an attribute up to opset 12 (sum) or 17 (others), then an input;
+/// and their default: all, or none if noop_with_empty_axes.
 static std::optional<std::vector<int64_t>> reduceAxes(OpContext &c) {
   std::optional<std::vector<int64_t>> axes = c.parameter("axes", 1);
   bool noop = c.integer("noop_with_empty_axes", 0, 0, 1);
@@ -272,15 +279,18 @@ static const OpRecord records[] = {
     {"Reciprocal", "6 13", 1, 1, 1, unary<Op::Reciprocal>},
     {"ReduceL1", "1 11 13 18", 1, 2, 1, reduceAround<Around::L1>, "expanded"},
     {"ReduceL2", "1 11 13 18", 1, 2, 1, reduceAround<Around::L2>, "expanded"},
-    {"ReduceLogSum", "1 11 13 18", 1, 2, 1, reduceAround<Around::LogSum>, "expanded"},
+    {"ReduceLogSum", "1 11 13 18", 1, 2, 1, reduceAround<Around::LogSum>,
+     "expanded"},
     {"ReduceLogSumExp", "1 11 13 18", 1, 2, 1, reduceAround<Around::LogSumExp>,
      "expanded"},
     {"ReduceMax", "1 11 12 13 18 20", 1, 2, 1, reduce<Op::ReduceMax>,
      "constant axes"},
-    {"ReduceMean", "1 11 13 18", 1, 2, 1, reduce<Op::ReduceMean>, "constant axes"},
+    {"ReduceMean", "1 11 13 18", 1, 2, 1, reduce<Op::ReduceMean>,
+     "constant axes"},
     {"ReduceMin", "1 11 12 13 18 20", 1, 2, 1, reduce<Op::ReduceMin>,
      "constant axes"},
-    {"ReduceProd", "1 11 13 18", 1, 2, 1, reduce<Op::ReduceProd>, "constant axes"},
+    {"ReduceProd", "1 11 13 18", 1, 2, 1, reduce<Op::ReduceProd>,
+     "constant axes"},
     {"ReduceSum", "1 11 13", 1, 2, 1, reduce<Op::ReduceSum>, "constant axes"},
     {"ReduceSumSquare", "1 11 13 18", 1, 2, 1, reduceAround<Around::SumSquare>,
      "expanded"},

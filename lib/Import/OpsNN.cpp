@@ -15,10 +15,12 @@ static void matmul(OpContext &c) { c.result(c.b.matmul(c.in(0), c.in(1))); }
 static void gemm(OpContext &c) {
   // alpha * A' B' + beta * C
   Value *a = c.in(0), *b = c.in(1);
-  bool transA = c.integer("transA", 0, 0, 1), transB = c.integer("transB", 0, 0, 1);
+  bool transA = c.integer("transA", 0, 0, 1),
+       transB = c.integer("transB", 0, 0, 1);
   float alpha = c.number("alpha", 1), beta = c.number("beta", 1);
   if (a->dims.size() != 2 || b->dims.size() != 2) {
-    c.fail("needs matrices, has " + dimsName(a->dims) + " and " + dimsName(b->dims));
+    c.fail("needs matrices, has " + dimsName(a->dims) + " and " +
+           dimsName(b->dims));
     return;
   }
   Value *y = c.b.matmul(transA ? c.b.transpose(a, {1, 0}) : a,
@@ -27,8 +29,8 @@ static void gemm(OpContext &c) {
   if (y && c.has(2)) {
     auto joined = broadcast(y->dims, c.in(2)->dims);
     if (!joined || *joined != y->dims) {
-      c.fail("C of shape " + dimsName(c.in(2)->dims) + " does not broadcast to " +
-             dimsName(y->dims));
+      c.fail("C of shape " + dimsName(c.in(2)->dims) +
+             " does not broadcast to " + dimsName(y->dims));
       return;
     }
     Value *scaled = c.b.binary(Op::Mul, c.in(2), c.b.scalarLike(c.in(2), beta));
@@ -37,8 +39,8 @@ static void gemm(OpContext &c) {
   c.result(y);
 }
 
-/// Applies a softmax-like function along its axis; up to opset 12 the input is seen
-/// as a matrix split at the axis.
+/// Applies a softmax-like function along its axis; up to opset 12 the input is
+/// seen as a matrix split at the axis.
 template <typename Fn> static void alongAxis(OpContext &c, Fn fn) {
   Value *x = c.in(0);
   int64_t rank = x->dims.size();
@@ -62,20 +64,23 @@ static void logSoftmax(OpContext &c) {
   alongAxis(c, [&](Value *x, int64_t axis) {
     Value *shifted =
         c.b.binary(Op::Sub, x, c.b.reduce(Op::ReduceMax, x, {axis}, true));
-    Value *sum = c.b.reduce(Op::ReduceSum, c.b.unary(Op::Exp, shifted), {axis}, true);
+    Value *sum =
+        c.b.reduce(Op::ReduceSum, c.b.unary(Op::Exp, shifted), {axis}, true);
     return c.b.binary(Op::Sub, shifted, c.b.unary(Op::Log, sum));
   });
 }
 
 /// The checks that all normalisations share; the axis, or nothing.
-static std::optional<int64_t> normAxis(OpContext &c, std::initializer_list<size_t> of) {
+static std::optional<int64_t> normAxis(OpContext &c,
+                                       std::initializer_list<size_t> of) {
   Value *x = c.in(0);
   auto axis = c.axis("axis", -1, x->dims.size());
   int64_t stash = c.integer("stash_type", 1);
   if (!axis || c.failed())
     return std::nullopt;
   if (stash != 1) {
-    c.fail("stash_type = " + llvm::Twine(stash) + " is not supported, only 1 (f32)");
+    c.fail("stash_type = " + llvm::Twine(stash) +
+           " is not supported, only 1 (f32)");
     return std::nullopt;
   }
   if (!isFloat(x->type)) {
@@ -84,7 +89,8 @@ static std::optional<int64_t> normAxis(OpContext &c, std::initializer_list<size_
   }
   for (size_t i = 1; i < c.outputCount(); ++i)
     if (c.wants(i)) {
-      c.fail("its output " + llvm::Twine(i) + " (a statistic) is not supported");
+      c.fail("its output " + llvm::Twine(i) +
+             " (a statistic) is not supported");
       return std::nullopt;
     }
   for (size_t i : of) {
@@ -118,11 +124,12 @@ static void dropout(OpContext &c) {
   if (c.has(2)) {
     auto training = c.b.knownScalar(c.in(2));
     if (!training || *training != 0) {
-      c.fail(llvm::Twine(training ? "training_mode is true"
-                                  : "training_mode is computed from data") +
-             ": the model was exported in training mode. Call eval() on the very "
-             "module that is exported, just before the export (the TorchScript "
-             "exporter resets the flag of a wrapper)");
+      c.fail(
+          llvm::Twine(training ? "training_mode is true"
+                               : "training_mode is computed from data") +
+          ": the model was exported in training mode. Call eval() on the very "
+          "module that is exported, just before the export (the TorchScript "
+          "exporter resets the flag of a wrapper)");
       return;
     }
   }
@@ -135,9 +142,9 @@ static void dropout(OpContext &c) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-/// softmax(scale q k' + bias) v on [batch, heads, length, size]. A position whose
-/// mask is false has probability 0, so a row with no true position gives zeros, as
-/// ONNX demands; no infinity and no NaN occurs on the way.
+/// softmax(scale q k' + bias) v on [batch, heads, length, size]. A position
+/// whose mask is false has probability 0, so a row with no true position gives
+/// zeros, as ONNX demands; no infinity and no NaN occurs on the way.
 Value *attentionCore(Builder &b, Value *q, Value *k, Value *v, Value *mask,
                      Value *bias, float scale, float softcap) {
   // One exact-looking multiplication of the smaller operand, as exporters do.
@@ -145,14 +152,16 @@ Value *attentionCore(Builder &b, Value *q, Value *k, Value *v, Value *mask,
                            b.transpose(k, {0, 1, 3, 2}));
   if (softcap != 0) {
     Value *cap = b.scalarLike(scores, softcap);
-    scores = b.binary(Op::Mul, b.unary(Op::Tanh, b.binary(Op::Div, scores, cap)), cap);
+    scores = b.binary(Op::Mul,
+                      b.unary(Op::Tanh, b.binary(Op::Div, scores, cap)), cap);
   }
   if (bias)
     scores = b.binary(Op::Add, scores, bias);
   if (mask && scores) {
-    double lowest = scores->type == DType::F16
-                        ? -65504.0
-                        : -static_cast<double>(std::numeric_limits<float>::max());
+    double lowest =
+        scores->type == DType::F16
+            ? -65504.0
+            : -static_cast<double>(std::numeric_limits<float>::max());
     scores = b.where(mask, scores, b.scalarLike(scores, lowest));
   }
   Value *p = scores ? b.softmax(scores, 3) : nullptr;
@@ -166,14 +175,16 @@ static Value *splitHeads(OpContext &c, Value *x, int64_t heads) {
   if (x->dims.size() == 4)
     return x;
   if (x->dims.size() != 3 || heads < 1 || x->dims[2] % heads)
-    return c.fail("an input of shape " + dimsName(x->dims) + " does not split into " +
-                  llvm::Twine(heads) + " heads");
-  Value *apart = c.b.reshape(x, {x->dims[0], x->dims[1], heads, x->dims[2] / heads});
+    return c.fail("an input of shape " + dimsName(x->dims) +
+                  " does not split into " + llvm::Twine(heads) + " heads");
+  Value *apart =
+      c.b.reshape(x, {x->dims[0], x->dims[1], heads, x->dims[2] / heads});
   return c.b.transpose(apart, {0, 2, 1, 3});
 }
 
 static void attention(OpContext &c) {
-  int64_t qHeads = c.integer("q_num_heads", 0), kvHeads = c.integer("kv_num_heads", 0);
+  int64_t qHeads = c.integer("q_num_heads", 0),
+          kvHeads = c.integer("kv_num_heads", 0);
   bool causal = c.integer("is_causal", 0, 0, 1);
   float softcap = c.number("softcap", 0);
   bool hasScale = c.hasAttr("scale");
@@ -197,7 +208,8 @@ static void attention(OpContext &c) {
     return;
   }
   bool flat = c.in(0)->dims.size() == 3;
-  Value *q = splitHeads(c, c.in(0), qHeads), *k = splitHeads(c, c.in(1), kvHeads),
+  Value *q = splitHeads(c, c.in(0), qHeads),
+        *k = splitHeads(c, c.in(1), kvHeads),
         *v = splitHeads(c, c.in(2), kvHeads);
   int64_t past = 0;
   if (c.has(4)) {
@@ -211,8 +223,8 @@ static void attention(OpContext &c) {
   }
   if (!q || !k || !v)
     return;
-  std::string shapes = dimsName(q->dims) + ", " + dimsName(k->dims) + ", " +
-                       dimsName(v->dims);
+  std::string shapes =
+      dimsName(q->dims) + ", " + dimsName(k->dims) + ", " + dimsName(v->dims);
   if (q->dims.size() != 4 || k->dims.size() != 4 || v->dims.size() != 4 ||
       q->dims[0] != k->dims[0] || k->dims[0] != v->dims[0] ||
       k->dims[1] != v->dims[1] || k->dims[2] != v->dims[2] ||
@@ -287,7 +299,8 @@ static void rotary(OpContext &c) {
     if (!t)
       return nullptr;
     Dims wanted = {y->dims[0], length, part / 2};
-    auto joined = t->dims.size() == 3 ? broadcast(t->dims, wanted) : std::nullopt;
+    auto joined =
+        t->dims.size() == 3 ? broadcast(t->dims, wanted) : std::nullopt;
     if (!joined || *joined != wanted || t->type != x->type)
       return c.fail("a cos or sin table " + shapeName(t->type, t->dims) +
                     " does not fit " + shapeName(x->type, wanted));
@@ -296,7 +309,8 @@ static void rotary(OpContext &c) {
   cos = table(cos);
   sin = table(sin);
   Value *a = c.b.slice1(y, 3, 0, part / 2, interleaved ? 2 : 1);
-  Value *b = c.b.slice1(y, 3, interleaved ? 1 : part / 2, part / 2, interleaved ? 2 : 1);
+  Value *b = c.b.slice1(y, 3, interleaved ? 1 : part / 2, part / 2,
+                        interleaved ? 2 : 1);
   auto mul = [&](Value *l, Value *r) { return c.b.binary(Op::Mul, l, r); };
   Value *real = c.b.binary(Op::Sub, mul(cos, a), mul(sin, b));
   Value *imaginary = c.b.binary(Op::Add, mul(sin, a), mul(cos, b));
@@ -308,7 +322,8 @@ static void rotary(OpContext &c) {
     pair.push_back(1);
     joined[3] = part;
     turned = c.b.reshape(
-        c.b.concat({c.b.reshape(real, pair), c.b.reshape(imaginary, pair)}, 4), joined);
+        c.b.concat({c.b.reshape(real, pair), c.b.reshape(imaginary, pair)}, 4),
+        joined);
   } else {
     turned = c.b.concat({real, imaginary}, 3);
   }
@@ -322,10 +337,12 @@ static void rotary(OpContext &c) {
 static const OpRecord records[] = {
     {"Attention", "23 24", 3, 7, 4, attention,
      "MatMul and Softmax; no qk_matmul_output, no nonpad_kv_seqlen"},
-    {"Dropout", "7 10 12 13 22", 1, 3, 2, dropout, "folds; training mode is refused"},
+    {"Dropout", "7 10 12 13 22", 1, 3, 2, dropout,
+     "folds; training mode is refused"},
     {"Gemm", "7 9 11 13", 2, 3, 1, gemm, "MatMul, Mul, Add"},
     {"LayerNormalization", "1 17", 2, 3, 3, layerNorm,
-     "no statistics outputs; also accepted below opset 17 (ONNX Runtime writes it)"},
+     "no statistics outputs; also accepted below opset 17 (ONNX Runtime writes "
+     "it)"},
     {"LogSoftmax", "1 11 13", 1, 1, 1, logSoftmax, "expanded"},
     {"MatMul", "1 9 13", 2, 2, 1, matmul, "floats"},
     {"RMSNormalization", "23", 2, 2, 1, rmsNorm},

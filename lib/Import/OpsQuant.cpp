@@ -7,11 +7,14 @@
 
 namespace lpu::importer {
 
-static bool isByte(DType type) { return type == DType::I8 || type == DType::U8; }
+static bool isByte(DType type) {
+  return type == DType::I8 || type == DType::U8;
+}
 
-/// The axis of a vector of scales, 0 if the scale is a scalar; checks the shapes of
-/// scale and zero point.
-static std::optional<int64_t> scaleAxis(OpContext &c, Value *x, DType quantised) {
+/// The axis of a vector of scales, 0 if the scale is a scalar; checks the
+/// shapes of scale and zero point.
+static std::optional<int64_t> scaleAxis(OpContext &c, Value *x,
+                                        DType quantised) {
   Value *scale = c.in(1), *zero = c.in(2);
   int64_t rank = x->dims.size();
   int64_t given = c.integer("axis", 1);
@@ -23,11 +26,11 @@ static std::optional<int64_t> scaleAxis(OpContext &c, Value *x, DType quantised)
     c.fail("the scale must be a float, is " + typeName(scale->type));
     return std::nullopt;
   }
-  if (zero && (zero->type != quantised || *elementCount(zero->dims) !=
-                                              *elementCount(scale->dims))) {
+  if (zero && (zero->type != quantised ||
+               *elementCount(zero->dims) != *elementCount(scale->dims))) {
     c.fail("the zero point " + shapeName(zero->type, zero->dims) +
-           " does not fit the scale " + dimsName(scale->dims) + " and the type " +
-           typeName(quantised));
+           " does not fit the scale " + dimsName(scale->dims) +
+           " and the type " + typeName(quantised));
     return std::nullopt;
   }
   if (elementCount(scale->dims) == 1)
@@ -51,9 +54,12 @@ static void quantize(OpContext &c) {
   c.ignore("saturate");
   int64_t asked = c.integer("output_dtype", 0);
   int64_t precision = c.integer("precision", 0);
-  DType type = c.has(2) ? c.in(2)->type : asked ? static_cast<DType>(asked) : DType::U8;
+  DType type = c.has(2) ? c.in(2)->type
+               : asked  ? static_cast<DType>(asked)
+                        : DType::U8;
   if (!isByte(type) || (asked && asked != static_cast<int64_t>(type))) {
-    c.fail("quantising to " + typeName(type) + " is not supported, only i8 and u8");
+    c.fail("quantising to " + typeName(type) +
+           " is not supported, only i8 and u8");
     return;
   }
   if (precision != 0 && precision != 1) {
@@ -76,7 +82,8 @@ static void dequantize(OpContext &c) {
     return;
   }
   if (!isByte(x->type) && x->type != DType::I32) {
-    c.fail("dequantising " + typeName(x->type) + " is not supported, only i8, u8, i32");
+    c.fail("dequantising " + typeName(x->type) +
+           " is not supported, only i8, u8, i32");
     return;
   }
   if (auto axis = scaleAxis(c, x, x->type))
@@ -87,7 +94,8 @@ struct Quantised {
   Value *y, *scale, *zero;
 };
 
-/// ONNX's DynamicQuantizeLinear: the range of the tensor, with 0 in it, over 0..255.
+/// ONNX's DynamicQuantizeLinear: the range of the tensor, with 0 in it, over
+/// 0..255.
 static Quantised quantizeDynamically(OpContext &c, Value *x) {
   Builder &b = c.b;
   if (x->type != DType::F32) {
@@ -102,10 +110,14 @@ static Quantised quantizeDynamically(OpContext &c, Value *x) {
   Value *low = b.binary(Op::Min, b.reduce(Op::ReduceMin, x, all, false), zero);
   Value *scale = b.binary(Op::Div, b.binary(Op::Sub, high, low),
                           b.scalar(DType::F32, 255));
-  // A tensor of zeros has scale 0 and 0 / 0 would follow; any scale is right then.
-  Value *safe = b.where(b.binary(Op::Equal, scale, zero), b.scalar(DType::F32, 1), scale);
-  Value *point = b.unary(Op::Round, b.unary(Op::Neg, b.binary(Op::Div, low, safe)));
-  point = b.binary(Op::Min, b.binary(Op::Max, point, zero), b.scalar(DType::F32, 255));
+  // A tensor of zeros has scale 0 and 0 / 0 would follow; any scale is right
+  // then.
+  Value *safe =
+      b.where(b.binary(Op::Equal, scale, zero), b.scalar(DType::F32, 1), scale);
+  Value *point =
+      b.unary(Op::Round, b.unary(Op::Neg, b.binary(Op::Div, low, safe)));
+  point = b.binary(Op::Min, b.binary(Op::Max, point, zero),
+                   b.scalar(DType::F32, 255));
   point = b.cast(point, DType::U8);
   return {b.quantize(x, safe, point, 0, DType::U8), scale, point};
 }
@@ -118,12 +130,13 @@ static void dynamicQuantize(OpContext &c) {
 }
 
 static void matmulInteger(OpContext &c) {
-  c.result(c.b.matmulInteger(c.in(0), c.in(1), flat(c, c.in(2)), flat(c, c.in(3))));
+  c.result(
+      c.b.matmulInteger(c.in(0), c.in(1), flat(c, c.in(2)), flat(c, c.in(3))));
 }
 
 /// cast(product) * aScale * bScale + bias
-static Value *rescale(OpContext &c, Value *product, Value *aScale, Value *bScale,
-                      Value *bias) {
+static Value *rescale(OpContext &c, Value *product, Value *aScale,
+                      Value *bScale, Value *bias) {
   if (!product || !aScale || !bScale)
     return nullptr;
   Value *scale = c.b.binary(Op::Mul, flat(c, aScale), flat(c, bScale));
@@ -133,7 +146,8 @@ static Value *rescale(OpContext &c, Value *product, Value *aScale, Value *bScale
 
 /// com.microsoft: A, B, a_scale, b_scale, a_zero, b_zero, bias
 static void matmulIntegerToFloat(OpContext &c) {
-  Value *product = c.b.matmulInteger(c.in(0), c.in(1), flat(c, c.in(4)), flat(c, c.in(5)));
+  Value *product =
+      c.b.matmulInteger(c.in(0), c.in(1), flat(c, c.in(4)), flat(c, c.in(5)));
   c.result(rescale(c, product, c.in(2), c.in(3), c.in(6)));
 }
 
@@ -150,7 +164,8 @@ static const OpRecord records[] = {
     {"DynamicQuantizeLinear", "11", 1, 1, 3, dynamicQuantize, "expanded"},
     {"MatMulInteger", "10", 2, 4, 1, matmulInteger,
      "zero point of A per tensor, of B per tensor or column"},
-    {"QuantizeLinear", "10 13 19 21 23 24", 2, 3, 1, quantize, "i8, u8; not blocked"},
+    {"QuantizeLinear", "10 13 19 21 23 24", 2, 3, 1, quantize,
+     "i8, u8; not blocked"},
 };
 
 static const OpRecord contribRecords[] = {

@@ -1,7 +1,8 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Operators that build, read or change shapes. Those that compute with shapes fold.
+// Operators that build, read or change shapes. Those that compute with shapes
+// fold.
 
 #include "Records.h"
 
@@ -69,13 +70,15 @@ static std::optional<std::vector<int64_t>> knownShape(OpContext &c, size_t i,
                                                       const char *what) {
   auto dims = c.b.knownInts(c.in(i));
   if (!dims) {
-    c.fail(llvm::Twine(what) + " is computed from data, so the shape of the result "
-                               "is not known when compiling");
+    c.fail(llvm::Twine(what) +
+           " is computed from data, so the shape of the result "
+           "is not known when compiling");
     return std::nullopt;
   }
   for (int64_t d : *dims)
     if (d < 0) {
-      c.fail(llvm::Twine(what) + " holds the negative number " + llvm::Twine(d));
+      c.fail(llvm::Twine(what) + " holds the negative number " +
+             llvm::Twine(d));
       return std::nullopt;
     }
   if (!elementCount(*dims)) {
@@ -86,7 +89,8 @@ static std::optional<std::vector<int64_t>> knownShape(OpContext &c, size_t i,
 }
 
 static void constantOfShape(OpContext &c) {
-  Value *value = c.hasAttr("value") ? c.tensor("value") : c.b.scalar(DType::F32, 0);
+  Value *value =
+      c.hasAttr("value") ? c.tensor("value") : c.b.scalar(DType::F32, 0);
   auto dims = knownShape(c, 0, "the shape");
   if (!dims || !value)
     return;
@@ -105,7 +109,8 @@ static void shape(OpContext &c) {
     return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
   };
   int64_t start = bound("start", 0), end = bound("end", rank);
-  c.result(c.b.ints(DimsRef(dims).slice(start, std::max<int64_t>(0, end - start))));
+  c.result(
+      c.b.ints(DimsRef(dims).slice(start, std::max<int64_t>(0, end - start))));
 }
 
 static void size(OpContext &c) {
@@ -118,7 +123,8 @@ static void range(OpContext &c) {
   for (size_t i = 0; i < 3; ++i) {
     part[i] = c.b.known(c.in(i));
     if (!part[i] || part[i]->size() != 1) {
-      c.fail("its bounds are computed from data, so the shape of the result is not "
+      c.fail("its bounds are computed from data, so the shape of the result is "
+             "not "
              "known when compiling");
       return;
     }
@@ -150,7 +156,8 @@ static void reshape(OpContext &c) {
   bool allowZero = c.integer("allowzero", 0, 0, 1);
   auto wanted = c.b.knownInts(c.in(1));
   if (!wanted) {
-    c.fail("its shape is computed from data, so the shape of the result is not known "
+    c.fail("its shape is computed from data, so the shape of the result is not "
+           "known "
            "when compiling");
     return;
   }
@@ -196,8 +203,9 @@ static void flatten(OpContext &c) {
   if (c.failed())
     return;
   axis = axis < 0 ? axis + rank : axis;
-  c.result(c.b.reshape(c.in(0), {*elementCount(DimsRef(dims).take_front(axis)),
-                                 *elementCount(DimsRef(dims).drop_front(axis))}));
+  c.result(
+      c.b.reshape(c.in(0), {*elementCount(DimsRef(dims).take_front(axis)),
+                            *elementCount(DimsRef(dims).drop_front(axis))}));
 }
 
 static void squeeze(OpContext &c) {
@@ -315,12 +323,13 @@ static void tile(OpContext &c) {
     c.fail("the result is too large");
     return;
   }
-  c.result(c.b.reshape(c.b.expand(c.b.reshape(c.in(0), apart), repeated), result));
+  c.result(
+      c.b.reshape(c.b.expand(c.b.reshape(c.in(0), apart), repeated), result));
 }
 
 static void concat(OpContext &c) {
-  auto axis = c.axis("axis", std::numeric_limits<int64_t>::max(),
-                     c.in(0)->dims.size());
+  auto axis =
+      c.axis("axis", std::numeric_limits<int64_t>::max(), c.in(0)->dims.size());
   if (!axis)
     return;
   std::vector<Value *> values;
@@ -342,8 +351,8 @@ static void split(OpContext &c) {
     // Equal parts; from opset 18 the last may be smaller.
     int64_t part = (length + count - 1) / count;
     if (c.opset < 18 && length % count) {
-      c.fail("an axis of length " + llvm::Twine(length) + " does not split into " +
-             llvm::Twine(count) + " equal parts");
+      c.fail("an axis of length " + llvm::Twine(length) +
+             " does not split into " + llvm::Twine(count) + " equal parts");
       return;
     }
     sizes.emplace();
@@ -353,9 +362,11 @@ static void split(OpContext &c) {
   int64_t sum = 0;
   for (int64_t s : *sizes)
     sum = s < 0 || sum < 0 || s > length ? -1 : sum + s;
-  if (static_cast<int64_t>(sizes->size()) != count || asked != count || sum != length) {
-    c.fail("the parts " + dimsName(*sizes) + " do not match " + llvm::Twine(count) +
-           " outputs and an axis of length " + llvm::Twine(length));
+  if (static_cast<int64_t>(sizes->size()) != count || asked != count ||
+      sum != length) {
+    c.fail("the parts " + dimsName(*sizes) + " do not match " +
+           llvm::Twine(count) + " outputs and an axis of length " +
+           llvm::Twine(length));
     return;
   }
   int64_t start = 0;
@@ -373,7 +384,8 @@ static void slice(OpContext &c) {
       continue;
     part[i] = c.b.knownInts(c.in(i + 1));
     if (!part[i]) {
-      c.fail("its bounds are computed from data, so the shape of the result is not "
+      c.fail("its bounds are computed from data, so the shape of the result is "
+             "not "
              "known when compiling");
       return;
     }
@@ -478,7 +490,8 @@ static const OpRecord records[] = {
     {"Identity", "1 13 14 16 19 21 23 24", 1, 1, 1, identity, "folds"},
     {"If", "1 11 13 16 19 21 23 24", 1, 1, kAnyNumber, nullptr,
      "constant condition: the branch taken is inlined"},
-    {"Pad", "11 13 18 19 21 23 24", 2, 4, 1, pad, "mode constant; constant pads"},
+    {"Pad", "11 13 18 19 21 23 24", 2, 4, 1, pad,
+     "mode constant; constant pads"},
     {"Range", "11", 3, 3, 1, range, "folds"},
     {"Reshape", "5 13 14 19 21 23 24", 2, 2, 1, reshape, "constant shape"},
     {"Shape", "1 13 15 19 21 23 24", 1, 1, 1, shape, "folds"},

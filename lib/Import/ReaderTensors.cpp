@@ -17,7 +17,8 @@ namespace lpu::importer {
 /// A full-string decimal number that is not negative.
 static std::optional<uint64_t> parseCount(const std::string &text) {
   int64_t value;
-  if (llvm::StringRef(text).getAsInteger(10, value) || value < 0 || text[0] == '+')
+  if (llvm::StringRef(text).getAsInteger(10, value) || value < 0 ||
+      text[0] == '+')
     return std::nullopt;
   return value;
 }
@@ -30,8 +31,8 @@ struct ExternalPlace {
 };
 } // namespace
 
-static std::optional<ExternalPlace> readExternal(const onnx::TensorProto &tensor,
-                                                 std::string &reason) {
+static std::optional<ExternalPlace>
+readExternal(const onnx::TensorProto &tensor, std::string &reason) {
   ExternalPlace place;
   std::set<std::string> seen;
   for (const onnx::StringStringEntryProto &entry : tensor.external_data()) {
@@ -67,23 +68,27 @@ static std::optional<ExternalPlace> readExternal(const onnx::TensorProto &tensor
   return place;
 }
 
-Value *Reader::fileTensor(const onnx::TensorProto &tensor, DType type, DimsRef dims,
-                          const std::string &file, llvm::StringRef bytes,
-                          uint64_t offset) {
+Value *Reader::fileTensor(const onnx::TensorProto &tensor, DType type,
+                          DimsRef dims, const std::string &file,
+                          llvm::StringRef bytes, uint64_t offset) {
   bool mayBeWeight = type == DType::F32 || type == DType::F16 ||
                      type == DType::I8 || type == DType::U8;
   bool reference = mayBeWeight && bytes.size() > options.limits.constantBytes;
   std::shared_ptr<const Tensor> elements;
-  if (bytes.size() <= (mayBeWeight ? options.limits.knownBytes : options.limits.foldBytes))
-    elements = std::make_shared<Tensor>(Tensor::fromBytes(type, dims, bytes.data()));
+  if (bytes.size() <=
+      (mayBeWeight ? options.limits.knownBytes : options.limits.foldBytes))
+    elements =
+        std::make_shared<Tensor>(Tensor::fromBytes(type, dims, bytes.data()));
   if (elements && !reference)
     return builder.constant(*elements);
-  std::string name = tensor.name().empty() ? builder.origin()->name : tensor.name();
-  return builder.weight({name, file, offset, bytes.size()}, type, dims, elements);
+  std::string name =
+      tensor.name().empty() ? builder.origin()->name : tensor.name();
+  return builder.weight({name, file, offset, bytes.size()}, type, dims,
+                        elements);
 }
 
-/// The elements of a typed field. Types of 16 bits and less share int32_data; f16 is
-/// stored there as its bit pattern.
+/// The elements of a typed field. Types of 16 bits and less share int32_data;
+/// f16 is stored there as its bit pattern.
 static bool readTyped(const onnx::TensorProto &tensor, Tensor &t) {
   auto ints = [&](const auto &field) {
     for (int64_t i = 0; i < t.size(); ++i) {
@@ -103,7 +108,8 @@ static bool readTyped(const onnx::TensorProto &tensor, Tensor &t) {
   case DType::F32:
     return tensor.float_data_size() == t.size() && floats(tensor.float_data());
   case DType::F64:
-    return tensor.double_data_size() == t.size() && floats(tensor.double_data());
+    return tensor.double_data_size() == t.size() &&
+           floats(tensor.double_data());
   case DType::I64:
     return tensor.int64_data_size() == t.size() && ints(tensor.int64_data());
   case DType::U32:
@@ -114,7 +120,8 @@ static bool readTyped(const onnx::TensorProto &tensor, Tensor &t) {
   }
 }
 
-Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &what) {
+Value *Reader::tensorValue(const onnx::TensorProto &tensor,
+                           const std::string &what) {
   auto fail = [&](const llvm::Twine &reason) -> Value * {
     return builder.fail(what + " " + reason);
   };
@@ -132,8 +139,8 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
 
   int forms = tensor.has_raw_data() + (tensor.float_data_size() > 0) +
               (tensor.int32_data_size() > 0) + (tensor.int64_data_size() > 0) +
-              (tensor.double_data_size() > 0) + (tensor.uint64_data_size() > 0) +
-              (tensor.string_data_size() > 0);
+              (tensor.double_data_size() > 0) +
+              (tensor.uint64_data_size() > 0) + (tensor.string_data_size() > 0);
   bool external = tensor.data_location() == onnx::TensorProto::EXTERNAL;
   if (forms + external > 1)
     return fail("stores its elements in more than one form");
@@ -141,8 +148,8 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
     return fail("has external data but is not marked as external");
 
   auto wrongLength = [&](uint64_t length) {
-    return fail("has " + llvm::Twine(length) + " bytes, but " + shapeName(type, dims) +
-                " needs " + llvm::Twine(need));
+    return fail("has " + llvm::Twine(length) + " bytes, but " +
+                shapeName(type, dims) + " needs " + llvm::Twine(need));
   };
   if (external) {
     std::string reason;
@@ -156,8 +163,8 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
     const DataFiles::File *data = dataFiles.open(place->location, reason);
     if (!data) {
       refusedLocations.insert(place->location);
-      return fail("has the external data location '" + place->location + "', which " +
-                  reason);
+      return fail("has the external data location '" + place->location +
+                  "', which " + reason);
     }
     uint64_t size = data->buffer->getBufferSize();
     uint64_t rest = place->offset <= size ? size - place->offset : 0;
@@ -166,15 +173,19 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
     if (place->offset > size || length > rest)
       return fail("lies outside its external file '" + place->location +
                   "': offset " + llvm::Twine(place->offset) + ", length " +
-                  llvm::Twine(length) + ", file of " + llvm::Twine(size) + " bytes");
+                  llvm::Twine(length) + ", file of " + llvm::Twine(size) +
+                  " bytes");
     if (length != need)
       return wrongLength(length);
-    llvm::StringRef bytes = data->buffer->getBuffer().substr(place->offset, need);
+    llvm::StringRef bytes =
+        data->buffer->getBuffer().substr(place->offset, need);
     if (!place->checksum.empty()) {
-      auto digest = llvm::SHA1::hash(llvm::arrayRefFromStringRef(data->buffer->getBuffer()));
-      if (!llvm::StringRef(place->checksum).equals_insensitive(llvm::toHex(digest)))
-        return fail("has a checksum that its external file '" + place->location +
-                    "' does not have");
+      auto digest = llvm::SHA1::hash(
+          llvm::arrayRefFromStringRef(data->buffer->getBuffer()));
+      if (!llvm::StringRef(place->checksum)
+               .equals_insensitive(llvm::toHex(digest)))
+        return fail("has a checksum that its external file '" +
+                    place->location + "' does not have");
     }
     return fileTensor(tensor, type, dims, data->path, bytes, place->offset);
   }
@@ -185,7 +196,8 @@ Value *Reader::tensorValue(const onnx::TensorProto &tensor, const std::string &w
     if (place->length != need)
       return wrongLength(place->length);
     return fileTensor(tensor, type, dims, path,
-                      file->getBuffer().substr(place->offset, need), place->offset);
+                      file->getBuffer().substr(place->offset, need),
+                      place->offset);
   }
   if (need > options.limits.foldBytes)
     return fail("has " + llvm::Twine(need) +

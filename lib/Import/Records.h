@@ -1,9 +1,9 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One record per supported ONNX operator: its name, the opset versions in which it
-// changed, how many inputs it takes, and the function that builds it from the core
-// set. The importer and the support table both read these records.
+// One record per supported ONNX operator: its name, the opset versions in which
+// it changed, how many inputs it takes, and the function that builds it from
+// the core set. The importer and the support table both read these records.
 
 #ifndef LPU_LIB_IMPORT_RECORDS_H
 #define LPU_LIB_IMPORT_RECORDS_H
@@ -22,13 +22,13 @@ namespace lpu::importer {
 
 class Reader;
 
-/// The ONNX node at hand: its inputs, its attributes, its results. Attributes are
-/// checked for their kind; one that no getter has asked for is an error, so that
-/// nothing in a file is silently ignored.
+/// The ONNX node at hand: its inputs, its attributes, its results. Attributes
+/// are checked for their kind; one that no getter has asked for is an error, so
+/// that nothing in a file is silently ignored.
 class OpContext {
 public:
-  OpContext(Reader &reader, Builder &b, const onnx::NodeProto &node, int64_t opset,
-            std::vector<Value *> inputs,
+  OpContext(Reader &reader, Builder &b, const onnx::NodeProto &node,
+            int64_t opset, std::vector<Value *> inputs,
             std::vector<const onnx::AttributeProto *> attributes);
 
   Reader &reader;
@@ -46,7 +46,8 @@ public:
   bool hasAttr(llvm::StringRef name);
   int64_t integer(llvm::StringRef name, int64_t otherwise);
   /// The integer must lie in [low, high].
-  int64_t integer(llvm::StringRef name, int64_t otherwise, int64_t low, int64_t high);
+  int64_t integer(llvm::StringRef name, int64_t otherwise, int64_t low,
+                  int64_t high);
   float number(llvm::StringRef name, float otherwise);
   std::string text(llvm::StringRef name, llvm::StringRef otherwise);
   std::optional<std::vector<int64_t>> integers(llvm::StringRef name);
@@ -54,12 +55,14 @@ public:
   Value *tensor(llvm::StringRef name);
   /// Accepts an attribute that has no effect here.
   void ignore(llvm::StringRef name) { hasAttr(name); }
-  /// An axis attribute within the rank, made positive; reports and returns nothing
-  /// if it is out of range.
-  std::optional<int64_t> axis(llvm::StringRef name, int64_t otherwise, int64_t rank);
+  /// An axis attribute within the rank, made positive; reports and returns
+  /// nothing if it is out of range.
+  std::optional<int64_t> axis(llvm::StringRef name, int64_t otherwise,
+                              int64_t rank);
   /// A parameter that is an attribute in old opsets and an input in new ones.
   /// Nothing if absent; reports if its elements are not known.
-  std::optional<std::vector<int64_t>> parameter(llvm::StringRef name, size_t input);
+  std::optional<std::vector<int64_t>> parameter(llvm::StringRef name,
+                                                size_t input);
 
   Value *fail(const llvm::Twine &reason) { return b.fail(reason); }
   bool failed() const { return b.hasFailed(); }
@@ -105,12 +108,12 @@ const OpRecord *findOp(llvm::StringRef domain, llvm::StringRef name);
 std::optional<int64_t> sinceVersion(const OpRecord &record, int64_t opset);
 
 // One per family file.
-llvm::ArrayRef<OpRecord> mathOps();  // OpsMath.cpp
-llvm::ArrayRef<OpRecord> shapeOps(); // OpsShape.cpp
-llvm::ArrayRef<OpRecord> indexOps(); // OpsIndex.cpp
-llvm::ArrayRef<OpRecord> nnOps();    // OpsNN.cpp
-llvm::ArrayRef<OpRecord> quantOps(); // OpsQuant.cpp
-llvm::ArrayRef<OpRecord> contribOps(); // OpsContrib.cpp
+llvm::ArrayRef<OpRecord> mathOps();         // OpsMath.cpp
+llvm::ArrayRef<OpRecord> shapeOps();        // OpsShape.cpp
+llvm::ArrayRef<OpRecord> indexOps();        // OpsIndex.cpp
+llvm::ArrayRef<OpRecord> nnOps();           // OpsNN.cpp
+llvm::ArrayRef<OpRecord> quantOps();        // OpsQuant.cpp
+llvm::ArrayRef<OpRecord> contribOps();      // OpsContrib.cpp
 llvm::ArrayRef<OpRecord> contribQuantOps(); // OpsQuant.cpp
 
 constexpr int64_t kMinOpset = 7, kMaxOpset = 24;

@@ -16,11 +16,11 @@ namespace lpu::importer {
 
 std::string typeName(int onnxType) {
   static const char *const names[] = {
-      "undefined", "f32",     "u8",           "i8",       "u16",  "i16",  "i32",
-      "i64",       "string",  "bool",         "f16",      "f64",  "u32",  "u64",
-      "complex64", "complex128", "bf16",      "f8E4M3FN", "f8E4M3FNUZ",
-      "f8E5M2",    "f8E5M2FNUZ", "u4",        "i4",       "f4E2M1", "f8E8M0",
-      "u2",        "i2"};
+      "undefined",  "f32",    "u8",         "i8",         "u16",  "i16",
+      "i32",        "i64",    "string",     "bool",       "f16",  "f64",
+      "u32",        "u64",    "complex64",  "complex128", "bf16", "f8E4M3FN",
+      "f8E4M3FNUZ", "f8E5M2", "f8E5M2FNUZ", "u4",         "i4",   "f4E2M1",
+      "f8E8M0",     "u2",     "i2"};
   if (onnxType < 0 || onnxType >= static_cast<int>(std::size(names)))
     return std::to_string(onnxType);
   return names[onnxType];
@@ -94,9 +94,11 @@ std::optional<Dims> broadcast(DimsRef a, DimsRef b) {
 }
 
 std::string dimsName(DimsRef dims) {
-  return "[" + llvm::join(llvm::map_range(dims, [](int64_t d) {
-           return std::to_string(d);
-         }), ",") + "]";
+  return "[" +
+         llvm::join(
+             llvm::map_range(dims, [](int64_t d) { return std::to_string(d); }),
+             ",") +
+         "]";
 }
 
 std::string shapeName(DType type, DimsRef dims) {
@@ -171,7 +173,8 @@ Tensor::Tensor(DType type, DimsRef dims)
     ints.resize(*count);
 }
 
-Tensor Tensor::ofInts(DType type, DimsRef dims, llvm::ArrayRef<int64_t> values) {
+Tensor Tensor::ofInts(DType type, DimsRef dims,
+                      llvm::ArrayRef<int64_t> values) {
   Tensor t(type, dims);
   LPU_CHECK(t.size() == static_cast<int64_t>(values.size()),
             "as many values as elements");
@@ -189,7 +192,9 @@ Tensor Tensor::scalar(DType type, double value) {
   return t;
 }
 
-void Tensor::setFloat(int64_t i, double value) { floats[i] = roundTo(type, value); }
+void Tensor::setFloat(int64_t i, double value) {
+  floats[i] = roundTo(type, value);
+}
 void Tensor::setInt(int64_t i, int64_t value) { ints[i] = wrapTo(type, value); }
 
 bool Tensor::sameElement(int64_t i, int64_t j) const {

@@ -62,9 +62,10 @@ Dims stridesOf(DimsRef dims);
 /// Makes an axis counted from the end positive; nothing if out of range.
 std::optional<int64_t> normalizeAxis(int64_t axis, int64_t rank);
 
-/// A tensor with known elements, widened to int64 or double. Integer types wider
-/// than their storage never occur: every write wraps to the element type, and a
-/// float is rounded to it, so `double` holds exactly the f32 or f16 value.
+/// A tensor with known elements, widened to int64 or double. Integer types
+/// wider than their storage never occur: every write wraps to the element type,
+/// and a float is rounded to it, so `double` holds exactly the f32 or f16
+/// value.
 struct Tensor {
   DType type = DType::Undefined;
   Dims dims;
@@ -73,12 +74,11 @@ struct Tensor {
 
   Tensor() = default;
   Tensor(DType type, DimsRef dims);
-  static Tensor ofInts(DType type, DimsRef dims, llvm::ArrayRef<int64_t> values);
+  static Tensor ofInts(DType type, DimsRef dims,
+                       llvm::ArrayRef<int64_t> values);
   static Tensor scalar(DType type, double value);
 
-  int64_t size() const {
-    return isFloat(type) ? floats.size() : ints.size();
-  }
+  int64_t size() const { return isFloat(type) ? floats.size() : ints.size(); }
   double number(int64_t i) const {
     return isFloat(type) ? floats[i] : static_cast<double>(ints[i]);
   }

@@ -10,13 +10,21 @@ namespace lpu::importer {
 
 namespace {
 
-enum class Message { Model, Graph, Node, Attribute, Tensor, Sparse, Function, Other };
+enum class Message {
+  Model,
+  Graph,
+  Node,
+  Attribute,
+  Tensor,
+  Sparse,
+  Function,
+  Other
+};
 
 const char *messageName(Message m) {
-  static const char *const names[] = {"ModelProto",     "GraphProto",
-                                      "NodeProto",      "AttributeProto",
-                                      "TensorProto",    "SparseTensorProto",
-                                      "FunctionProto",  "message"};
+  static const char *const names[] = {
+      "ModelProto",  "GraphProto",        "NodeProto",     "AttributeProto",
+      "TensorProto", "SparseTensorProto", "FunctionProto", "message"};
   return names[static_cast<int>(m)];
 }
 
@@ -50,7 +58,8 @@ Message childOf(Message m, uint64_t field) {
   }
 }
 
-constexpr uint64_t kDataType = 2, kFloatData = 4, kRawData = 9, kDoubleData = 10;
+constexpr uint64_t kDataType = 2, kFloatData = 4, kRawData = 9,
+                   kDoubleData = 10;
 constexpr uint64_t kTrainingInfo = 20;
 constexpr unsigned kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5;
 
@@ -68,7 +77,8 @@ void putBytes(std::string &out, uint64_t field, llvm::StringRef bytes) {
 
 class Walker {
 public:
-  Walker(llvm::StringRef file, unsigned maxDepth) : file(file), maxDepth(maxDepth) {}
+  Walker(llvm::StringRef file, unsigned maxDepth)
+      : file(file), maxDepth(maxDepth) {}
 
   std::string reason;
 
@@ -76,8 +86,9 @@ public:
   bool walk(Message kind, uint64_t at, uint64_t end, unsigned depth,
             std::string &out) {
     if (depth > maxDepth)
-      return fault(kind, at, "messages are nested more than " +
-                                 std::to_string(maxDepth) + " deep");
+      return fault(kind, at,
+                   "messages are nested more than " + std::to_string(maxDepth) +
+                       " deep");
     std::vector<DataPlace> runs; // of float_data or double_data
     uint64_t dataType = 0, runField = 0;
     bool hasRaw = false, mixed = false;
@@ -111,8 +122,9 @@ public:
                            std::to_string(end - at) + " remain");
         break;
       default:
-        return fault(kind, start, "wire type " + std::to_string(key & 7) +
-                                      " is not used by ONNX");
+        return fault(kind, start,
+                     "wire type " + std::to_string(key & 7) +
+                         " is not used by ONNX");
       }
       if ((key & 7) != kBytes) {
         if (kind == Message::Tensor && field == kDataType)
@@ -131,7 +143,8 @@ public:
         putPlace(out, {body, value});
         continue;
       }
-      if (kind == Message::Tensor && (field == kFloatData || field == kDoubleData)) {
+      if (kind == Message::Tensor &&
+          (field == kFloatData || field == kDoubleData)) {
         runs.push_back({body, value});
         mixed |= runField && runField != field;
         runField = field;

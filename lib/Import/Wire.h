@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A bounded walk over the bytes of an ONNX file before protobuf sees them. It
-// checks lengths and nesting, and writes a *skeleton*: the same message with the
-// elements of every tensor replaced by their place in the file. So a model of
-// gigabytes costs protobuf a few kilobytes, weights stay in the mapped file, and
-// protobuf's own 2 GB limit does not apply.
+// checks lengths and nesting, and writes a *skeleton*: the same message with
+// the elements of every tensor replaced by their place in the file. So a model
+// of gigabytes costs protobuf a few kilobytes, weights stay in the mapped file,
+// and protobuf's own 2 GB limit does not apply.
 
 #ifndef LPU_LIB_IMPORT_WIRE_H
 #define LPU_LIB_IMPORT_WIRE_H
@@ -24,7 +24,8 @@ struct DataPlace {
   uint64_t offset, length;
 };
 
-/// Returns the skeleton, or nothing and a reason with the byte that is at fault.
+/// Returns the skeleton, or nothing and a reason with the byte that is at
+/// fault.
 std::optional<std::string> makeSkeleton(llvm::StringRef file, unsigned maxDepth,
                                         std::string &reason);
 

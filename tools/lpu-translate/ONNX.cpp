@@ -18,19 +18,20 @@
 
 using namespace llvm;
 
-static cl::OptionCategory onnxOptions("Options of --import-onnx and --analyze-onnx");
-static cl::list<std::string> dims("dim", cl::desc("Size of a free dim of the model"),
-                                  cl::value_desc("name=size"), cl::cat(onnxOptions));
+static cl::OptionCategory
+    onnxOptions("Options of --import-onnx and --analyze-onnx");
+static cl::list<std::string> dims("dim",
+                                  cl::desc("Size of a free dim of the model"),
+                                  cl::value_desc("name=size"),
+                                  cl::cat(onnxOptions));
 static cl::opt<bool> json("json", cl::desc("--analyze-onnx writes JSON"),
                           cl::cat(onnxOptions));
-static cl::opt<uint64_t> foldLimit("fold-limit",
-                                   cl::desc("Bytes of one tensor that may be folded"),
-                                   cl::init(lpu::ImportLimits().foldBytes),
-                                   cl::cat(onnxOptions));
-static cl::opt<uint64_t> nodeLimit("node-limit",
-                                   cl::desc("Nodes after inlining local functions"),
-                                   cl::init(lpu::ImportLimits().nodes),
-                                   cl::cat(onnxOptions));
+static cl::opt<uint64_t>
+    foldLimit("fold-limit", cl::desc("Bytes of one tensor that may be folded"),
+              cl::init(lpu::ImportLimits().foldBytes), cl::cat(onnxOptions));
+static cl::opt<uint64_t>
+    nodeLimit("node-limit", cl::desc("Nodes after inlining local functions"),
+              cl::init(lpu::ImportLimits().nodes), cl::cat(onnxOptions));
 
 static bool readOptions(lpu::ImportOptions &options) {
   options.limits.foldBytes = foldLimit;
@@ -49,7 +50,9 @@ static bool readOptions(lpu::ImportOptions &options) {
 
 /// The importer maps the file itself, so it takes the name and not the buffer.
 static std::string pathOf(const SourceMgr &source) {
-  return source.getMemoryBuffer(source.getMainFileID())->getBufferIdentifier().str();
+  return source.getMemoryBuffer(source.getMainFileID())
+      ->getBufferIdentifier()
+      .str();
 }
 
 static mlir::OwningOpRef<mlir::Operation *> import(SourceMgr &source,
@@ -83,13 +86,14 @@ void lpu::registerONNXTranslation() {
         registry.insert<onnx::ONNXDialect, mlir::func::FuncDialect>();
       });
   static mlir::TranslateRegistration analyzing(
-      "analyze-onnx", "report what an ONNX file holds and all that is wrong with it",
-      [](const std::shared_ptr<SourceMgr> &source, raw_ostream &os, mlir::MLIRContext *) {
-        return analyze(*source, os);
-      });
+      "analyze-onnx",
+      "report what an ONNX file holds and all that is wrong with it",
+      [](const std::shared_ptr<SourceMgr> &source, raw_ostream &os,
+         mlir::MLIRContext *) { return analyze(*source, os); });
   static mlir::TranslateRegistration printing(
       "print-onnx-support", "print the table of supported ONNX operators",
-      [](const std::shared_ptr<SourceMgr> &, raw_ostream &os, mlir::MLIRContext *) {
+      [](const std::shared_ptr<SourceMgr> &, raw_ostream &os,
+         mlir::MLIRContext *) {
         lpu::printONNXSupport(os);
         return mlir::success();
       });

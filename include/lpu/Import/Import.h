@@ -5,15 +5,15 @@
 //
 // A model is untrusted input. The importer walks the bytes within limits before
 // protobuf sees them, opens external data only beneath the model's directory,
-// checks that the elements of every tensor are as many as its shape says, inlines
-// local functions, binds the free dims that the caller names, infers every shape,
-// computes all that does not depend on run-time data, and rewrites each operator
-// into the small core set of the dialect. Weights are never copied: the result
-// refers to files by offset and length.
+// checks that the elements of every tensor are as many as its shape says,
+// inlines local functions, binds the free dims that the caller names, infers
+// every shape, computes all that does not depend on run-time data, and rewrites
+// each operator into the small core set of the dialect. Weights are never
+// copied: the result refers to files by offset and length.
 //
-// Everything that is wrong with a model is collected and told at once; no error is
-// an assertion. One problem names the ONNX node, its operator and opset, the shapes
-// it has, and the reason.
+// Everything that is wrong with a model is collected and told at once; no error
+// is an assertion. One problem names the ONNX node, its operator and opset, the
+// shapes it has, and the reason.
 
 #ifndef LPU_IMPORT_IMPORT_H
 #define LPU_IMPORT_IMPORT_H
@@ -38,16 +38,18 @@ struct ImportLimits {
   uint64_t nodes = 1 << 20;
   /// Bytes of one tensor that is computed while importing.
   uint64_t foldBytes = uint64_t(64) << 20;
-  /// A float or 8-bit tensor of more bytes than this is a weight: the IR refers to
-  /// its place in the file. Smaller ones, and integers, are constants in the IR.
+  /// A float or 8-bit tensor of more bytes than this is a weight: the IR refers
+  /// to its place in the file. Smaller ones, and integers, are constants in the
+  /// IR.
   uint64_t constantBytes = 64;
-  /// A weight of at most so many bytes takes part in folding (rotary frequencies).
+  /// A weight of at most so many bytes takes part in folding (rotary
+  /// frequencies).
   uint64_t knownBytes = 4096;
 };
 
 struct ImportOptions {
-  /// Free dims by name ("batch"), or by input and axis ("input_ids.0") for a dim
-  /// that has no name.
+  /// Free dims by name ("batch"), or by input and axis ("input_ids.0") for a
+  /// dim that has no name.
   std::map<std::string, int64_t> dims;
   ImportLimits limits;
 };
@@ -67,21 +69,22 @@ struct ImportReport {
   uint64_t nodes = 0;
   /// "name: type[dims]" as the file declares them.
   std::vector<std::string> inputs, outputs;
-  /// Operators in the file (domain::name for other domains), and ops that remain
-  /// after import; the second is empty if there were problems.
+  /// Operators in the file (domain::name for other domains), and ops that
+  /// remain after import; the second is empty if there were problems.
   std::map<std::string, uint64_t> fileOps, coreOps;
   std::vector<ImportProblem> problems;
 
   bool ok() const { return problems.empty(); }
-  /// One line per problem: "error: file: node 'x' (Op, opset 17; inputs): reason".
+  /// One line per problem: "error: file: node 'x' (Op, opset 17; inputs):
+  /// reason".
   void printProblems(llvm::raw_ostream &os) const;
   /// For people; ends with the number of problems.
   void printText(llvm::raw_ostream &os) const;
   void printJSON(llvm::raw_ostream &os) const;
 };
 
-/// Imports the model. Returns null, with the problems in the report, if there is
-/// anything wrong. The module holds `func.func @main`.
+/// Imports the model. Returns null, with the problems in the report, if there
+/// is anything wrong. The module holds `func.func @main`.
 mlir::OwningOpRef<mlir::ModuleOp> importONNX(mlir::MLIRContext &context,
                                              llvm::StringRef path,
                                              const ImportOptions &options,
@@ -92,7 +95,6 @@ ImportReport analyzeONNX(llvm::StringRef path, const ImportOptions &options);
 
 /// The table of supported operators, as Markdown (docs/onnx-support.md).
 void printONNXSupport(llvm::raw_ostream &os);
-
 
 } // namespace lpu
 
