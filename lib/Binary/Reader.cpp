@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Manifest.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/FileSystem.h"
@@ -130,19 +131,42 @@ private:
       return damaged("its section names are not readable");
     const char *text =
         reinterpret_cast<const char *>(file.data()) + strings.sh_offset;
+    std::vector<std::pair<uint64_t, uint64_t>> used = {{0, sizeof(h)}};
     for (uint64_t i = 1; i < count; ++i) {
       auto s = section(i);
+      if (s.sh_addr != 0 || s.sh_link != 0 || s.sh_info != 0 ||
+          s.sh_entsize != 0 ||
+          s.sh_type != (i == names ? ELF::SHT_STRTAB : ELF::SHT_PROGBITS))
+        return damaged("a field of section " + llvm::Twine(i) +
+                       " has no legal value");
       if (s.sh_name >= strings.sh_size)
         return damaged("section " + llvm::Twine(i) + " has no name");
       llvm::StringRef name(text + s.sh_name);
       if (!inside(s.sh_offset, s.sh_size))
         return damaged("section '" + name + "' lies outside the file");
+      used.emplace_back(s.sh_offset, s.sh_size);
       if (i == names)
         continue;
       llvm::ArrayRef<uint8_t> bytes = file.slice(s.sh_offset, s.sh_size);
       if (!sections.try_emplace(name, bytes).second)
         return damaged("two sections are named '" + name + "'");
       ordered.emplace_back(name.str(), bytes);
+    }
+    used.emplace_back(h.e_shoff, file.size() - h.e_shoff);
+    return readGaps(std::move(used));
+  }
+
+  /// Parts of the file do not overlap, and what lies between them is zero.
+  llvm::Error readGaps(std::vector<std::pair<uint64_t, uint64_t>> used) {
+    llvm::sort(used);
+    uint64_t end = 0;
+    for (auto [offset, size] : used) {
+      if (offset < end)
+        return damaged("its sections overlap");
+      if (llvm::any_of(file.slice(end, offset - end),
+                       [](uint8_t byte) { return byte != 0; }))
+        return damaged("bytes between its sections are not zero");
+      end = offset + size;
     }
     return llvm::Error::success();
   }
