@@ -19,15 +19,19 @@ def ISA_ProgramOp : ISA_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
   let summary = "A whole program: classes, chips, wires, bindings";
   let description = [{
     ```mlir
-    isa.program @copy machine "nano" cycles 9 {
+    isa.program @copy machine "nano" cycles 6 {
       isa.chip_class 0 {
-        isa.queue mem 0 text [7, 1, 0] {
+        isa.queue mem 3 text [7, 0, 0] {
           isa.mem.read at 0 bank = 0, offset = 3, dir = east, stream = 2
           isa.halt at 1
         }
+        isa.queue mem 4 text [7, 1, 0] {
+          isa.mem.write at 4 bank = 1, offset = 0, dir = east, stream = 2, last
+          isa.halt at 5
+        }
       }
       isa.chip 0 class 0 {
-        isa.image slice 0 bank 0 row 3 rows 1 hex ["0102"]
+        isa.image slice 3 bank 0 row 3 rows 1 hex ["0102"]
       }
     }
     ```
