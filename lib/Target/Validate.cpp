@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Target/Machine.h"
+#include <algorithm>
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/ADT/Twine.h"
 
@@ -109,7 +110,8 @@ std::vector<std::string> lpu::validate(const Machine &m) {
   r.range("link_interval", m.linkInterval, 1, 1 << 16, "cycles per vector");
   r.range("link_latency", m.linkLatency, 1, 1 << 20,
           "nothing is done in no time");
-  r.range("link_margin", m.linkMargin, 0, 1 << 16, "cycles of drift");
+  r.range("link_margin", m.linkMargin, 0, std::max(m.linkLatency, 1u) - 1,
+          "less than link_latency: no vector arrives before it is sent");
   r.range("link_buffer", m.linkBuffer, 1, 1 << 16, "vectors");
   r.range("resync_cycles", m.resyncCycles, 1, 1u << 31, "cycles");
   r.range("node_chips", m.nodeChips, 1, 1 << 16, "chips of a node");
