@@ -14,9 +14,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Target/Machine.h"
-#include <algorithm>
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/ADT/Twine.h"
+#include <algorithm>
 
 using namespace lpu;
 
