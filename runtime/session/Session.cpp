@@ -218,6 +218,20 @@ llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
   return llvm::Error::success();
 }
 
+void Session::feedZeros() {
+  std::vector<uint8_t> zeros(program->machine.lanes);
+  for (const TensorBinding &binding : program->inputs)
+    for (const Placement &p : binding.placements)
+      for (size_t c = 0; c < p.columns.size(); ++c) {
+        const Column &column = p.columns[c];
+        unsigned rows =
+            columnRows(p, stripeOf(p, c, isa::byteWidth(binding.chipType)));
+        for (unsigned row = 0; row < rows; ++row)
+          machineState->writeRow(column.chip, column.slice, column.bank,
+                                 column.row + row, zeros);
+      }
+}
+
 llvm::Expected<std::vector<NpyArray>> Session::fetch() {
   std::vector<NpyArray> outputs;
   std::vector<std::string> errors;

@@ -209,7 +209,9 @@ int main(int argc, char **argv) {
   const Package &package = session.package();
   const Machine &m = package.machine;
 
-  if (!o.noData) {
+  if (o.noData) {
+    session.feedZeros();
+  } else {
     std::vector<NpyArray> arrays;
     if (!o.inputs.empty()) {
       auto read = readNpz(o.inputs);

@@ -38,6 +38,10 @@ public:
   /// chip's type cannot hold); nothing is placed then.
   llvm::Error feed(llvm::ArrayRef<NpyArray> arrays);
 
+  /// Zeros in all inputs: for runs without values, in which input rows must
+  /// only be there.
+  void feedZeros();
+
   emulator::RunResult run(const emulator::RunOptions &options) {
     return machineState->run(options);
   }

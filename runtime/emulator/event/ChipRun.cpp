@@ -29,13 +29,16 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
   ringMask = ring - 1;
   words = (m.numQueues() + 63) / 64;
   starts.assign(size_t(ring) * words, 0);
-  landings.resize(ring);
+  landings.assign(ring, 0);
+  landingLists.resize(ring + 1);
+  for (unsigned i = 1; i <= ring; ++i)
+    spareLists.push_back(uint16_t(i));
   effects.resize(ring);
 
   keyRing = ringSize(m.lastPosition() + 2);
   live.assign(size_t(2) * keyRing, 0);
   writers.assign(live.size() * m.streams, 0);
-  lastReaders.assign(writers.size(), 0);
+  lastReaders.assign(writers.size(), nobody);
   if (hasData)
     values.assign(writers.size(), 0);
 
@@ -56,6 +59,7 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
     hasLinks |= wire != nullptr;
 
   queues.resize(m.numQueues());
+  deaths.resize(size_t(3) * m.numQueues()); // each issues once a cycle
   for (const QueueText &text : texts) {
     unsigned number = text.segment.queue;
     Queue &queue = queues[number];
@@ -118,6 +122,10 @@ template <class A> void ChipRun<A>::runCycle() {
   }
   if (hasLinks)
     arrivals();
+  // Keys that enter the chip now have no history.
+  for (unsigned slot : {slotOf(false, now), slotOf(true, now + edgePosition)})
+    std::fill_n(lastReaders.begin() + ptrdiff_t(slot * m.streams), m.streams,
+                nobody);
   if (std::vector<Effect> &due = effects[size_t(now & ringMask)];
       !due.empty()) {
     for (const Effect &effect : due)
@@ -141,15 +149,16 @@ template <class A> void ChipRun<A>::runCycle() {
   maxima.sramBytes = std::max(maxima.sramBytes, cycleSram);
   cycleMacs = cycleSram = 0;
 
-  for (const Death &death : deaths) {
+  for (unsigned i = 0; i < deathCount; ++i) {
+    const Death &death = deaths[i];
     state.streamHops +=
         uint64_t(now) * uint64_t(llvm::popcount(live[death.slot] & death.mask));
     live[death.slot] &= ~death.mask;
     for (uint64_t bits = death.mask; bits != 0; bits &= bits - 1)
       lastReaders[death.slot * m.streams + unsigned(__builtin_ctzll(bits))] =
-          death.reader;
+          shorten(death.reader);
   }
-  deaths.clear();
+  deathCount = 0;
   land();
   edge();
 }
@@ -165,26 +174,22 @@ ChipRun<A>::readStreams(const Queue &queue, Who me, const StreamRef &ref,
                         Value *into) {
   int64_t key = ref.west ? now + queue.position : now - queue.position;
   unsigned slot = slotOf(ref.west, key);
-  uint64_t present = live[slot] & ref.mask;
+  uint64_t mask = ref.mask(), present = live[slot] & mask;
   if (ref.last)
-    deaths.push_back({slot, present, me});
+    deaths[deathCount++] = {slot, present, me};
   if constexpr (hasData)
     for (unsigned i = 0; i < ref.width; ++i)
       into[i] = values[slot * m.streams + ref.stream + i];
-  if (LLVM_LIKELY(present == ref.mask))
+  if (LLVM_LIKELY(present == mask))
     return true;
   for (unsigned i = 0; i < ref.width; ++i) {
     unsigned stream = ref.stream + i;
     if (live[slot] >> stream & 1)
       continue;
-    // The ring forgets; a reader of this very slot has the same key.
     std::optional<Who> reader;
-    Who last = lastReaders[slot * m.streams + stream];
-    const Queue &other = queues[queueOf(last)];
-    int64_t at = cycleOf(last);
-    if (last != 0 &&
-        (ref.west ? at + other.position : at - other.position) == key)
-      reader = last;
+    if (RecentWho last = lastReaders[slot * m.streams + stream];
+        last != nobody)
+      reader = lengthen(last, now);
     fault(FaultClass::EmptyRead, me, reader,
           "stream " + std::string(ref.west ? "west " : "east ") +
               std::to_string(stream) + " at position " +
@@ -199,14 +204,27 @@ LLVM_ATTRIBUTE_ALWAYS_INLINE void
 ChipRun<A>::writeStreams(const Queue &queue, Who me, bool west, unsigned stream,
                          unsigned width, int64_t when, Value value) {
   int64_t key = west ? when + queue.position : when - queue.position;
-  landings[size_t(when & ringMask)].push_back(
-      {me, uint16_t(slotOf(west, key)), uint8_t(stream), uint8_t(width),
-       value});
+  uint16_t &list = landings[size_t(when & ringMask)];
+  if (list == 0) {
+    list = spareLists.back();
+    spareLists.pop_back();
+  }
+  // Field by field: a copy of 24 fresh bytes would stall on their stores.
+  Landing &landing = landingLists[list].next();
+  landing.writer = me;
+  landing.slot = uint16_t(slotOf(west, key));
+  landing.stream = uint8_t(stream);
+  landing.width = uint8_t(width);
+  if constexpr (hasData)
+    landing.value = value;
   quietAfter = std::max(quietAfter, when + edgePosition);
 }
 
 template <class A> void ChipRun<A>::land() {
-  std::vector<Landing> &due = landings[size_t(now & ringMask)];
+  uint16_t &list = landings[size_t(now & ringMask)];
+  if (list == 0)
+    return;
+  LandingList &due = landingLists[list];
   for (const Landing &landing : due) {
     uint64_t mask = ((UINT64_C(1) << landing.width) - 1) << landing.stream;
     size_t first = landing.slot * m.streams + landing.stream;
@@ -214,7 +232,7 @@ template <class A> void ChipRun<A>::land() {
       for (unsigned i = 0; i < landing.width; ++i) {
         if (!(live[landing.slot] >> (landing.stream + i) & 1))
           continue;
-        Who writer = writers[first + i];
+        Who writer = lengthen(writers[first + i], now);
         std::string detail =
             "stream " + std::string(landing.slot >= keyRing ? "west " : "east ") +
             std::to_string(landing.stream + i) + " is live";
@@ -228,13 +246,15 @@ template <class A> void ChipRun<A>::land() {
     }
     live[landing.slot] |= mask;
     for (unsigned i = 0; i < landing.width; ++i) {
-      writers[first + i] = landing.writer;
+      writers[first + i] = shorten(landing.writer);
       if constexpr (hasData)
         values[first + i] = landing.value + i * valueByteStep;
     }
     state.streamHops -= uint64_t(now) * landing.width;
   }
   due.clear();
+  spareLists.push_back(list);
+  list = 0;
 }
 
 /// What is still live at its last position is lost.
@@ -246,8 +266,8 @@ template <class A> void ChipRun<A>::edge() {
     unsigned slot = slots[west];
     for (uint64_t bits = live[slot]; bits != 0; bits &= bits - 1) {
       unsigned stream = unsigned(__builtin_ctzll(bits));
-      fault(FaultClass::LiveValueLost, writers[slot * m.streams + stream],
-            std::nullopt,
+      fault(FaultClass::LiveValueLost,
+            lengthen(writers[slot * m.streams + stream], now), std::nullopt,
             "stream " + std::string(west ? "west " : "east ") +
                 std::to_string(stream) + " at position " +
                 std::to_string(west ? 0 : edgePosition) +

@@ -25,6 +25,7 @@
 
 #include "Arithmetic.h"
 #include "lpu/Emulator/Emulator.h"
+#include "llvm/ADT/SmallVector.h"
 #include <deque>
 #include <queue>
 
@@ -38,6 +39,15 @@ inline Who makeWho(int64_t cycle, unsigned queue) {
 }
 inline int64_t cycleOf(Who who) { return int64_t(who >> 16); }
 inline unsigned queueOf(Who who) { return unsigned(who & 0xffff); }
+
+/// Who acted within the last 65,536 cycles, in half the space: slots are many.
+using RecentWho = uint32_t;
+inline RecentWho shorten(Who who) { return uint32_t(who); }
+inline Who lengthen(RecentWho who, int64_t now) {
+  uint64_t age = (uint64_t(now) - (who >> 16)) & 0xffff;
+  return makeWho(now - int64_t(age), who & 0xffff);
+}
+constexpr RecentWho nobody = UINT32_MAX;
 
 struct Wire;
 
@@ -193,7 +203,8 @@ private:
                    Value *into);
   void writeStreams(const Queue &queue, Who me, bool west, unsigned stream,
                     unsigned width, int64_t when, Value value);
-  void write(const Queue &queue, const Op &op, Who me, Value value) {
+  LLVM_ATTRIBUTE_ALWAYS_INLINE void write(const Queue &queue, const Op &op,
+                                          Who me, Value value) {
     writeStreams(queue, me, op.out.west, op.out.stream, op.out.width,
                  now + op.streamDelay, value);
   }
@@ -261,21 +272,37 @@ private:
                       std::vector<std::pair<int64_t, unsigned>>,
                       std::greater<>>
       far;
-  std::vector<std::vector<Landing>> landings;
+  // A bucket holds the number of a list; empty lists are used again at once, so
+  // that they stay in the cache.
+  struct LandingList {
+    std::vector<Landing> items; // of which `count` are in use
+    size_t count = 0;
+    Landing &next() {
+      if (LLVM_UNLIKELY(count == items.size()))
+        items.resize(2 * count + 16);
+      return items[count++];
+    }
+    void clear() { count = 0; }
+    const Landing *begin() const { return items.data(); }
+    const Landing *end() const { return items.data() + count; }
+  };
+  std::vector<LandingList> landingLists;
+  std::vector<uint16_t> spareLists, landings; // landings: 0 is none
   std::vector<std::vector<Effect>> effects;
   int64_t quietAfter = -1; // no landing, effect or live slot behind it
 
   // Slots: [direction x ring + key], and there [stream].
   unsigned keyRing;
   std::vector<uint64_t> live;
-  std::vector<Who> writers, lastReaders;
+  std::vector<RecentWho> writers, lastReaders;
   std::vector<Value> values;
   struct Death {
     unsigned slot;
     uint64_t mask;
     Who reader;
   };
-  std::vector<Death> deaths;
+  std::vector<Death> deaths; // of this cycle
+  unsigned deathCount = 0;
 
   std::vector<Bank> banks;
   unsigned writeRing;

@@ -23,7 +23,8 @@ namespace lpu::emulator::event {
 // SRAM slices
 //===----------------------------------------------------------------------===//
 
-template <class A> void ChipRun<A>::useBank(unsigned number, Who me) {
+template <class A>
+LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::useBank(unsigned number, Who me) {
   Bank &bank = banks[number];
   if (LLVM_UNLIKELY(bank.used == now))
     clash(FaultClass::BankConflict, me, bank.user,

@@ -45,7 +45,6 @@ private:
     ref.stream = uint8_t(first);
     ref.width = uint8_t(width);
     ref.last = last;
-    ref.mask = ((width == 64 ? 0 : UINT64_C(1) << width) - 1) << first;
     return ref;
   }
   void input(StreamRef ref) { op.in[op.inputs++] = ref; }

@@ -48,8 +48,10 @@ enum class Kind : uint8_t {
 
 /// Neighbouring byte streams of one direction.
 struct StreamRef {
-  uint64_t mask = 0;
   uint8_t west = 0, stream = 0, width = 0, last = 0;
+  uint64_t mask() const {
+    return ((UINT64_C(1) << width) - 1) << stream;
+  }
 };
 
 enum class AluClass : uint8_t { Lanes, SetConstant, Reduce, Accumulate };
@@ -95,7 +97,8 @@ struct ControlOp {
   uint16_t row, rows;
 };
 
-struct Op {
+/// One cache line.
+struct alignas(64) Op {
   Kind kind = Kind::Illegal;
   uint8_t inputs = 0;
   bool hasOutput = false;
@@ -114,6 +117,8 @@ struct Op {
   };
   Op() : control{} {}
 };
+
+static_assert(sizeof(Op) == 64, "an issue touches one line of its text");
 
 /// The text of one queue. Words that do not decode, or are not legal on the
 /// machine, become Kind::Illegal with the reason in `reasons`.
