@@ -34,6 +34,12 @@ static Type convertType(Type type, bool narrowInt64) {
   return tensor.clone(convertElement(tensor.getElementType(), narrowInt64));
 }
 
+static std::string typeText(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
 static bool isOnnx(Operation *op) {
   return isa_and_nonnull<onnx::ONNXDialect>(op->getDialect());
 }
@@ -102,10 +108,34 @@ std::optional<double> Lowering::splat(unsigned i) const {
 }
 
 void Lowering::set(unsigned i, Value value) {
-  LPU_CHECK(value.getType() ==
-                convertType(node->getResult(i).getType(), narrow()),
-            "a rule builds another type than the node has");
-  values[node->getResult(i)] = value;
+  Type wanted = convertType(node->getResult(i).getType(), narrow());
+  if (value.getType() == wanted)
+    values[node->getResult(i)] = value;
+  else // only in hand-written IR: the importer infers types
+    unsupported("its operands and attributes give " +
+                typeText(value.getType()));
+}
+
+/// Attributes that name dims, which the dialect itself does not check.
+bool Lowering::checkAxes() {
+  auto type = dyn_cast<RankedTensorType>(
+      node->getNumOperands() ? node->getOperand(0).getType() : Type());
+  SmallVector<int64_t> axes;
+  if (auto axis = node->getAttrOfType<IntegerAttr>("axis"))
+    axes.push_back(axis.getInt());
+  if (auto many = node->getAttrOfType<DenseI64ArrayAttr>("axes"))
+    llvm::append_range(axes, many.asArrayRef());
+  // A scale that is one number for the whole tensor ignores its axis.
+  bool mayIgnore = isa<onnx::QuantizeLinearOp, onnx::DequantizeLinearOp>(node);
+  SmallVector<int64_t> sorted(axes);
+  llvm::sort(sorted);
+  bool isGood =
+      std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end();
+  for (int64_t axis : axes)
+    isGood &= mayIgnore || (type && axis >= 0 && axis < type.getRank());
+  if (!isGood)
+    unsupported("an axis is repeated or outside the operand's rank");
+  return isGood;
 }
 
 /// The name that the ONNX file gives the node, if the location holds one.
@@ -313,7 +343,7 @@ LogicalResult Lowering::run(Operation *op) {
       unsupported("it computes from an operand without elements");
     } else if (found == rules().end())
       unsupported("no lowering for this operator");
-    else
+    else if (checkAxes())
       found->second(*this);
     // A stand-in for what could not be lowered, so that the rest is checked.
     for (Value result : each->getResults())

@@ -171,6 +171,7 @@ private:
     SmallVector<int64_t> dims; // per source dim: result dim, or -1
   };
 
+  bool checkAxes();
   Value lowered(Value onnx);
   Value lowerConstant(mlir::Operation *constant);
   void lowerInitializer(mlir::Operation *initializer);

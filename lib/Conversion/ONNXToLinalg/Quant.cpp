@@ -41,7 +41,8 @@ static bool checkParameters(Lowering &l, int64_t axis) {
       continue;
     ArrayRef<int64_t> shape = shapeOf(l.node->getOperand(i));
     bool isScalar = llvm::all_of(shape, [](int64_t size) { return size == 1; });
-    if (!isScalar && (shape.size() != 1 || shape[0] != data[axis])) {
+    bool isAxis = axis >= 0 && axis < static_cast<int64_t>(data.size());
+    if (!isScalar && (!isAxis || shape.size() != 1 || shape[0] != data[axis])) {
       l.unsupported("scale and zero point per block; per tensor and per axis "
                     "are supported");
       return false;

@@ -50,3 +50,21 @@ func.func @nothing(%x: tensor<2x0xf32>, %y: tensor<0x3xf32>) -> tensor<2x3xf32> 
   %0 = onnx.MatMul %x, %y : (tensor<2x0xf32>, tensor<0x3xf32>) -> tensor<2x3xf32>
   return %0 : tensor<2x3xf32>
 }
+
+// -----
+
+// Hand-written IR may name a dim that is not there.
+func.func @axis(%x: tensor<2x3xf32>) -> tensor<2xf32> {
+  // expected-error @+1 {{an axis is repeated or outside the operand's rank}}
+  %0 = onnx.ReduceMax %x {axes = array<i64: 2>, keepdims = 0 : i64} : (tensor<2x3xf32>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
+
+// -----
+
+// Nor does it have to say the type that follows.
+func.func @type(%x: tensor<2x3xf32>) -> tensor<3xf32> {
+  // expected-error @+1 {{its operands and attributes give tensor<2xf32>; result 'tensor<3xf32>'}}
+  %0 = onnx.ReduceMax %x {axes = array<i64: 1>, keepdims = 0 : i64} : (tensor<2x3xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
