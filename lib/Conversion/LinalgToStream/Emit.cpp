@@ -49,7 +49,8 @@ void Emitter::report(const Tensor &tensor, const llvm::Twine &reason) {
 void Emitter::formRegions() {
   llvm::EquivalenceClasses<Tensor *> classes;
   llvm::DenseMap<Tensor *, int64_t> width; // features, by leader
-  for (Tensor &t : graph.tensors) {
+  for (Tensor *each : graph.order) {
+    Tensor &t = *each;
     if (t.isLight || !t.isVector())
       continue;
     classes.insert(&t);
@@ -70,7 +71,8 @@ void Emitter::formRegions() {
     }
   }
   llvm::DenseMap<Tensor *, Region *> byLeader;
-  for (Tensor &t : graph.tensors) {
+  for (Tensor *each : graph.order) {
+    Tensor &t = *each;
     if (t.isLight || !t.isVector())
       continue;
     Region *&region = byLeader[classes.getLeaderValue(&t)];
@@ -82,7 +84,8 @@ void Emitter::formRegions() {
     regionOf[&t] = region;
   }
   // A product that only one region reads, where it stands, ends in its epilogue.
-  for (Tensor &t : graph.tensors) {
+  for (Tensor *each : graph.order) {
+    Tensor &t = *each;
     if (t.kind != Tensor::Contract || t.isOutput || t.users.empty())
       continue;
     Region *region = nullptr;
@@ -129,6 +132,8 @@ void Emitter::require(Tensor &t) {
     return emitGather(t);
   case Tensor::Join:
     return emitJoin(t);
+  case Tensor::Move:
+    return emitMove(t);
   default:
     LPU_CHECK(false, "a heavy tensor without a kernel");
   }
@@ -331,6 +336,27 @@ unsigned Emitter::tileOf(Tensor &t) {
   return tiles[&t] = tile;
 }
 
+bool Emitter::hasVectorTile(const Tensor &t) {
+  if (!t.feedsMatrix || !t.isFloat() || !t.isVector())
+    return false;
+  return llvm::any_of(t.users, [&](Tensor *user) {
+    return user->isVector() && regionOf.lookup(user) != regionOf.lookup(&t);
+  });
+}
+
+unsigned Emitter::vectorTileOf(Tensor &t) {
+  if (!hasVectorTile(t))
+    return tileOf(t);
+  auto output = outputTiles.find(&t);
+  if (output != outputTiles.end())
+    return output->second.front();
+  auto [it, isNew] = vectorTiles.try_emplace(&t, 0);
+  if (isNew)
+    it->second = temporary(t.name, isa::ElementType::f32, t.layout.rows,
+                           t.layout.features);
+  return it->second;
+}
+
 llvm::SmallVector<unsigned, 2> Emitter::tilesToWrite(Tensor &t) {
   llvm::SmallVector<unsigned, 2> result;
   auto output = outputTiles.find(&t);
@@ -339,6 +365,8 @@ llvm::SmallVector<unsigned, 2> Emitter::tilesToWrite(Tensor &t) {
   bool isRead = !t.users.empty() || result.empty();
   if (isRead && !llvm::is_contained(result, tileOf(t)))
     result.push_back(tileOf(t));
+  if (hasVectorTile(t) && !llvm::is_contained(result, vectorTileOf(t)))
+    result.push_back(vectorTileOf(t));
   return result;
 }
 
@@ -418,53 +446,8 @@ void Emitter::addOutputTile(Output &output, Tensor &t) {
 
 mlir::FailureOr<stream::Program> Emitter::run() {
   program.name = graph.name;
-  for (Output &output : graph.outputs) {
-    Tensor *source = output.view.source;
-    std::optional<Place> place;
-    bool isWhole = product(output.view.sizes) == product(source->shape);
-    if (!source->isLight && isWhole)
-      place = placeOf(output.view, source->layout);
-    if (place && source->isVector() && source->kind == Tensor::Map) {
-      addOutputTile(output, *source);
-      continue;
-    }
-    // A copy of its own: of an input, a slice, a repeated tensor.
-    Tensor &copy = graph.add(Tensor::Map, output.location);
-    copy.name = output.name;
-    copy.shape = output.view.sizes;
-    copy.element = source->element;
-    copy.operands.push_back(output.view);
-    copy.result = {ScalarOperand::Input, 0};
-    copy.layout = naturalLayout(copy.shape);
-    if (!source->isLight) // rows and features as the source has them
-      if (std::optional<Place> at = placeOf(output.view, source->layout)) {
-        Layout layout = naturalLayout(copy.shape);
-        bool onFeatures = false;
-        for (unsigned d = 0; d < copy.shape.size(); ++d)
-          onFeatures |= at->featureStride[d] != 0;
-        if (!onFeatures && source->layout.isSplat) {
-          // One value a row: all dimensions are rows.
-          layout.feature.assign(copy.shape.size(), 0);
-          layout.features = layout.rows = 1;
-          layout.isSplat = true;
-          for (unsigned d = copy.shape.size(); d-- > 0;)
-            if (copy.shape[d] != 1) {
-              layout.row[d] = layout.rows;
-              layout.rows *= copy.shape[d];
-            }
-        }
-        copy.layout = layout;
-      }
-    copy.isOutput = true;
-    copy.stage = source->stage + 1;
-    source->users.push_back(&copy);
-    source->isOutput = false;
-    output.view = wholeView(&copy);
-    addOutputTile(output, copy);
-  }
-  // A tensor that is an output both as it is and as a copy stays one.
   for (Output &output : graph.outputs)
-    output.view.source->isOutput = true;
+    addOutputTile(output, *output.view.source);
   formRegions();
   for (Output &output : graph.outputs)
     require(*output.view.source);
@@ -480,7 +463,10 @@ mlir::FailureOr<stream::Program>
 lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
                            const LinalgToStreamOptions &options) {
   mlir::FailureOr<std::unique_ptr<Graph>> graph = buildGraph(module);
-  if (mlir::failed(graph) || mlir::failed(assignLayouts(**graph, machine)))
+  if (mlir::failed(graph))
+    return mlir::failure();
+  sinkSlices(**graph);
+  if (mlir::failed(assignLayouts(**graph, machine)))
     return mlir::failure();
   return Emitter(**graph, machine, options).run();
 }

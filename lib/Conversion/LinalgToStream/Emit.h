@@ -89,6 +89,11 @@ private:
   void emitPlainContract(Tensor &tensor);
   void emitGather(Tensor &tensor);
   void emitJoin(Tensor &tensor);
+  void emitMove(Tensor &tensor);
+  /// Rows to lanes and back; false if that takes another order of rows.
+  bool transpose(const std::string &name, llvm::ArrayRef<int64_t> sizes,
+                 unsigned from, const Place &source, unsigned to,
+                 const Layout &target);
 
   //===--- Tiles -----------------------------------------------------------===//
   /// An integer that a running reduction has left as a float.
@@ -102,6 +107,11 @@ private:
   unsigned maskTile(unsigned count);
   /// The tile that other kernels read a heavy tensor from.
   unsigned tileOf(Tensor &tensor);
+  /// What the planes take is stored in half precision. If the vector unit reads the same
+  /// tensor later (a residual), it reads a copy in single precision: rounding every layer's
+  /// sum to half precision is most of the error of the whole model otherwise.
+  bool hasVectorTile(const Tensor &tensor);
+  unsigned vectorTileOf(Tensor &tensor);
   llvm::SmallVector<unsigned, 2> tilesToWrite(Tensor &tensor);
 
   Graph &graph;
@@ -115,21 +125,13 @@ private:
   llvm::DenseMap<Tensor *, bool> emitted;
   llvm::DenseMap<Tensor *, unsigned> tiles;
   llvm::DenseMap<Tensor *, llvm::SmallVector<unsigned, 1>> outputTiles;
+  llvm::DenseMap<Tensor *, unsigned> vectorTiles;
   llvm::StringMap<unsigned> constants; // by contents
   llvm::StringMap<Located> lightTiles;
   std::map<unsigned, Tail> tails;
   llvm::DenseMap<Tensor *, bool> reported;
   bool failed = false;
 };
-
-/// Dimensions of size > 1 that walk rows (features) of a layout, outermost first.
-llvm::SmallVector<unsigned, 6> rowDims(llvm::ArrayRef<int64_t> sizes,
-                                       const Layout &layout);
-llvm::SmallVector<unsigned, 6> featureDims(llvm::ArrayRef<int64_t> sizes,
-                                           const Layout &layout);
-/// The layout with these dimensions on rows and features, outermost first.
-Layout layoutOf(llvm::ArrayRef<int64_t> sizes, llvm::ArrayRef<unsigned> rows,
-                llvm::ArrayRef<unsigned> features);
 
 } // namespace lpu::linalg_to_stream
 

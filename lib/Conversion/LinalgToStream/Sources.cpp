@@ -12,47 +12,6 @@
 using namespace lpu;
 using namespace lpu::linalg_to_stream;
 
-static SmallVector<unsigned, 6> dimsBy(llvm::ArrayRef<int64_t> sizes,
-                                       const Sizes &strides) {
-  SmallVector<unsigned, 6> dims;
-  for (unsigned d = 0; d < sizes.size(); ++d)
-    if (sizes[d] > 1 && strides[d] != 0)
-      dims.push_back(d);
-  llvm::sort(dims,
-             [&](unsigned a, unsigned b) { return strides[a] > strides[b]; });
-  return dims;
-}
-
-SmallVector<unsigned, 6>
-linalg_to_stream::rowDims(llvm::ArrayRef<int64_t> sizes, const Layout &layout) {
-  return dimsBy(sizes, layout.row);
-}
-SmallVector<unsigned, 6>
-linalg_to_stream::featureDims(llvm::ArrayRef<int64_t> sizes,
-                              const Layout &layout) {
-  return dimsBy(sizes, layout.feature);
-}
-
-Layout linalg_to_stream::layoutOf(llvm::ArrayRef<int64_t> sizes,
-                                  llvm::ArrayRef<unsigned> rows,
-                                  llvm::ArrayRef<unsigned> features) {
-  Layout layout;
-  layout.row.assign(sizes.size(), 0);
-  layout.feature.assign(sizes.size(), 0);
-  for (unsigned d : llvm::reverse(rows))
-    if (sizes[d] > 1) {
-      layout.row[d] = layout.rows;
-      layout.rows *= sizes[d];
-    }
-  for (unsigned d : llvm::reverse(features))
-    if (sizes[d] > 1) {
-      layout.feature[d] = layout.features;
-      layout.features *= sizes[d];
-    }
-  layout.isSplat = layout.features == 1;
-  return layout;
-}
-
 VectorOperand Emitter::readLocated(const Located &at, const View &view,
                                    const Layout &domain, Dag &dag,
                                    const Tensor &user) {
@@ -102,7 +61,8 @@ VectorOperand Emitter::source(const View &view, const Layout &domain, Dag &dag,
       report(user, "an operand's elements do not stand in even steps");
       return {};
     }
-    Located at{tileOf(from), *place, from.layout.isSplat, from.layout.features};
+    Located at{vectorTileOf(from), *place, from.layout.isSplat,
+               from.layout.features};
     VectorOperand value = readLocated(at, view, domain, dag, user);
     bool isRaw = holdsFloat(from) && value.kind == VectorOperand::Node;
     return isRaw ? dag.alu(Opcode::alu_f2i, value) : value;
