@@ -18,7 +18,7 @@ missing, checked = [], 0
 for page in pages:
     text = page.read_text()
     named = [(page.parent / t, t) for t in link.findall(text) if "://" not in t]
-    named += [(root / t, t) for t in word.findall(pattern.sub("", text))]
+    named += [(root / t, t) for t in word.findall(pattern.sub("", link.sub("", text)))]
     for path, name in named:
         checked += 1
         if not path.exists():
