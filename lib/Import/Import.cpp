@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "lpu/Import/Import.h"
+#include "lpu/Import/VerifyONNX.h"
 
 #include "Emit.h"
 #include "Reader.h"
@@ -110,8 +111,9 @@ mlir::OwningOpRef<mlir::ModuleOp> importONNX(mlir::MLIRContext &context,
   countCoreOps(reader.graph, report);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       emit(context, reader.graph, report);
-  // The graph has been checked, so this can only be our own error.
-  LPU_CHECK(mlir::succeeded(mlir::verify(*module)), "the imported IR is valid");
+  // The graph has been checked, so a fault here can only be our own.
+  LPU_CHECK(mlir::succeeded(mlir::verify(*module)) && verifyONNX(*module),
+            "the imported IR is valid");
   return module;
 }
 

@@ -11,6 +11,7 @@
 #include "dialects/ISA/ISAOps.h"
 #include "dialects/ONNX/ONNX.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
+#include "lpu/Import/VerifyONNX.h"
 #include "lpu/Schedule/Passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -22,6 +23,7 @@ int main(int argc, char **argv) {
   registry.insert<lpu::isa::ISADialect, lpu::onnx::ONNXDialect>();
   lpu::registerLinalgLayerDialects(registry);
 
+  lpu::registerVerifyONNXPass();
   lpu::registerONNXToLinalgPasses();
   lpu::registerSchedulePasses();
   mlir::registerCanonicalizerPass();
