@@ -292,6 +292,8 @@ void Emitter::emitRegion(Region &region) {
 
 isa::ElementType Emitter::storedType(const Tensor &t) const {
   using E = isa::ElementType;
+  if (t.kind == Tensor::Move)
+    return storedType(*t.operands[0].source);
   if (holdsFloat(t) || (t.kind == Tensor::Gather && t.isFloat()))
     return holdsFloat(t) ? E::f32 : E::f16;
   if (t.element == "i1" || t.element == "u8")

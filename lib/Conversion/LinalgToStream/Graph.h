@@ -91,7 +91,16 @@ struct ContractPlan {
 };
 
 struct Tensor {
-  enum Kind : uint8_t { Input, Constant, Map, Reduce, Contract, Gather, Join };
+  enum Kind : uint8_t {
+    Input,
+    Constant,
+    Map,
+    Reduce,
+    Contract,
+    Gather,
+    Join,
+    Move // the operand in another layout
+  };
   Kind kind = Map;
   unsigned id = 0; // topological
   mlir::Location location;
@@ -142,7 +151,8 @@ struct Output {
 
 struct Graph {
   std::string name;
-  std::deque<Tensor> tensors; // in order of computation
+  std::deque<Tensor> tensors;
+  std::vector<Tensor *> order; // those that the outputs need, operands first
   std::vector<Output> outputs;
 
   Tensor &add(Tensor::Kind kind, mlir::Location location) {
@@ -155,6 +165,13 @@ struct Graph {
 
 /// Reads the module's function. Reports everything it cannot express.
 mlir::FailureOr<std::unique_ptr<Graph>> buildGraph(mlir::ModuleOp module);
+
+/// Replaces a product or elementwise tensor of which only disjoint parts are read
+/// (queries, keys and values of one matrix) by one tensor per part.
+void sinkSlices(Graph &graph);
+
+/// Fills `order` and numbers the tensors by it.
+void orderTensors(Graph &graph);
 
 /// A name for reports: the ONNX node, if the location holds one.
 std::string nodeName(mlir::Location location);
@@ -170,6 +187,18 @@ struct Place {
 
 /// nullopt if the view is not linear in this layout.
 std::optional<Place> placeOf(const View &view, const Layout &layout);
+
+/// The view with every dimension split so that it walks in one dimension of its
+/// source; nullopt if that cannot be.
+std::optional<View> refined(const View &view);
+
+/// Dimensions of size > 1 that walk rows (features) of a layout, outermost first.
+SmallVector<unsigned, 6> rowDims(ArrayRef<int64_t> sizes, const Layout &layout);
+SmallVector<unsigned, 6> featureDims(ArrayRef<int64_t> sizes,
+                                     const Layout &layout);
+/// The layout with these dimensions on rows and features, outermost first.
+Layout layoutOf(ArrayRef<int64_t> sizes, ArrayRef<unsigned> rows,
+                ArrayRef<unsigned> features);
 
 /// All but the last dimension longer than 1 on rows.
 Layout naturalLayout(ArrayRef<int64_t> shape);

@@ -49,10 +49,20 @@ public:
       : graph(graph), machine(machine) {}
 
   LogicalResult run() {
-    for (Tensor &t : graph.tensors) {
-      decideLight(t);
-      if (t.isLight)
-        continue;
+    std::vector<Tensor *> given = std::move(graph.order);
+    graph.order.clear();
+    for (Tensor *each : given)
+      decide(*each);
+    finishOutputs();
+    for (unsigned i = 0; i < graph.order.size(); ++i)
+      graph.order[i]->id = i;
+    return failure(failed);
+  }
+
+private:
+  void decide(Tensor &t) {
+    decideLight(t);
+    if (!t.isLight) {
       switch (t.kind) {
       case Tensor::Gather:
         gather(t);
@@ -67,18 +77,48 @@ public:
         reduce(t);
         break;
       case Tensor::Join:
-        t.layout = naturalLayout(t.shape);
+        join(t);
         break;
       case Tensor::Input:
       case Tensor::Constant:
+      case Tensor::Move:
         break;
       }
       decideStage(t);
     }
-    return failure(failed);
+    graph.order.push_back(&t);
   }
 
-private:
+  /// Outputs that are elementwise tensors leave from where they are computed,
+  /// others through a copy.
+  void finishOutputs() {
+    for (Output &output : graph.outputs) {
+      Tensor *source = output.view.source;
+      bool isWhole = product(output.view.sizes) == product(source->shape);
+      bool isDirect = !source->isLight && isWhole &&
+                      source->kind == Tensor::Map &&
+                      placeOf(output.view, source->layout);
+      if (isDirect)
+        continue;
+      Tensor &copy = graph.add(Tensor::Map, output.location);
+      copy.name = output.name;
+      copy.shape = output.view.sizes;
+      copy.element = source->element;
+      copy.operands.push_back(output.view);
+      copy.result = {ScalarOperand::Input, 0};
+      source->users.push_back(&copy);
+      if (source->isLight)
+        copy.layout = naturalLayout(copy.shape);
+      else
+        map(copy);
+      decideStage(copy);
+      graph.order.push_back(&copy);
+      output.view = wholeView(&copy);
+    }
+    for (Output &output : graph.outputs)
+      output.view.source->isOutput = true;
+  }
+
   void report(Tensor &t, const Twine &reason) {
     failed = true;
     auto error = emitError(t.location);
@@ -106,6 +146,115 @@ private:
     }
     for (const View &v : t.operands)
       v.source->users.push_back(&t);
+  }
+
+  //===--- Moves -----------------------------------------------------------===//
+
+  /// Whether a region in `domain` can read the view as it stands.
+  bool isReadable(const View &v, const Layout &domain) {
+    if (v.source->isLight)
+      return true;
+    std::optional<Place> place = placeOf(v, v.source->layout);
+    if (!place)
+      return false;
+    bool varies = false, agrees = true;
+    for (unsigned d = 0; d < v.rank(); ++d) {
+      if (v.sizes[d] == 1)
+        continue;
+      if (domain.feature[d] == 0) {
+        if (place->featureStride[d] != 0)
+          return false;
+        continue;
+      }
+      varies |= place->featureStride[d] != 0 || place->rowStride[d] != 0;
+      agrees &= place->featureStride[d] == domain.feature[d];
+    }
+    return !varies || (agrees && place->feature % machine.lanes == 0);
+  }
+
+  /// Operand `number` of `t` through a tensor that stands in these rows and
+  /// features (dimensions of the view, outermost first).
+  void move(Tensor &t, unsigned number, ArrayRef<unsigned> rows,
+            ArrayRef<unsigned> features) {
+    View view = t.operands[number];
+    Tensor &from = *view.source;
+    // Repeated dimensions are not stored.
+    for (unsigned d = 0; d < view.rank(); ++d)
+      if (view.strides[d] == 0)
+        view.sizes[d] = 1;
+    // One dimension may walk rows and lanes of the source: split it.
+    std::optional<View> fine = refined(view);
+    if (!fine)
+      return report(t, "an operand's elements do not stand in even steps");
+    SmallVector<unsigned, 6> fineRows, fineFeatures;
+    SmallVector<SmallVector<unsigned, 2>, 6> parts(view.rank());
+    unsigned next = 0;
+    for (unsigned d = 0; d < view.rank(); ++d)
+      for (int64_t left = view.sizes[d]; left > 1; ++next) {
+        parts[d].push_back(next);
+        left /= fine->sizes[next];
+      }
+    for (unsigned d : rows)
+      fineRows.append(parts[d].begin(), parts[d].end());
+    for (unsigned d : features)
+      fineFeatures.append(parts[d].begin(), parts[d].end());
+    Tensor &moved = graph.add(Tensor::Move, t.location);
+    moved.name = t.name;
+    moved.element = from.element;
+    moved.shape = fine->sizes;
+    moved.operands.push_back(*fine);
+    moved.layout = layoutOf(fine->sizes, fineRows, fineFeatures);
+    moved.layout.isSplat = false; // a single feature stands in lane 0
+    moved.users.push_back(&t);
+    moved.stage = from.stage + 1;
+    from.users.push_back(&moved);
+    graph.order.push_back(&moved);
+
+    View whole = wholeView(&moved);
+    View seen{&moved, 0, t.operands[number].sizes, Sizes(view.rank(), 0)};
+    for (unsigned d = 0; d < view.rank(); ++d)
+      if (!parts[d].empty())
+        seen.strides[d] = whole.strides[parts[d].back()];
+    t.operands[number] = seen;
+    bool stillReads = llvm::any_of(
+        t.operands, [&](const View &v) { return v.source == &from; });
+    if (!stillReads)
+      llvm::erase(from.users, &t);
+  }
+
+  void makeReadable(Tensor &t, unsigned number, const Layout &domain) {
+    const View &v = t.operands[number];
+    if (!isReadable(v, domain))
+      move(t, number, rowDims(v.sizes, domain), featureDims(v.sizes, domain));
+  }
+
+  void join(Tensor &t) {
+    t.layout = naturalLayout(t.shape);
+    auto isEven = [&] {
+      return llvm::all_of(t.pieces, [&](const Sizes &low) {
+        int64_t feature = 0;
+        for (unsigned d = 0; d < low.size(); ++d)
+          feature += low[d] * t.layout.feature[d];
+        return feature % machine.lanes == 0;
+      });
+    };
+    if (!isEven()) {
+      // Join along rows: the features are a dimension that is not joined.
+      SmallVector<unsigned, 6> rows, features;
+      for (unsigned d = t.shape.size(); d-- > 0;) {
+        bool isJoined = llvm::any_of(
+            t.pieces, [&](const Sizes &low) { return low[d] != 0; });
+        if (features.empty() && !isJoined && t.shape[d] > 1)
+          features.push_back(d);
+        else
+          rows.insert(rows.begin(), d);
+      }
+      t.layout = layoutOf(t.shape, rows, features);
+    }
+    for (unsigned i = 0; i < t.operands.size(); ++i)
+      makeReadable(t, i,
+                   layoutOf(t.operands[i].sizes, rowDims(t.shape, t.layout),
+                            featureDims(t.shape, t.layout)));
   }
 
   //===--- Elementwise and reductions --------------------------------------===//
@@ -180,6 +329,8 @@ private:
       }
     }
     t.layout = best ? *best : naturalLayout(t.shape);
+    for (unsigned i = 0; i < t.operands.size(); ++i)
+      makeReadable(t, i, t.layout);
   }
 
   void reduce(Tensor &t) {
@@ -192,6 +343,31 @@ private:
     std::optional<Layout> space;
     if (place)
       space = spaceOf(v.sizes, *place, v.source->layout.isSplat, reduced);
+    bool isMoved = false;
+    auto moveOperand = [&] {
+      SmallVector<unsigned, 4> kept;
+      for (unsigned d = 0; d < v.rank(); ++d)
+        if (!t.reduced[d])
+          kept.push_back(d);
+      move(t, 0, kept, reduced);
+      isMoved = true;
+    };
+    if (!space)
+      moveOperand();
+    if (!isMoved) {
+      unsigned lanes = 0, kept = 0;
+      for (unsigned d : reduced)
+        lanes += space->feature[d] != 0;
+      for (unsigned d = 0; d < v.rank(); ++d)
+        kept += !t.reduced[d] && space->feature[d] != 0;
+      if (lanes != 0 && (lanes != reduced.size() || kept != 0))
+        moveOperand();
+    }
+    if (isMoved && !failed) {
+      place = placeOf(t.operands[0], t.operands[0].source->layout);
+      space = place ? spaceOf(t.operands[0].sizes, *place, false, reduced)
+                    : std::nullopt;
+    }
     if (!space)
       return report(t, "the reduced elements would have to change lanes first");
     bool onLanes = llvm::all_of(
@@ -238,6 +414,21 @@ private:
         t.layout.features *= t.shape[d];
       }
     }
+    // Rows of the table and one index per row, in lane 0.
+    if (!t.operands[0].source->isLight)
+      makeReadable(t, 0, layoutOf(t.operands[0].sizes, {0u}, {1u}));
+    SmallVector<unsigned, 6> dims;
+    for (unsigned d = 0; d < indexRank; ++d)
+      dims.push_back(d);
+    const View &index = t.operands[1];
+    std::optional<Place> place;
+    if (!index.source->isLight)
+      place = placeOf(index, index.source->layout);
+    bool isLane0 = index.source->isLight ||
+                   (place && place->feature % machine.lanes == 0 &&
+                    onRows(*place, dims));
+    if (!isLane0)
+      move(t, 1, dims, {});
   }
 
   struct Side {
@@ -262,7 +453,7 @@ private:
                         [&](unsigned d) { return place.rowStride[d] == 0; });
   }
 
-  void contract(Tensor &t) {
+  void contract(Tensor &t, unsigned attempt = 0) {
     const View *views[2] = {&t.operands[0], &t.operands[1]};
     Side sides[2] = {sideOf(*views[0]), sideOf(*views[1])};
     SmallVector<unsigned, 4> batch, own[2], k;
@@ -303,11 +494,33 @@ private:
         t.plan.k = k;
         if (!finishContract(t, a, b, batch))
           continue;
-        views[0]->source->feedsMatrix = views[1]->source->feedsMatrix = true;
+        for (const View *view : views)
+          for (Tensor *from = view->source;; from = from->operands[0].source) {
+            from->feedsMatrix = true; // a move keeps the precision
+            if (from->kind != Tensor::Move)
+              break;
+          }
         views[moving]->source->isMoving = true;
         return;
       }
-    report(t, "the operands of a product would have to change lanes first");
+    // Move the stationary operand, or the moving one, or both.
+    if (attempt == 2)
+      return report(t, "the operands of a product cannot be brought into place");
+    auto moveSide = [&](unsigned number, ArrayRef<unsigned> rows,
+                        ArrayRef<unsigned> features) {
+      SmallVector<unsigned, 8> all(batch.begin(), batch.end());
+      all.append(rows.begin(), rows.end());
+      move(t, number, all, features);
+    };
+    bool lhsFits = sides[0].isFree ||
+                   (sides[0].place && onFeatures(*sides[0].place, k) &&
+                    onRows(*sides[0].place, own[0]));
+    if (!lhsFits)
+      moveSide(0, own[0], k);
+    else
+      moveSide(1, k, own[1]);
+    if (!failed)
+      contract(t, attempt + 1);
   }
 
   bool finishContract(Tensor &t, const Side &a, const Side &b,
@@ -397,7 +610,5 @@ private:
 
 LogicalResult lpu::linalg_to_stream::assignLayouts(Graph &graph,
                                               const lpu::Machine &machine) {
-  for (Output &output : graph.outputs)
-    output.view.source->isOutput = true;
   return Assigner(graph, machine).run();
 }

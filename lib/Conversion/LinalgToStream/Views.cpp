@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Graph.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace lpu;
 using namespace lpu::linalg_to_stream;
@@ -145,6 +146,44 @@ std::optional<Place> linalg_to_stream::placeOf(const View &view,
   return walker.place;
 }
 
+std::optional<View> linalg_to_stream::refined(const View &view) {
+  Sizes steps = rowMajorStrides(view.source->shape), at;
+  llvm::ArrayRef<int64_t> shape = view.source->shape;
+  for (unsigned i = 0; i < shape.size(); ++i)
+    at.push_back(view.offset / steps[i] % shape[i]);
+  View result{view.source, view.offset, {}, {}};
+  for (unsigned d = 0; d < view.rank(); ++d) {
+    int64_t size = view.sizes[d], stride = view.strides[d];
+    Sizes sizes, strides; // innermost first
+    while (size > 1 && stride != 0) {
+      unsigned i = 0;
+      while (i < shape.size() && (steps[i] > stride || shape[i] == 1))
+        ++i;
+      if (i == shape.size() || stride % steps[i] != 0)
+        return std::nullopt;
+      int64_t step = stride / steps[i];
+      int64_t inside = (shape[i] - 1 - at[i]) / step + 1;
+      if (size > inside &&
+          (at[i] >= step || shape[i] % step != 0 || size % inside != 0))
+        return std::nullopt;
+      inside = std::min(inside, size);
+      if (inside > 1) {
+        sizes.push_back(inside);
+        strides.push_back(stride);
+      }
+      size /= inside;
+      stride = steps[i] * shape[i];
+    }
+    if (size > 1) { // repeated
+      sizes.push_back(size);
+      strides.push_back(0);
+    }
+    result.sizes.append(sizes.rbegin(), sizes.rend());
+    result.strides.append(strides.rbegin(), strides.rend());
+  }
+  return result;
+}
+
 Layout linalg_to_stream::naturalLayout(ArrayRef<int64_t> shape) {
   Layout layout;
   layout.row.assign(shape.size(), 0);
@@ -163,5 +202,46 @@ Layout linalg_to_stream::naturalLayout(ArrayRef<int64_t> shape) {
       layout.row[i] = layout.rows;
       layout.rows *= shape[i];
     }
+  return layout;
+}
+
+static SmallVector<unsigned, 6> dimsBy(llvm::ArrayRef<int64_t> sizes,
+                                       const Sizes &strides) {
+  SmallVector<unsigned, 6> dims;
+  for (unsigned d = 0; d < sizes.size(); ++d)
+    if (sizes[d] > 1 && strides[d] != 0)
+      dims.push_back(d);
+  llvm::sort(dims,
+             [&](unsigned a, unsigned b) { return strides[a] > strides[b]; });
+  return dims;
+}
+
+SmallVector<unsigned, 6>
+linalg_to_stream::rowDims(llvm::ArrayRef<int64_t> sizes, const Layout &layout) {
+  return dimsBy(sizes, layout.row);
+}
+SmallVector<unsigned, 6>
+linalg_to_stream::featureDims(llvm::ArrayRef<int64_t> sizes,
+                              const Layout &layout) {
+  return dimsBy(sizes, layout.feature);
+}
+
+Layout linalg_to_stream::layoutOf(llvm::ArrayRef<int64_t> sizes,
+                                  llvm::ArrayRef<unsigned> rows,
+                                  llvm::ArrayRef<unsigned> features) {
+  Layout layout;
+  layout.row.assign(sizes.size(), 0);
+  layout.feature.assign(sizes.size(), 0);
+  for (unsigned d : llvm::reverse(rows))
+    if (sizes[d] > 1) {
+      layout.row[d] = layout.rows;
+      layout.rows *= sizes[d];
+    }
+  for (unsigned d : llvm::reverse(features))
+    if (sizes[d] > 1) {
+      layout.feature[d] = layout.features;
+      layout.features *= sizes[d];
+    }
+  layout.isSplat = layout.features == 1;
   return layout;
 }
