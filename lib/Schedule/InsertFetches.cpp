@@ -11,6 +11,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallSet.h"
 #include <map>
+#include <set>
 
 using namespace lpu;
 using isa::Instruction;
@@ -26,7 +27,7 @@ constexpr uint64_t maxReads = uint64_t(1) << 22;
 constexpr uint64_t maxShift = 1024;
 constexpr unsigned noRow = ~0u;
 // Instructions walked in the search of one queue, all attempts together.
-constexpr uint64_t maxSteps = 20000000;
+constexpr uint64_t maxSteps = 50000000;
 
 uint64_t ownIdle(const QueueItem &item) {
   return !item.isLoop() && item.inst.opcode == Opcode::nop
@@ -120,6 +121,7 @@ struct Missing {
   uint64_t cycle = 0;
   size_t index = 0;
   unsigned row = 0;
+  uint64_t declined = 0; // end of the last gap before it without a fetch
 };
 
 class QueueFetcher {
@@ -136,24 +138,27 @@ public:
     if (rowOf(words - 1) < buffer)
       return items;
     // A fetch of one row wins nothing where it fills a row itself.
-    unsigned least = perRow == 1 ? 2 : 1;
+    least = perRow == 1 ? 2 : 1;
     llvm::SmallVector<unsigned> thresholds;
     for (unsigned rows = buffer / 2; rows > least; rows /= 2)
       thresholds.push_back(rows);
     thresholds.push_back(least);
     for (unsigned candidate : thresholds) {
       threshold = candidate;
-      size_t mark = resources.mark();
-      state = State();
-      state.slotRow.resize(buffer);
-      for (unsigned row = 0; row < buffer; ++row)
-        state.slotRow[row] = row;
-      state.slotReady.assign(buffer, 0);
-      state.next = buffer;
-      std::vector<QueueItem> out;
-      if (block(items, nullptr, 0, Scope(), out) && trim(out))
-        return out;
-      resources.rollback(mark);
+      forced.clear();
+      // An attempt that ends without a row is repaired by fetching in the last
+      // gap before that was passed over because too few rows were free.
+      do {
+        size_t mark = resources.mark();
+        start();
+        std::vector<QueueItem> out;
+        if (block(items, nullptr, 0, Scope(), out) && trim(out))
+          return out;
+        resources.rollback(mark);
+        if (attempt.any && (!best.any || attempt.cycle > best.cycle))
+          best = attempt;
+      } while (attempt.any && attempt.declined && steps <= maxSteps &&
+               forced.insert(attempt.declined).second);
     }
     return std::nullopt;
   }
@@ -163,8 +168,26 @@ public:
 private:
   const Machine &machine;
   Resources &resources;
-  unsigned bank, perRow, buffer, rowCycles, threshold = 1;
-  Missing best;
+  unsigned bank, perRow, buffer, rowCycles, threshold = 1, least = 1;
+  Missing best, attempt; // of all attempts; of the current one
+  uint64_t declined = 0; // end of the last gap that was passed over
+  std::set<uint64_t> forced;
+
+  void start() {
+    attempt = Missing();
+    declined = 0;
+    state = State();
+    state.slotRow.resize(buffer);
+    for (unsigned row = 0; row < buffer; ++row)
+      state.slotRow[row] = row;
+    state.slotReady.assign(buffer, 0);
+    state.next = buffer;
+  }
+
+  void miss(uint64_t cycle, size_t index, unsigned row) {
+    if (!attempt.any || cycle > attempt.cycle)
+      attempt = {true, cycle, index, row, declined};
+  }
 
   /// The sequencer and its buffer while walking. Cycles are those of the first
   /// iteration of all loops around.
@@ -177,6 +200,7 @@ private:
     // Of the innermost loop that is fetched in every iteration:
     std::map<unsigned, uint64_t> firstTaken; // row -> cycle
     std::optional<uint64_t> firstFetch;
+    size_t padding = 0; // nops still to be put in
   };
   State state;
   uint64_t steps = 0; // of the search
@@ -231,8 +255,7 @@ private:
     if (++steps > maxSteps)
       return false;
     if (state.slotRow[slot] != row || state.slotReady[slot] > cycle) {
-      if (!best.any || cycle > best.cycle)
-        best = {true, cycle, state.position, row};
+      miss(cycle, state.position, row);
       return false;
     }
     state.firstTaken.try_emplace(row, cycle);
@@ -328,10 +351,10 @@ private:
     while (true) {
       uint64_t t = std::max(base + free, state.busyUntil);
       if (t >= base + end)
-        return true;
+        return pad(free, end, base, out);
       // Rows before that of the fetch itself are done with.
       unsigned here = rowOf(state.position);
-      size_t words = rest + bridge(base + end - t - 1);
+      size_t words = rest + state.padding + bridge(base + end - t - 1);
       bool again = scope.prefetched > 0;
       // Rows that must come even if no further fetch is put in.
       unsigned needed =
@@ -344,8 +367,8 @@ private:
         first = state.next;
         unsigned wanted = last - first + 1;
         count = std::min({wanted, buffer - (state.next - here), 255u});
-        if (count == 0 || (count < threshold && count < wanted))
-          return true;
+        if (declines(count, wanted, base + end))
+          return pad(free, end, base, out);
       } else {
         // The first rows of the body that were replaced.
         unsigned bodyEnd = scope.bodyRow + scope.prefetched, missing = 0;
@@ -359,8 +382,8 @@ private:
           if (state.slotRow[(first + count) % buffer] == first + count ||
               !reusable(first + count, here))
             break;
-        if (count == 0 || (count < threshold && count < missing))
-          return true;
+        if (declines(count, missing, base + end))
+          return pad(free, end, base, out);
       }
       uint64_t limit = std::min(base + end, t + maxShift);
       while (t < limit && !resources.claim(bank, t, count, scope.loops))
@@ -389,6 +412,29 @@ private:
     }
   }
 
+  bool declines(unsigned count, unsigned wanted, uint64_t gapEnd) {
+    if (count >= threshold || (count > 0 && count == wanted))
+      return false;
+    if (count >= least && forced.count(gapEnd))
+      return false;
+    if (count >= least)
+      declined = gapEnd;
+    return true;
+  }
+
+  /// Nops in idle cycles, to move the end of a loop into another row.
+  bool pad(uint64_t &free, uint64_t end, uint64_t base,
+           std::vector<QueueItem> &out) {
+    for (; state.padding > 0 && free < end; ++free, --state.padding) {
+      if (!take(base + free))
+        return false;
+      Instruction nop;
+      nop.opcode = Opcode::nop;
+      out.push_back(QueueItem::instruction(free, nop));
+    }
+    return true;
+  }
+
   /// The slot of a row of the next iteration holds nothing that is still
   /// needed in this one.
   bool reusable(unsigned row, unsigned here) const {
@@ -408,39 +454,51 @@ private:
            entry.slotRow[(bodyRow + present) % buffer] == bodyRow + present)
       ++present;
     size_t mark = resources.mark();
-    for (size_t tailRows : {1, 2, 4}) {
-      if (tailRows > 1 && tailRows >= buffer)
-        break;
-      unsigned step = std::max(1u, present / 16);
-      for (unsigned p = std::min(present, buffer - 1); p >= 1 && p <= present;
-           p -= std::min(p, step)) {
-        state = entry;
-        for (unsigned slot = 0; slot < buffer; ++slot)
-          if (state.slotRow[slot] < bodyRow ||
-              state.slotRow[slot] >= bodyRow + p)
-            state.slotRow[slot] = noRow;
-        state.next = bodyRow + p;
-        state.firstTaken.clear();
-        state.firstFetch.reset();
-        Scope scope;
-        scope.loops = outer.loops;
-        scope.loops.push_back({loop.iterations, loop.period});
-        scope.tail = std::min(wordsBehind, (tailRows - 1) * perRow + 1);
-        scope.bodyRow = bodyRow;
-        scope.prefetched = p;
-        std::vector<QueueItem> body;
-        if (block(loop.body, &loop, base, scope, body) &&
-            repeats(loop, scope)) {
-          QueueItem result = loop;
-          result.body = std::move(body);
-          out.push_back(std::move(result));
-          leave(loop, entry);
-          return true;
+    // Its first and last row must not share a slot: padding moves the last.
+    size_t half = (perRow + 1) / 2;
+    for (size_t padding : {size_t(0), half, 2 * half})
+      for (size_t tailRows : {1, 2, 4})
+        for (unsigned p : prefetches(present)) {
+          state = entry;
+          for (unsigned slot = 0; slot < buffer; ++slot)
+            if (state.slotRow[slot] < bodyRow ||
+                state.slotRow[slot] >= bodyRow + p)
+              state.slotRow[slot] = noRow;
+          state.next = bodyRow + p;
+          state.firstTaken.clear();
+          state.firstFetch.reset();
+          state.padding = padding;
+          Scope scope;
+          scope.loops = outer.loops;
+          scope.loops.push_back({loop.iterations, loop.period});
+          scope.tail = std::min(wordsBehind, (tailRows - 1) * perRow + 1);
+          scope.bodyRow = bodyRow;
+          scope.prefetched = p;
+          std::vector<QueueItem> body;
+          if (block(loop.body, &loop, base, scope, body)) {
+            if (repeats(loop, scope)) {
+              QueueItem result = loop;
+              result.body = std::move(body);
+              out.push_back(std::move(result));
+              leave(loop, entry);
+              return true;
+            }
+            miss(base + loop.period, state.position, bodyRow);
+          }
+          resources.rollback(mark);
+          if (steps > maxSteps)
+            return false;
         }
-        resources.rollback(mark);
-      }
-    }
     return false;
+  }
+
+  /// Numbers of rows to have at the start of an iteration, most first.
+  llvm::SmallVector<unsigned> prefetches(unsigned present) const {
+    llvm::SmallVector<unsigned> result;
+    unsigned most = std::min(present, buffer - 1);
+    for (unsigned p = most; p > 0; p -= std::min(p, std::max(1u, most / 8)))
+      result.push_back(p);
+    return result;
   }
 
   /// What the end of an iteration leaves is what the next one starts from.
@@ -467,6 +525,7 @@ private:
     std::map<unsigned, uint64_t> taken = entry.firstTaken;
     taken.insert(state.firstTaken.begin(), state.firstTaken.end());
     state.firstTaken = std::move(taken);
+    state.padding = entry.padding;
     if (entry.firstFetch)
       state.firstFetch = entry.firstFetch;
   }

@@ -179,7 +179,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     bool moved = false;
     for (const QueueRun &run : t.runs) {
       int64_t from = anchor + run.offset;
-      int64_t next = res.queues[run.queue].nextFree(from, run.span() + fetchGap);
+      int64_t next = res.queues[run.queue].nextFree(from, run.span() + gapBehind(run));
       if (next != from) {
         anchor += next - from;
         moved = true;
@@ -210,7 +210,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     for (const StreamField &f : run.streamFields)
       run.inst.fields[f.field] = t.groups[f.group].stream + f.byte;
     int64_t at = anchor + run.offset;
-    res.queues[run.queue].insert(at, run.span() + fetchGap);
+    res.queues[run.queue].insert(at, run.span() + gapBehind(run));
     issues.push_back({run.queue, at, run.inst});
     kernelFirst = std::min(kernelFirst, at);
     complete(at + run.span() - 1, run.inst);

@@ -287,6 +287,35 @@ int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
   return last + 1;
 }
 
+/// The host writes inputs before cycle 0, so their rows may not be ones that
+/// another tile has had: they are placed before everything else.
+bool SchedulerImpl::placeInputs() {
+  for (const Segment &segment : program.segments) {
+    partners.clear();
+    collectPartners(segment);
+    std::set<unsigned> read;
+    for (const stream::Kernel &kernel : segment.kernels)
+      forEachAccess(kernel, [&](unsigned tile, bool) {
+        if (program.tiles[tile].kind == stream::Tile::Input)
+          read.insert(tile);
+      });
+    for (unsigned tile : read) {
+      const stream::Tile &info = program.tiles[tile];
+      int64_t rows = layout->panelRows(tile);
+      for (unsigned chunk = 0; chunk < info.chunks(); ++chunk)
+        for (unsigned copy = 0; copy < layout->copies(tile); ++copy)
+          for (int64_t panel = 0; panel * rows < info.rows; ++panel) {
+            int half = info.bothHalves ? int(copy) : wantedHalf[tile];
+            if (layout->columns(tile, unsigned(panel), chunk, copy, half,
+                                conflicts(tile, chunk))
+                    .empty())
+              return fail(layout->error());
+          }
+    }
+  }
+  return true;
+}
+
 llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   for (const Segment &segment : program.segments)
     for (const stream::Kernel &kernel : segment.kernels)
@@ -296,6 +325,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
         transposes[move] = planTranspose(*move);
   findLastUses();
   layout.emplace(program, machine);
+  if (!placeInputs())
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;
   for (const Segment &segment : program.segments)
     if (!errorText.empty() || !scheduleSegment(segment, number++))

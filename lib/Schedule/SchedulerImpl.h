@@ -140,6 +140,7 @@ private:
   void forEachAccess(const stream::Kernel &kernel,
                      llvm::function_ref<void(unsigned, bool)> visit);
   void findLastUses();
+  bool placeInputs();
   void emitSegment(const stream::Segment &segment);
   bool fail(const std::string &message) {
     if (errorText.empty())
@@ -161,6 +162,11 @@ private:
   /// Idle cycles left behind every run of a queue. Where a buffer holds few instructions, text must
   /// be fetched between any two of them.
   int64_t fetchGap = 0;
+  /// Installs may follow one another without end, so every swap leaves a cycle in which the
+  /// queue can fetch.
+  int64_t gapBehind(const QueueRun &run) const {
+    return run.inst.opcode == isa::Opcode::weights_swap ? 1 : fetchGap;
+  }
   Reservations res;
   std::optional<Layout> layout;
   std::map<const stream::Gather *, std::vector<GatherStep>> gathers;
