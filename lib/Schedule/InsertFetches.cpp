@@ -454,11 +454,16 @@ private:
            entry.slotRow[(bodyRow + present) % buffer] == bodyRow + present)
       ++present;
     size_t mark = resources.mark();
-    // Its first and last row must not share a slot: padding moves the last.
-    size_t half = (perRow + 1) / 2;
-    for (size_t padding : {size_t(0), half, 2 * half})
+    // The last row and the p first ones must not share a slot, because the
+    // last is still executed when the others must be there: padding moves it.
+    size_t inner = blockWords(loop.body, &loop), half = (perRow + 1) / 2;
+    for (size_t padding : {size_t(0), half, 2 * half, 4 * half, 6 * half})
       for (size_t tailRows : {1, 2, 4})
         for (unsigned p : prefetches(present)) {
+          // Fetches lengthen the body by a row at most, or the search is lost.
+          unsigned length = rowOf(entry.position + inner + padding) - bodyRow;
+          if (length % buffer < p && (length + 1) % buffer < p)
+            continue;
           state = entry;
           for (unsigned slot = 0; slot < buffer; ++slot)
             if (state.slotRow[slot] < bodyRow ||
