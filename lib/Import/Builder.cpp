@@ -219,6 +219,16 @@ Value *Builder::ints(llvm::ArrayRef<int64_t> values) {
       DType::I64, {static_cast<int64_t>(values.size())}, values));
 }
 
+Value *Builder::sequence(std::vector<Value *> elements) {
+  if (llvm::is_contained(elements, nullptr))
+    return nullptr;
+  graph.values.emplace_back();
+  Value *value = &graph.values.back();
+  value->isSequence = true;
+  value->elements = std::move(elements);
+  return value;
+}
+
 std::shared_ptr<const Tensor> Builder::known(Value *value) {
   if (!value)
     return nullptr;

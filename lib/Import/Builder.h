@@ -59,6 +59,8 @@ public:
                 std::shared_ptr<const Tensor> elements = nullptr);
   Value *constant(const Tensor &tensor);
   Value *ints(llvm::ArrayRef<int64_t> values);
+  /// A sequence of tensors, for the operators that take one.
+  Value *sequence(std::vector<Value *> elements);
   Value *scalar(DType type, double value) {
     return constant(Tensor::scalar(type, value));
   }

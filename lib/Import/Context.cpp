@@ -18,6 +18,7 @@ llvm::ArrayRef<OpFamily> opFamilies() {
       {"Element-wise and reductions", "", mathOps()},
       {"Shapes", "", shapeOps()},
       {"Indexing", "", indexOps()},
+      {"Sequences", "", sequenceOps()},
       {"Networks", "", nnOps()},
       {"Quantisation", "", quantOps()},
       {"ONNX Runtime", "com.microsoft", contribOps()},

@@ -64,6 +64,9 @@ struct Value {
   DType type = DType::Undefined;
   Dims dims;
   unsigned id = 0;
+  /// A sequence has elements and nothing else; no core op takes one.
+  bool isSequence = false;
+  std::vector<Value *> elements;
 };
 
 struct Node {

@@ -27,7 +27,9 @@ Reader::Reader(std::string path, const ImportOptions &options,
                 p.opset = origin.opset;
                 for (Value *v : currentInputs)
                   p.inputs += (p.inputs.empty() ? "" : ", ") +
-                              (v ? shapeName(v->type, v->dims) : "-");
+                              (!v              ? "-"
+                               : v->isSequence ? "sequence"
+                                               : shapeName(v->type, v->dims));
                 p.reason = reason;
                 this->report.problems.push_back(p);
               }) {}
@@ -300,6 +302,10 @@ void Reader::declareOutputs(const onnx::GraphProto &graphProto, Scope &scope) {
       problem(what + " is listed twice");
     if (!value || !*value)
       continue;
+    if ((*value)->isSequence) {
+      problem(what + " is a sequence, which is not supported");
+      continue;
+    }
     const auto &tensor = info.type().tensor_type();
     DimsRef dims((*value)->dims);
     bool fits = tensor.elem_type() == 0 ||

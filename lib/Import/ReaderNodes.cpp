@@ -250,6 +250,13 @@ void Reader::readNode(const onnx::NodeProto &node, Scope &scope) {
   const OpRecord *record = checkNode(node, scope, opset);
   if (!record || poisoned)
     return bindResults(node, scope, {});
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i] && inputs[i]->isSequence &&
+        !(record->takesSequence && i == 0)) {
+      builder.fail("its input " + llvm::Twine(i) +
+                   " is a sequence; only operators on sequences take one");
+      return bindResults(node, scope, {});
+    }
   if (!record->import)
     return readIf(node, scope, inputs[0], attributes);
   // In a function, a required input may be absent at the call.

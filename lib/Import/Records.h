@@ -93,6 +93,8 @@ struct OpRecord {
   ImportFunction import;
   /// For the support table: what it becomes, what is refused.
   const char *note = "";
+  /// Whether its first input is a sequence.
+  bool takesSequence = false;
 };
 
 struct OpFamily {
@@ -110,6 +112,7 @@ std::optional<int64_t> sinceVersion(const OpRecord &record, int64_t opset);
 // One per family file.
 llvm::ArrayRef<OpRecord> mathOps();         // OpsMath.cpp
 llvm::ArrayRef<OpRecord> shapeOps();        // OpsShape.cpp
+llvm::ArrayRef<OpRecord> sequenceOps();     // OpsSequence.cpp
 llvm::ArrayRef<OpRecord> indexOps();        // OpsIndex.cpp
 llvm::ArrayRef<OpRecord> nnOps();           // OpsNN.cpp
 llvm::ArrayRef<OpRecord> quantOps();        // OpsQuant.cpp

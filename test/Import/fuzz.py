@@ -29,7 +29,8 @@ def small_model():
              node("MatMul", ["n", "weight"], ["h"]), helper.make_node("Magnitude", ["h"], ["m"], domain="local"),
              node("Reshape", ["m", "heads"], ["r"]), node("Transpose", ["r"], ["t"], perm=[0, 2, 1, 3]),
              node("Softmax", ["t"], ["p"], axis=-1), node("ReduceSum", ["p", "axes"], ["q"], keepdims=0),
-             node("Slice", ["q", "zero1", "two1", "one1"], ["y"])]
+             node("SplitToSequence", ["q", "one"], ["parts"], axis=1), node("SequenceAt", ["parts", "zero"], ["part"]),
+             node("Slice", ["part", "zero1", "two1", "zero1"], ["y"])]
     weights = [tensor("table", np.ones((11, 8), np.float32)), tensor("scale", np.ones(8, np.float32)),
                tensor("bias", np.zeros(8, np.float32)), tensor("weight", np.ones((8, 8), np.float32)),
                tensor("one", np.int64(1)), tensor("zero", np.int64(0)), tensor("heads", np.array([0, 0, 2, 4])),

@@ -113,6 +113,12 @@ def attention():
                   value("m", [1, 1, 3, 5], BOOL)], [Y], opset=23)
 
 
+def sequences():
+    """A split as the unoptimised dynamo exporter writes it."""
+    nodes = [node("SplitToSequence", ["x", "size"], ["parts"], axis=1), node("SequenceAt", ["parts", "last"], ["y"])]
+    return model(nodes, [X], [Y], [tensor("size", np.int64(2)), tensor("last", np.int64(-1))])
+
+
 def dynamic_int8():
     nodes = [node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
              node("MatMulInteger", ["q", "w", "z", "wz"], ["i"]), node("Cast", ["i"], ["f"], to=F32),
@@ -127,5 +133,5 @@ if __name__ == "__main__":
     write_all({
         "mask": mask, "causal": causal, "weights": weights, "float-data": float_data, "functions": functions,
         "branch": branch, "default-input": default_input, "named-size": named_size, "old-axes": old_axes,
-        "norms": runtime_norms, "attention": attention, "int8": dynamic_int8,
+        "norms": runtime_norms, "attention": attention, "int8": dynamic_int8, "sequences": sequences,
     })
