@@ -84,6 +84,28 @@ const Builtin builtins[] = {
 
 // Machine files are a few kilobytes; a larger one is not a machine file.
 constexpr size_t maxMachineFileBytes = 1 << 20;
+// The YAML parser recurses into nested collections without a bound of its own;
+// a machine file has one list.
+constexpr unsigned maxNestingTokens = 64;
+
+/// Characters outside comments that can open a collection inside another one
+/// on the same line, or over lines without indentation.
+bool isDeeplyNested(llvm::StringRef text) {
+  unsigned opening = 0;
+  while (!text.empty()) {
+    llvm::StringRef line;
+    std::tie(line, text) = text.split('\n');
+    line = line.take_until([](char c) { return c == '#'; });
+    unsigned dashes = 0;
+    for (char c : line) {
+      opening += c == '[' || c == '{' || c == '?';
+      dashes += c == '-';
+    }
+    if (opening > maxNestingTokens || dashes > maxNestingTokens)
+      return true;
+  }
+  return false;
+}
 
 struct Diagnostics {
   std::string origin, text;
@@ -223,6 +245,9 @@ llvm::Expected<Machine> lpu::parseMachine(llvm::StringRef text,
     return llvm::createStringError(
         origin + ": a machine file has at most 1,048,576 bytes; this has " +
         llvm::Twine(text.size()));
+  if (isDeeplyNested(text))
+    return llvm::createStringError(
+        origin + ": not a machine file: lists or mappings inside each other");
   Diagnostics diagnostics{origin.str(), ""};
   llvm::yaml::Input input(text, nullptr, Diagnostics::collect, &diagnostics);
   Machine machine;
