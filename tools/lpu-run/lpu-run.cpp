@@ -164,7 +164,15 @@ static llvm::Error dumpSram(Session &session, llvm::StringRef path) {
   return llvm::Error::success();
 }
 
-/// The no-macro-instruction limits of a machine.
+/// What one chip can do in a cycle; no instruction may do more.
+static emulator::CycleMaxima limits(const Machine &m) {
+  emulator::CycleMaxima most;
+  most.macs = uint64_t(m.numPlanes()) * m.planeRows * m.lanes;
+  most.sramBytes = uint64_t(2) * m.numSlices() * m.lanes;
+  most.fetchBytes = m.fetchBytesPerCycle;
+  return most;
+}
+
 static void printStats(const emulator::RunResult &result, const Machine &m,
                        double seconds) {
   const emulator::Counters &c = result.counters;
@@ -177,13 +185,12 @@ static void printStats(const emulator::RunResult &result, const Machine &m,
                << "\nfetch bytes: " << c.fetchBytes
                << "\nlink vectors: " << c.linkVectors
                << "\nmost multiply-adds in a cycle: " << result.maxima.macs
-               << " (limit "
-               << uint64_t(m.numPlanes()) * m.planeRows * m.lanes
+               << " (limit " << limits(m).macs
                << ")\nmost SRAM bytes in a cycle: " << result.maxima.sramBytes
-               << " (limit " << uint64_t(2) * m.numSlices() * m.lanes
+               << " (limit " << limits(m).sramBytes
                << ")\nmost fetch bytes in a cycle: "
                << result.maxima.fetchBytes << " (limit "
-               << m.fetchBytesPerCycle << ")\nhost seconds: "
+               << limits(m).fetchBytes << ")\nhost seconds: "
                << llvm::format("%.3f", seconds) << "\nissues per second: "
                << llvm::format("%.1f M", double(c.issues) / seconds / 1e6)
                << "\n";
@@ -263,6 +270,12 @@ int main(int argc, char **argv) {
                << "\n";
   if (o.stats)
     printStats(result, m, seconds);
+  emulator::CycleMaxima most = limits(m);
+  if (result.maxima.macs > most.macs ||
+      result.maxima.sramBytes > most.sramBytes ||
+      result.maxima.fetchBytes > most.fetchBytes)
+    return fail("a cycle did more than the machine can do (see --stats); "
+                "no output is written");
   if (o.checkCycles && package.cycles != 0 && package.cycles != result.cycles)
     return fail("the package states " + llvm::Twine(package.cycles) +
                 " cycles, the run took " + llvm::Twine(result.cycles) +

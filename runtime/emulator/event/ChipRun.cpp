@@ -167,6 +167,25 @@ template <class A> void ChipRun<A>::runCycle() {
 // Streams
 //===----------------------------------------------------------------------===//
 
+template <class A>
+LLVM_ATTRIBUTE_NOINLINE void
+ChipRun<A>::emptyRead(const Queue &queue, Who me, const StreamRef &ref,
+                      unsigned slot) {
+  for (unsigned i = 0; i < ref.width; ++i) {
+    unsigned stream = ref.stream + i;
+    if (live[slot] >> stream & 1)
+      continue;
+    std::optional<Who> reader;
+    if (RecentWho last = lastReaders[slot * m.streams + stream];
+        last != nobody)
+      reader = lengthen(last, now);
+    fault(FaultClass::EmptyRead, me, reader,
+          "stream " + std::string(ref.west ? "west " : "east ") +
+              std::to_string(stream) + " at position " +
+              std::to_string(queue.position) + " holds no live value");
+  }
+}
+
 /// Reads the byte streams of an operand; false after a fault.
 template <class A>
 LLVM_ATTRIBUTE_ALWAYS_INLINE bool
@@ -182,19 +201,7 @@ ChipRun<A>::readStreams(const Queue &queue, Who me, const StreamRef &ref,
       into[i] = values[slot * m.streams + ref.stream + i];
   if (LLVM_LIKELY(present == mask))
     return true;
-  for (unsigned i = 0; i < ref.width; ++i) {
-    unsigned stream = ref.stream + i;
-    if (live[slot] >> stream & 1)
-      continue;
-    std::optional<Who> reader;
-    if (RecentWho last = lastReaders[slot * m.streams + stream];
-        last != nobody)
-      reader = lengthen(last, now);
-    fault(FaultClass::EmptyRead, me, reader,
-          "stream " + std::string(ref.west ? "west " : "east ") +
-              std::to_string(stream) + " at position " +
-              std::to_string(queue.position) + " holds no live value");
-  }
+  emptyRead(queue, me, ref, slot);
   return false;
 }
 

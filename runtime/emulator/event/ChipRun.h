@@ -199,6 +199,8 @@ private:
   }
 
   // Streams.
+  void emptyRead(const Queue &queue, Who me, const StreamRef &ref,
+                 unsigned slot);
   bool readStreams(const Queue &queue, Who me, const StreamRef &ref,
                    Value *into);
   void writeStreams(const Queue &queue, Who me, bool west, unsigned stream,
@@ -224,6 +226,7 @@ private:
   void resyncCheck(Who me);
   int64_t drift() const;
   void useBank(unsigned bank, Who me);
+  void bankConflict(unsigned bank, Who me);
   int64_t weightRows(bool fp16) const { return m.planeRows / (fp16 ? 2 : 1); }
   bool inRange(const char *what, int64_t first, int64_t count, int64_t limit,
                Who me);
@@ -236,7 +239,15 @@ private:
     state.faults.push_back({kind, now, chip, chip, chip, offender, other,
                             std::move(detail), nullptr});
   }
-  void clash(FaultClass kind, Who a, Who b, std::string detail) {
+  /// The same away from the hot path; \p detail makes the text.
+  template <class Detail>
+  LLVM_ATTRIBUTE_NOINLINE LLVM_ATTRIBUTE_MINSIZE void
+  coldFault(FaultClass kind, Who offender, std::optional<Who> other,
+            Detail detail) {
+    fault(kind, offender, other, detail());
+  }
+  LLVM_ATTRIBUTE_NOINLINE void clash(FaultClass kind, Who a, Who b,
+                                     std::string detail) {
     fault(kind, std::max(a, b), std::min(a, b), std::move(detail));
   }
   std::string rowText(unsigned bank, int64_t row) const {

@@ -24,12 +24,18 @@ namespace lpu::emulator::event {
 //===----------------------------------------------------------------------===//
 
 template <class A>
+LLVM_ATTRIBUTE_NOINLINE void ChipRun<A>::bankConflict(unsigned number,
+                                                      Who me) {
+  clash(FaultClass::BankConflict, me, banks[number].user,
+        "slice " + std::to_string(number / 2) + " bank " +
+            std::to_string(number % 2) + " is used twice");
+}
+
+template <class A>
 LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::useBank(unsigned number, Who me) {
   Bank &bank = banks[number];
   if (LLVM_UNLIKELY(bank.used == now))
-    clash(FaultClass::BankConflict, me, bank.user,
-          "slice " + std::to_string(number / 2) + " bank " +
-              std::to_string(number % 2) + " is used twice");
+    bankConflict(number, me);
   bank.used = now;
   bank.user = me;
 }
@@ -70,9 +76,10 @@ ChipRun<A>::memory(Queue &queue, const Op &op, Who me, const Value *in,
     row += arithmetic.address(writes ? in + IsaArithmetic::maxInput : in);
   }
   if (LLVM_UNLIKELY(row < 0 || row >= int64_t(m.rows)))
-    return fault(FaultClass::AddressOutOfRange, me, std::nullopt,
-                 "row " + std::to_string(row) + ", outside 0 .. " +
-                     std::to_string(m.rows - 1));
+    return coldFault(FaultClass::AddressOutOfRange, me, std::nullopt, [=] {
+      return "row " + std::to_string(row) + ", outside 0 .. " +
+             std::to_string(m.rows - 1);
+    });
 
   unsigned bank = 2u * queue.index + mem.bank;
   size_t index = sram.index(bank, unsigned(row));
@@ -80,19 +87,22 @@ ChipRun<A>::memory(Queue &queue, const Op &op, Who me, const Value *in,
   cycleSram += lanes;
   if (LLVM_UNLIKELY(writes && sram.textBanks[bank] &&
                     ChipMemory::test(sram.text, index)))
-    return fault(FaultClass::UnspecifiedBehaviour, me, std::nullopt,
-                 rowText(bank, row) + " holds program text");
+    return coldFault(
+        FaultClass::UnspecifiedBehaviour, me, std::nullopt,
+        [=] { return rowText(bank, row) + " holds program text"; });
   // Writes of the last few cycles that are not visible yet. They come from
   // this queue: a slice has only one.
   PendingWrite *pending = &pendingWrites[size_t(bank) * writeRing];
   for (unsigned age = 1; age < m.delaySramWrite; ++age) {
     const PendingWrite &write = pending[(now - age) & (writeRing - 1)];
     if (LLVM_UNLIKELY(write.cycle == now - age && write.row == row))
-      fault(FaultClass::UnspecifiedBehaviour, me,
-            makeWho(write.cycle, queueOf(me)),
-            rowText(bank, row) + (writes ? " is written" : " is read") +
-                " before the write is visible, in cycle " +
-                std::to_string(write.cycle + m.delaySramWrite));
+      coldFault(FaultClass::UnspecifiedBehaviour, me,
+                makeWho(write.cycle, queueOf(me)), [=] {
+                  return rowText(bank, row) +
+                         (writes ? " is written" : " is read") +
+                         " before the write is visible, in cycle " +
+                         std::to_string(write.cycle + m.delaySramWrite);
+                });
   }
   if (writes) {
     pending[now & (writeRing - 1)] = {now, uint32_t(row)};
@@ -103,8 +113,9 @@ ChipRun<A>::memory(Queue &queue, const Op &op, Who me, const Value *in,
     return;
   }
   if (LLVM_UNLIKELY(!ChipMemory::test(initialised, index)))
-    return fault(FaultClass::UninitialisedRead, me, std::nullopt,
-                 rowText(bank, row) + " was never written nor loaded");
+    return coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [=] {
+      return rowText(bank, row) + " was never written nor loaded";
+    });
   state.counters.sramBytesRead += lanes;
   if constexpr (hasData)
     write(queue, op, me, arithmetic.loadRow(index));
@@ -131,15 +142,17 @@ ChipRun<A>::alu(const Queue &queue, const Op &op, Who me,
       if (LLVM_UNLIKELY(cycle < 0 || alus[source.alu]
                                              .results[size_t(cycle & mask)]
                                              .first != cycle)) {
-        fault(FaultClass::UninitialisedRead, me, std::nullopt,
-              "no result of ALU " + std::to_string(source.alu) +
-                  " completed " + std::to_string(source.age) + " cycles ago");
+        coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [=] {
+          return "no result of ALU " + std::to_string(source.alu) +
+                 " completed " + std::to_string(source.age) + " cycles ago";
+        });
         ok = false;
       }
     } else if (source.kind == Source::Constant &&
                LLVM_UNLIKELY(!unit.constantSet)) {
-      fault(FaultClass::UninitialisedRead, me, std::nullopt,
-            "the lane constants of this ALU are not set");
+      coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [] {
+        return "the lane constants of this ALU are not set";
+      });
       ok = false;
     }
   }
@@ -149,12 +162,14 @@ ChipRun<A>::alu(const Queue &queue, const Op &op, Who me,
     start = queue.repeat == 0 ? a.init != 0
                               : a.period > 0 && queue.repeat % a.period == 0;
     if (LLVM_UNLIKELY(!start && !unit.accumulating)) {
-      fault(FaultClass::UninitialisedRead, me, std::nullopt,
-            "this ALU's accumulator holds nothing to continue from");
+      coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [] {
+        return "this ALU's accumulator holds nothing to continue from";
+      });
       start = true;
     } else if (LLVM_UNLIKELY(!start && unit.accumulateOp != a.kernel)) {
-      fault(FaultClass::UnspecifiedBehaviour, me, unit.lastAccumulate,
-            "continues what another operation started");
+      coldFault(FaultClass::UnspecifiedBehaviour, me, unit.lastAccumulate, [] {
+        return "continues what another operation started";
+      });
     }
     unit.accumulating = true;
     unit.accumulateOp = a.kernel;
