@@ -64,10 +64,7 @@ std::optional<Emitter::Located> Emitter::matrixSide(Tensor &t, bool moving) {
     if (!llvm::is_contained(rows, d) && !llvm::is_contained(features, d))
       wanted.sizes[d] = 1;
   Layout domain = layoutOf(wanted.sizes, rows, features);
-  std::optional<Located> at = makeLight(wanted, domain, type, t);
-  if (at && moving && program.tiles[at->tile].kind == stream::Tile::Temporary)
-    program.tiles[at->tile].bothHalves = true;
-  return at;
+  return makeLight(wanted, domain, type, t, moving);
 }
 
 namespace {

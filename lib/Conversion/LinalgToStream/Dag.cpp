@@ -366,6 +366,23 @@ void Dag::fuse(llvm::MutableArrayRef<VectorOperand> roots) {
         n = fused;
         break;
       }
+    } else if (n.op == Opcode::alu_mul) {
+      // a * (b + 1), as in GELU and SiLU.
+      for (bool swapped : {false, true}) {
+        VectorOperand other = swapped ? n.b : n.a, sum = swapped ? n.a : n.b;
+        if (sum.kind != VectorOperand::Node || other.kind != VectorOperand::Node ||
+            users[sum.value] != 1)
+          continue;
+        const VectorNode &f = nodes[sum.value];
+        if (f.kind != VectorNode::Alu || f.op != Opcode::alu_add ||
+            !isImm(f.b, 1.0f))
+          continue;
+        fused.a = other;
+        fused.b = f.a;
+        fused.c = other;
+        n = fused;
+        break;
+      }
     } else if (n.op == Opcode::alu_sub) {
       const VectorNode *f = factor(n.b);
       if (f && isImm(f->b) && !isImm(n.a)) {

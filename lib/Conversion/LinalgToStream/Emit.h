@@ -76,7 +76,7 @@ private:
   /// A light view, made in the rows and features of `domain`.
   std::optional<Located> makeLight(const View &view, const Layout &domain,
                                    std::optional<isa::ElementType> type,
-                                   const Tensor &user);
+                                   const Tensor &user, bool isMoving = false);
   std::optional<Located> makeLightReduce(const View &view, const Layout &domain,
                                          const Tensor &user);
 

@@ -38,6 +38,7 @@ FlowMaker::FlowMaker(Dag &dag, std::vector<RegionOutput> regionOutputs,
     if (dag.nodes[output.value.value].single)
       allowGroups = false;
   }
+  countUsers();
   for (size_t i = 0; i < outputs.size(); ++i) {
     unsigned vnode = outputs[i].value.value;
     for (unsigned c = 0; c < (dag.nodes[vnode].single ? 1 : dag.chunks); ++c)
@@ -55,6 +56,29 @@ FlowMaker::FlowMaker(Dag &dag, std::vector<RegionOutput> regionOutputs,
       context.setTail(tile, tail);
   }
   schedule();
+}
+
+void FlowMaker::countUsers() {
+  nodeUsers.assign(dag.nodes.size(), 0);
+  std::vector<bool> seen(dag.nodes.size(), false);
+  std::vector<unsigned> work;
+  auto use = [&](VectorOperand v) {
+    if (v.kind != VectorOperand::Node)
+      return;
+    ++nodeUsers[v.value];
+    if (!seen[v.value])
+      work.push_back(v.value);
+    seen[v.value] = true;
+  };
+  for (const RegionOutput &output : outputs)
+    use(output.value);
+  while (!work.empty()) {
+    VectorNode node = dag.nodes[work.back()];
+    work.pop_back();
+    use(node.a);
+    use(node.b);
+    use(node.c);
+  }
 }
 
 unsigned FlowMaker::add(Instance instance) {
@@ -196,10 +220,48 @@ unsigned FlowMaker::expandReduce(unsigned vnode) {
         if (int64_t(16u << k) == tail)
           groupCode = k;
   }
+  // A sum of products takes one operation per further chunk.
+  VectorNode term = dag.nodes[n.a.value];
+  auto isVector = [&](VectorOperand v) {
+    return v.kind == VectorOperand::Node && !dag.nodes[v.value].single;
+  };
+  bool isDot = isSum && term.kind == VectorNode::Alu &&
+               term.op == Opcode::alu_mul && nodeUsers[n.a.value] == 1 &&
+               isVector(term.a) && isVector(term.b);
   for (unsigned c = 0; c < chunks; ++c) {
-    unsigned next = expand(n.a.value, c);
     bool isPartial = c == chunks - 1 && tail < int64_t(dag.lanes) &&
                      groupCode == 15 && !n.allLanes;
+    if (isDot && c > 0) {
+      unsigned left = expand(term.a.value, c), right = expand(term.b.value, c);
+      auto isZero = [&](unsigned i) { return instances[i].tail == Tail::Zero; };
+      auto isTame = [&](unsigned i) {
+        return isZero(i) || instances[i].tail == Tail::Finite;
+      };
+      bool isMasked = !isPartial || (isZero(left) && isTame(right)) ||
+                      (isZero(right) && isTame(left));
+      if (!isMasked && (left == right || isTame(right))) {
+        bool isSquare = left == right;
+        left = masked(left, term.a.value, c, 0, Tail::Zero);
+        right = isSquare ? left : right;
+        isMasked = true;
+      }
+      if (isMasked) {
+        Instance fused;
+        fused.node.kind = stream::Node::Alu;
+        fused.node.op = Opcode::alu_muladd;
+        fused.refs[0] = VectorOperand::node(left);
+        fused.refs[1] = VectorOperand::node(right);
+        fused.refs[2] = VectorOperand::node(sum);
+        VectorNode partial;
+        partial.op = Opcode::alu_muladd;
+        dag.nodes.push_back(partial);
+        fused.vnode = dag.nodes.size() - 1;
+        fused.tail = Tail::Finite;
+        sum = add(fused);
+        continue;
+      }
+    }
+    unsigned next = expand(n.a.value, c);
     if (isPartial) {
       Tail has = instances[next].tail;
       Tail wanted = isSum ? Tail::Zero : isMax ? Tail::NegInf : Tail::PosInf;

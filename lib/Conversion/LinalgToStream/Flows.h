@@ -72,6 +72,7 @@ private:
     bool done = false, spilled = false;
   };
 
+  void countUsers();
   unsigned expand(unsigned vnode, unsigned chunk);
   unsigned add(Instance instance);
   unsigned masked(unsigned instance, unsigned vnode, unsigned chunk,
@@ -99,6 +100,7 @@ private:
   std::string name;
   FlowContext context;
   bool allowGroups = true;
+  std::vector<unsigned> nodeUsers; // in the dag
   std::vector<Instance> instances;
   std::map<std::pair<unsigned, unsigned>, unsigned> instanceOf;
   std::map<unsigned, unsigned> spillTiles; // by node

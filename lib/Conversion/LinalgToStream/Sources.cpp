@@ -237,7 +237,8 @@ VectorOperand Emitter::inlined(const View &view, const Layout &domain, Dag &dag,
 
 std::optional<Emitter::Located>
 Emitter::makeLight(const View &view, const Layout &domain,
-                   std::optional<isa::ElementType> wanted, const Tensor &user) {
+                   std::optional<isa::ElementType> wanted, const Tensor &user,
+                   bool isMoving) {
   Tensor &from = *view.source;
   if (from.kind == Tensor::Input)
     return readInput(view, domain, wanted, user);
@@ -262,7 +263,8 @@ Emitter::makeLight(const View &view, const Layout &domain,
       wanted ? *wanted
              : from.isFloat() ? isa::ElementType::f32 : storedType(from);
 
-  std::string key = "light " + keyOf(active) + " " + std::to_string(int(type));
+  std::string key = "light " + keyOf(active) + " " + std::to_string(int(type)) +
+                    (isMoving ? " moving" : "");
   for (unsigned d = 0; d < view.rank(); ++d)
     key += " " + std::to_string(layout.row[d]) + ":" +
            std::to_string(layout.feature[d]);
@@ -282,6 +284,7 @@ Emitter::makeLight(const View &view, const Layout &domain,
     return std::nullopt;
   Located at{temporary(from.name, type, layout.rows, layout.features), place,
              layout.isSplat, layout.features};
+  program.tiles[at.tile].bothHalves = isMoving;
   output.tiles.push_back(at.tile);
   own.fuse(output.value);
   FlowMaker flows(own, {output}, from.name, context(from.name));
