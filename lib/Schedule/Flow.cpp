@@ -85,30 +85,37 @@ struct FlowBuilder {
 };
 } // namespace
 
-/// Slices used by what is read or written together with (tile, chunk).
-std::set<unsigned> SchedulerImpl::conflicts(unsigned tile,
+/// Slices used by what is read or written together with a panel of (tile,
+/// chunk). Tiles of equal rows go through a flow in step, so that only
+/// neighbouring panels of them meet.
+std::set<unsigned> SchedulerImpl::conflicts(unsigned tile, unsigned panel,
                                             unsigned chunk) const {
   std::set<unsigned> result;
   auto it = partners.find({tile, chunk});
-  if (it != partners.end())
-    for (auto [t, c] : it->second)
-      for (unsigned slice : layout->slicesOf(t, c))
-        result.insert(slice);
+  if (it == partners.end())
+    return result;
+  for (auto [t, c] : it->second) {
+    bool inStep = program.tiles[t].rows == program.tiles[tile].rows &&
+                  layout->panelRows(t) == layout->panelRows(tile);
+    for (unsigned slice : layout->slicesOf(t, c, inStep ? panel : -1))
+      result.insert(slice);
+  }
   return result;
 }
 
-static bool meets(llvm::ArrayRef<PlacedColumn> columns,
-                  const std::set<unsigned> &used) {
+bool SchedulerImpl::serves(llvm::ArrayRef<PlacedColumn> columns,
+                           const std::set<unsigned> &used, int side) const {
   for (const PlacedColumn &c : columns)
-    if (used.count(c.slice))
-      return true;
-  return false;
+    if (used.count(c.slice) ||
+        (side >= 0 && side != int(c.slice >= machine.slicesPerHalf)))
+      return false;
+  return true;
 }
 
 llvm::MutableArrayRef<PlacedColumn>
 SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
                            int half, std::set<unsigned> &used,
-                           unsigned group) {
+                           unsigned group, int side) {
   const Tile &info = program.tiles[tile];
   auto take = [&](llvm::MutableArrayRef<PlacedColumn> columns) {
     for (const PlacedColumn &c : columns)
@@ -117,53 +124,128 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
   };
   // The copies that exist already, the one of the wanted half first.
   unsigned first = info.bothHalves && half == 1 ? 1 : 0;
-  constexpr unsigned maxReplicas = 6;
   for (unsigned i = 0; i < maxReplicas; ++i) {
     unsigned copy = info.bothHalves && i < 2 ? (first + i) % 2 : i;
     bool replica = copy >= (info.bothHalves ? 2u : 1u);
     bool exists = layout->find(tile, panel, chunk, copy);
-    if (!exists && replica && info.kind != Tile::Constant)
+    if (replica && info.kind != Tile::Constant)
       break;
+    // A copy in the other half that has not been written yet is none.
+    if (!exists && i > 0 && info.kind == Tile::Temporary)
+      continue;
     if (!exists) {
       // First use of a constant or an input, or a further copy of a constant.
-      std::set<unsigned> avoid = conflicts(tile, chunk);
+      std::set<unsigned> avoid = conflicts(tile, panel, chunk);
       avoid.insert(used.begin(), used.end());
       int wanted = info.bothHalves && !replica ? int(copy)
                    : wantedHalf[tile] >= 0     ? wantedHalf[tile]
                                                : half;
       auto columns =
           layout->columns(tile, panel, chunk, copy, wanted, avoid, group);
+      if (columns.empty())
+        columns = layout->columns(tile, panel, chunk, copy, wanted, used, group);
       if (columns.empty()) {
         fail(layout->error());
         return {};
       }
-      if (!meets(columns, used))
+      if (serves(columns, used, side))
         return take(columns);
       continue;
     }
     auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
-    if (!meets(columns, used))
+    if (serves(columns, used, side))
       return take(columns);
   }
-  // An activation that stands where its partner does: the caller reports.
-  auto columns = layout->columns(tile, panel, chunk, 0, half, used, group);
-  if (columns.empty())
-    fail(layout->error());
-  return take(columns);
+  // An activation that stands where something else of this loop does: a copy of
+  // the panel elsewhere.
+  if (info.kind == Tile::Temporary || info.kind == Tile::Output ||
+      info.kind == Tile::Input) {
+    unsigned copy = maxReplicas;
+    while (layout->find(tile, panel, chunk, copy))
+      ++copy;
+    if (!copyPanel(tile, panel, chunk, copy, side >= 0 ? side : half, used))
+      return {};
+    auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
+    if (serves(columns, used, side))
+      return take(columns);
+    fail(llvm::formatv("no room for a copy of '{0}' in the half where its other "
+                       "rows stand; use a machine with more slices",
+                       info.name));
+    return {};
+  }
+  fail(layout->error());
+  return {};
+}
+
+bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
+                              unsigned copy, int half,
+                              const std::set<unsigned> &used) {
+  const Tile &info = program.tiles[tile];
+  std::set<unsigned> avoid = used;
+  for (unsigned slice : layout->slicesOf(tile, chunk))
+    avoid.insert(slice);
+  if (layout->columns(tile, panel, chunk, copy,
+                      wantedHalf[tile] >= 0 ? wantedHalf[tile] : half, avoid)
+          .empty())
+    return fail(layout->error());
+  int64_t rows = layout->panelRows(tile), first = int64_t(panel) * rows;
+  Flow flow;
+  flow.name = info.name + " (copy)";
+  flow.iterations = std::min(rows, info.rows - first);
+  Node read;
+  read.access = {tile, chunk, first, 1};
+  Node move;
+  move.kind = Node::Alu;
+  move.op = isa::Opcode::alu_mov;
+  move.a = stream::Value::of(0);
+  flow.nodes = {read, move};
+  flow.writes = {{1, {tile, chunk, first, 1}}};
+  int saved = writeCopy;
+  writeCopy = int(copy);
+  bool placed =
+      placeFlow(flow, 0, flow.iterations, 1, nullptr, 0, nullptr).has_value();
+  writeCopy = saved;
+  return placed;
 }
 
 llvm::MutableArrayRef<PlacedColumn>
 SchedulerImpl::writeColumns(unsigned tile, unsigned panel, unsigned chunk,
                             unsigned copy, std::set<unsigned> &used) {
-  std::set<unsigned> avoid = conflicts(tile, chunk);
+  // What a copy held is out of date.
+  layout->dropReplicas(tile, panel, chunk);
+  std::set<unsigned> avoid = conflicts(tile, panel, chunk);
   avoid.insert(used.begin(), used.end());
   int half = program.tiles[tile].bothHalves ? int(copy) : wantedHalf[tile];
   auto columns = layout->columns(tile, panel, chunk, copy, half, avoid);
+  // Where partners have taken everything, only this loop counts.
+  if (columns.empty())
+    columns = layout->columns(tile, panel, chunk, copy, half, used);
   if (columns.empty())
     fail(layout->error());
   for (const PlacedColumn &c : columns)
     used.insert(c.slice);
   return columns;
+}
+
+/// Slices that the results of a flow already have: its sources must stand
+/// elsewhere.
+std::set<unsigned> SchedulerImpl::writtenSlices(const Flow &flow,
+                                                int64_t rowBegin, int64_t n) {
+  std::set<unsigned> result;
+  for (const stream::Write &write : flow.writes) {
+    int64_t rows = layout->panelRows(write.access.tile);
+    std::set<int64_t> panels;
+    for (int64_t i = rowBegin; i < rowBegin + n; ++i)
+      panels.insert(write.access.rowOf(i) / rows);
+    for (int64_t panel : panels)
+      for (unsigned copy : writeCopy >= 0 ? std::vector<unsigned>{unsigned(writeCopy)}
+                                          : std::vector<unsigned>{0, 1})
+        if (const auto *columns = layout->find(write.access.tile, unsigned(panel),
+                                               write.access.chunk, copy))
+          for (const PlacedColumn &c : *columns)
+            result.insert(c.slice);
+  }
+  return result;
 }
 
 static isa::Instruction memRun(isa::Opcode op, const PlacedColumn &column,
@@ -237,7 +319,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
     unsigned consumer = ~0u; // op that samples it
   };
   std::vector<Source> sources;
-  std::set<unsigned> used;
+  std::set<unsigned> used = writtenSlices(flow, rowBegin, n);
   std::vector<AluSource> values(flow.nodes.size());
   unsigned period = 0;
   for (unsigned i = 0; i < flow.nodes.size(); ++i) {
@@ -319,16 +401,18 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
           src.runs.push_back({&columns[byte], byte, piece});
       } else {
         std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
+        int panelSide = -1; // all panels on one side
         for (const AccessPiece &piece :
              splitAccess(access, n, layout->panelRows(tile),
                          layout->stripes(tile))) {
           if (!panels.count(piece.panel)) {
             std::set<unsigned> others = used;
             auto columns = readColumns(tile, piece.panel, access.chunk,
-                                       -1, others);
+                                       panelSide, others, 0, panelSide);
             if (columns.empty())
               return std::nullopt;
             panels[piece.panel] = columns;
+            panelSide = columns[0].slice >= machine.slicesPerHalf;
           }
           for (unsigned byte = 0; byte < width; ++byte)
             src.runs.push_back(
@@ -513,7 +597,9 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
   }
   for (const stream::Write &write : flow.writes) {
     const Tile &tile = program.tiles[write.access.tile];
-    for (unsigned copy = 0; copy < layout->copies(write.access.tile); ++copy) {
+    unsigned copies = layout->copies(write.access.tile);
+    for (unsigned k = 0; k < (writeCopy >= 0 ? 1 : copies); ++k) {
+      unsigned copy = writeCopy >= 0 ? unsigned(writeCopy) : k;
       stream::Access access = write.access;
       if (access.inner > 0)
         access.row += outBegin / access.inner * access.stride2;
@@ -528,8 +614,12 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       for (const AccessPiece &piece : pieces)
         if (!panels.count(piece.panel)) {
           std::set<unsigned> others = used;
-          auto columns = writeColumns(access.tile, piece.panel, access.chunk,
-                                      copy, others);
+          auto columns =
+              writeCopy >= 0
+                  ? layout->columns(access.tile, piece.panel, access.chunk,
+                                    copy, -1, {})
+                  : writeColumns(access.tile, piece.panel, access.chunk, copy,
+                                 others);
           if (columns.empty())
             return std::nullopt;
           panels[piece.panel] = columns;

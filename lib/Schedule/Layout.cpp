@@ -77,13 +77,17 @@ const std::vector<PlacedColumn> *Layout::find(unsigned tile, unsigned panel,
   return it == placed.end() ? nullptr : &it->second;
 }
 
-std::set<unsigned> Layout::slicesOf(unsigned tile, unsigned chunk) const {
+std::set<unsigned> Layout::slicesOf(unsigned tile, unsigned chunk,
+                                    int64_t panel) const {
   std::set<unsigned> result;
   for (auto it = placed.lower_bound({tile, 0, 0, 0});
-       it != placed.end() && it->first.tile == tile; ++it)
-    if (it->first.chunk == chunk)
-      for (const PlacedColumn &c : it->second)
-        result.insert(c.slice);
+       it != placed.end() && it->first.tile == tile; ++it) {
+    if (it->first.chunk != chunk ||
+        (panel >= 0 && std::abs(int64_t(it->first.panel) - panel) > 1))
+      continue;
+    for (const PlacedColumn &c : it->second)
+      result.insert(c.slice);
+  }
   return result;
 }
 
@@ -94,34 +98,46 @@ int64_t Layout::freshRoom(unsigned index) const {
          (bank.bottom - blockStart[index]) * iterations;
 }
 
+void Layout::freeColumns(unsigned tile, unsigned panel,
+                         const std::vector<PlacedColumn> &columns) {
+  const Shape &shape = shapes[tile];
+  int64_t tileRows = std::min(shape.panelRows, program.tiles[tile].rows -
+                                                   int64_t(panel) * shape.panelRows);
+  int64_t rows = (tileRows + shape.stripes - 1) / shape.stripes;
+  for (const PlacedColumn &column : columns) {
+    auto &free = banks[column.slice * 2 + column.bank].free;
+    FreeRows block{column.row, rows, column.ready, column.lastRead};
+    auto at = std::lower_bound(
+        free.begin(), free.end(), block,
+        [](const FreeRows &a, const FreeRows &b) { return a.row < b.row; });
+    size_t index = free.insert(at, block) - free.begin();
+    auto join = [&](size_t low) {
+      if (low + 1 >= free.size() || free[low].row + free[low].rows != free[low + 1].row)
+        return;
+      free[low].rows += free[low + 1].rows;
+      free[low].ready = std::max(free[low].ready, free[low + 1].ready);
+      free[low].lastRead = std::max(free[low].lastRead, free[low + 1].lastRead);
+      free.erase(free.begin() + low + 1);
+    };
+    join(index);
+    if (index)
+      join(index - 1);
+  }
+}
+
 void Layout::release(unsigned tile) {
   auto it = placed.lower_bound({tile, 0, 0, 0});
   while (it != placed.end() && it->first.tile == tile) {
-    int64_t tileRows = std::min(
-        shapes[tile].panelRows,
-        program.tiles[tile].rows - int64_t(it->first.panel) * shapes[tile].panelRows);
-    int64_t rows = (tileRows + shapes[tile].stripes - 1) / shapes[tile].stripes;
-    for (const PlacedColumn &column : it->second) {
-      auto &free = banks[column.slice * 2 + column.bank].free;
-      FreeRows block{column.row, rows, column.ready, column.lastRead};
-      auto at = std::lower_bound(
-          free.begin(), free.end(), block,
-          [](const FreeRows &a, const FreeRows &b) { return a.row < b.row; });
-      at = free.insert(at, block);
-      auto join = [&](std::vector<FreeRows>::iterator low) {
-        auto high = std::next(low);
-        if (high == free.end() || low->row + low->rows != high->row)
-          return;
-        low->rows += high->rows;
-        low->ready = std::max(low->ready, high->ready);
-        low->lastRead = std::max(low->lastRead, high->lastRead);
-        free.erase(high);
-      };
-      size_t index = at - free.begin();
-      join(free.begin() + index);
-      if (index)
-        join(free.begin() + index - 1);
-    }
+    freeColumns(tile, it->first.panel, it->second);
+    it = placed.erase(it);
+  }
+}
+
+void Layout::dropReplicas(unsigned tile, unsigned panel, unsigned chunk) {
+  auto it = placed.lower_bound({tile, panel, chunk, 2});
+  while (it != placed.end() && it->first.tile == tile &&
+         it->first.panel == panel && it->first.chunk == chunk) {
+    freeColumns(tile, panel, it->second);
     it = placed.erase(it);
   }
 }
@@ -208,6 +224,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
       std::vector<std::pair<unsigned, unsigned>> same;
       for (const PlacedColumn &c : *first)
         for (unsigned b : {c.bank, 1 - c.bank}) {
+          if (avoid.count(c.slice))
+            break;
           bool fits = freshRoom(c.slice * 2 + b) >= rows;
           for (const FreeRows &block : banks[c.slice * 2 + b].free)
             fits |= block.rows >= rows;

@@ -80,8 +80,13 @@ public:
   /// The tile is dead: later tiles may take its rows, once its last readers are done.
   void release(unsigned tile);
 
-  /// Slices that hold a chunk of a tile (empty if not placed yet).
-  std::set<unsigned> slicesOf(unsigned tile, unsigned chunk) const;
+  /// Gives up the copies of a panel that were made for reading (number 2 and up).
+  void dropReplicas(unsigned tile, unsigned panel, unsigned chunk);
+
+  /// Slices that hold a chunk of a tile (empty if not placed yet): all panels, or
+  /// those next to `panel` if it is not negative.
+  std::set<unsigned> slicesOf(unsigned tile, unsigned chunk,
+                              int64_t panel = -1) const;
 
   /// Starts a segment: times restart, constants form a new block.
   void beginSegment(int64_t iterations);
@@ -122,6 +127,8 @@ private:
              std::tie(o.tile, o.panel, o.chunk, o.copy);
     }
   };
+  void freeColumns(unsigned tile, unsigned panel,
+                   const std::vector<PlacedColumn> &columns);
   /// Rows still to be had below `top`, without the constants of the segment.
   int64_t freshRoom(unsigned bank) const;
   bool choose(const stream::Tile &tile, int64_t rows, int half,

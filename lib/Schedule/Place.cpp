@@ -210,7 +210,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     for (const StreamField &f : run.streamFields)
       run.inst.fields[f.field] = t.groups[f.group].stream + f.byte;
     int64_t at = anchor + run.offset;
-    res.queues[run.queue].insert(at, run.span() + gapBehind(run));
+    res.queues[run.queue].insert(at, run.span());
     issues.push_back({run.queue, at, run.inst});
     kernelFirst = std::min(kernelFirst, at);
     complete(at + run.span() - 1, run.inst);
@@ -270,6 +270,12 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     issues.push_back({queue, at, inst});
     kernelFirst = std::min(kernelFirst, at);
     complete(at + span - 1, inst);
+  }
+  // Room to fetch, where nothing of this template follows at once.
+  for (const QueueRun &run : t.runs) {
+    int64_t behind = anchor + run.offset + run.span(), gap = gapBehind(run);
+    if (gap && res.queues[run.queue].isFree(behind, gap))
+      res.queues[run.queue].insert(behind, gap);
   }
   for (const Touch &touch : t.touches) {
     if (touch.write)

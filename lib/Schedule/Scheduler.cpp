@@ -307,7 +307,7 @@ bool SchedulerImpl::placeInputs() {
           for (int64_t panel = 0; panel * rows < info.rows; ++panel) {
             int half = info.bothHalves ? int(copy) : wantedHalf[tile];
             if (layout->columns(tile, unsigned(panel), chunk, copy, half,
-                                conflicts(tile, chunk))
+                                conflicts(tile, unsigned(panel), chunk))
                     .empty())
               return fail(layout->error());
           }

@@ -65,6 +65,10 @@ struct ProductSource {
   int64_t firstAcc = 0; // accumulator row of row 0 in every plane
 };
 
+/// Copies of a panel from this number on were made because it stood in the way;
+/// they die when the tile is written again.
+constexpr unsigned maxReplicas = 6;
+
 class SchedulerImpl {
 public:
   SchedulerImpl(const stream::Program &program, const Machine &machine,
@@ -127,11 +131,18 @@ private:
   llvm::MutableArrayRef<PlacedColumn> readColumns(unsigned tile, unsigned panel,
                                             unsigned chunk, int half,
                                             std::set<unsigned> &used,
-                                            unsigned group = 0);
+                                            unsigned group = 0, int side = -1);
+  bool serves(llvm::ArrayRef<PlacedColumn> columns,
+              const std::set<unsigned> &used, int side) const;
+  std::set<unsigned> writtenSlices(const stream::Flow &flow, int64_t rowBegin,
+                                   int64_t n);
+  bool copyPanel(unsigned tile, unsigned panel, unsigned chunk, unsigned copy,
+                 int half, const std::set<unsigned> &used);
   llvm::MutableArrayRef<PlacedColumn> writeColumns(unsigned tile, unsigned panel,
                                              unsigned chunk, unsigned copy,
                                              std::set<unsigned> &used);
-  std::set<unsigned> conflicts(unsigned tile, unsigned chunk) const;
+  std::set<unsigned> conflicts(unsigned tile, unsigned panel,
+                               unsigned chunk) const;
 
   // Scheduler.cpp
   bool scheduleSegment(const stream::Segment &segment, unsigned number);
@@ -186,6 +197,7 @@ private:
   /// Tiles that die behind a kernel, and behind a segment.
   std::map<const stream::Kernel *, std::vector<unsigned>> deadAfter;
   std::map<const stream::Segment *, std::vector<unsigned>> deadAfterSegment;
+  int writeCopy = -1; // the copy that a copying flow writes
   bool looped = false; // an earlier segment stepped the base registers
   std::string errorText;
   int64_t kernelFirst = 0, kernelLast = 0;
