@@ -240,6 +240,27 @@ FlowMaker::blockSizes(llvm::ArrayRef<unsigned> set) const {
   return SmallVector<int64_t>(sizes.begin(), sizes.end());
 }
 
+/// Adds later operations that are ready, if they fit and nothing more has to be
+/// spilled for them (often less: a value that only they needed).
+void FlowMaker::extend(SmallVector<unsigned> &set,
+                       llvm::ArrayRef<unsigned> later,
+                       const FlowLimits &limits) {
+  for (unsigned number : later) {
+    bool isReady = llvm::all_of(instances[number].refs, [&](VectorOperand ref) {
+      return ref.kind != VectorOperand::Node || instances[ref.value].done ||
+             instances[ref.value].node.kind != stream::Node::Alu ||
+             llvm::is_contained(set, ref.value);
+    });
+    if (!isReady)
+      continue;
+    unsigned before = spills(set);
+    set.push_back(number);
+    std::optional<stream::Flow> flow = build(set, 0, 0, false, 0);
+    if (!fits(*flow, limits) || !writesAgree(*flow) || spills(set) > before)
+      set.pop_back();
+  }
+}
+
 std::string FlowMaker::emit(const FlowLimits &limits,
                             std::vector<stream::Kernel> &kernels) {
   while (true) {
@@ -269,7 +290,9 @@ std::string FlowMaker::emit(const FlowLimits &limits,
         best = end;
       }
     }
-    llvm::ArrayRef<unsigned> set(todo.data(), best);
+    SmallVector<unsigned> chosen(todo.begin(), todo.begin() + best);
+    extend(chosen, llvm::ArrayRef<unsigned>(todo).drop_front(best), limits);
+    llvm::ArrayRef<unsigned> set(chosen);
     bool isEmitted = false;
     for (int64_t block : blockSizes(set)) {
       std::vector<stream::Kernel> flows;
@@ -301,10 +324,12 @@ std::string FlowMaker::emit(const FlowLimits &limits,
 std::string FlowMaker::planEpilogues(const FlowLimits &limits) {
   epilogues.assign(dag.chunks, {});
   for (unsigned chunk = 0; chunk < dag.chunks; ++chunk) {
-    // A reduction over several chunks depends on all of them: product == -2.
+    // A reduction over several chunks depends on all of them: product == -2. A
+    // running reduction must see all its rows, but jobs may be cut by rows.
     SmallVector<unsigned> candidates;
     for (unsigned number : order)
-      if (instances[number].product == int(chunk))
+      if (instances[number].product == int(chunk) &&
+          instances[number].kind != VectorNode::RowReduce)
         candidates.push_back(number);
     double bestScore = -1e9;
     SmallVector<unsigned> best;
@@ -324,7 +349,7 @@ std::string FlowMaker::planEpilogues(const FlowLimits &limits) {
         failed = flow;
         break;
       }
-      double score = end == candidates.size()
+      double score = end == candidates.size() && spills(set, true) == 0
                          ? 1e9
                          : end - kSpillCost * spills(set, true);
       if (isClosed && score >= bestScore) {

@@ -88,6 +88,8 @@ private:
   /// Values of the set that others need (of an epilogue: only those that come
   /// from the product; the others are computed again).
   unsigned spills(llvm::ArrayRef<unsigned> set, bool ofProduct = false);
+  void extend(llvm::SmallVector<unsigned> &set,
+              llvm::ArrayRef<unsigned> later, const FlowLimits &limits);
   bool fits(const stream::Flow &flow, const FlowLimits &limits) const;
   std::string tooLarge(const stream::Flow &flow,
                        const FlowLimits &limits) const;
