@@ -158,7 +158,6 @@ static int64_t gridBound(const stream::Matmul &matmul, const Machine &m) {
 bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
   res.clear();
   issues.clear();
-  partners.clear();
   horizon = 0;
   makeGangs();
   layout->beginSegment(segment.iterations);
@@ -290,9 +289,10 @@ int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
 /// The host writes inputs before cycle 0, so their rows may not be ones that
 /// another tile has had: they are placed before everything else.
 bool SchedulerImpl::placeInputs() {
-  for (const Segment &segment : program.segments) {
-    partners.clear();
+  // What meets in any segment keeps apart in all.
+  for (const Segment &segment : program.segments)
     collectPartners(segment);
+  for (const Segment &segment : program.segments) {
     std::set<unsigned> read;
     for (const stream::Kernel &kernel : segment.kernels)
       forEachAccess(kernel, [&](unsigned tile, bool) {
