@@ -24,7 +24,7 @@ class ModuleOp;
 namespace lpu {
 
 struct LinalgToStreamOptions {
-  /// Most ALUs that the epilogue of a matrix job may take (0: five eighths of
+  /// Most ALUs that the epilogue of a matrix job may take (0: seven eighths of
   /// the machine's). Several jobs run at once and share the vector unit.
   unsigned epilogueAlus = 0;
   /// Most ALUs of a flow (0: all).

@@ -27,7 +27,7 @@ Emitter::Emitter(Graph &graph, const Machine &machine,
   flowLimits.reduce = machine.reduceAlus;
   flowLimits.streams = orElse(options.flowStreams, machine.streams);
   epilogueLimits = flowLimits;
-  epilogueLimits.alus = orElse(options.epilogueAlus, machine.alus * 5 / 8);
+  epilogueLimits.alus = orElse(options.epilogueAlus, machine.alus * 7 / 8);
 }
 
 void Emitter::report(const Tensor &tensor, const llvm::Twine &reason) {
