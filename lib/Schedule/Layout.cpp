@@ -27,7 +27,8 @@ static unsigned weightStripes(const Tile &tile, const Machine &machine,
   return stripes;
 }
 
-Layout::Layout(const stream::Program &program, const Machine &machine)
+Layout::Layout(const stream::Program &program, const Machine &machine,
+               const std::vector<int64_t> &stripeLimits)
     : program(program), machine(machine), banks(machine.numSlices() * 2),
       blockStart(machine.numSlices() * 2), load(machine.numSlices()),
       textSlice(machine.numSlices()), halfSlices(2) {
@@ -48,9 +49,19 @@ Layout::Layout(const stream::Program &program, const Machine &machine)
                   std::min(machine.fp16Interval, machine.planesPerHalf);
   int64_t panel = block * std::max<int64_t>(1, (64 + block - 1) / block);
   panel = std::min<int64_t>(panel, machine.rows / 4);
-  for (const Tile &tile : program.tiles) {
+  for (size_t t = 0; t < program.tiles.size(); ++t) {
+    const Tile &tile = program.tiles[t];
     Shape shape;
     shape.panelRows = std::min(panel, tile.rows);
+    // An activation that is installed (keys, values) is striped like weights, if
+    // that leaves enough slices for what is written beside it.
+    if (tile.kind == Tile::Temporary && stripeLimits[t] > 1) {
+      int64_t most = std::min<int64_t>(
+          stripeLimits[t], weightStripes(tile, machine, slices / 2));
+      while (shape.stripes * 2 <= most && stripeLimits[t] % (shape.stripes * 2) == 0 &&
+             shape.panelRows % (shape.stripes * 2) == 0)
+        shape.stripes *= 2;
+    }
     if (tile.weights) {
       shape.stripes = weightStripes(tile, machine, slices);
       int64_t padded = (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;

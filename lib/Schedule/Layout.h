@@ -58,7 +58,10 @@ struct ConstantColumn {
 
 class Layout {
 public:
-  Layout(const stream::Program &program, const Machine &machine);
+  /// \p stripes: how many stripes a tile that is installed may have at most, as
+  /// its uses start and end on whole stripes (0: not installed, or any).
+  Layout(const stream::Program &program, const Machine &machine,
+         const std::vector<int64_t> &stripes);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }

@@ -361,6 +361,28 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
   // while a part still hides its installs.
   size_t whole = matmul.jobs.size() / list.size() * list.size();
   size_t left = matmul.jobs.size() - whole;
+  // Jobs of different length (heads that share a chunk, and the rest) would leave gangs idle:
+  // then every job is cut.
+  std::vector<int64_t> load(list.size());
+  int64_t total = 0, slowInstall = 0;
+  for (size_t j = 0; j < matmul.jobs.size(); ++j) {
+    for (const KTile &k : matmul.jobs[j].kTiles) {
+      load[j % list.size()] += matmul.jobs[j].rows;
+      total += matmul.jobs[j].rows;
+      int64_t stripes = layout->stripes(k.b);
+      slowInstall = std::max(
+          slowInstall,
+          ((k.byColumns ? k.columnCount : k.laneCount) + stripes - 1) / stripes);
+    }
+  }
+  int64_t longest = *std::max_element(load.begin(), load.end());
+  bool uneven = left == 0 && longest * int64_t(list.size()) * 4 > total * 5;
+  for (const Job &job : matmul.jobs)
+    uneven &= job.rows * interval >= slowInstall * int64_t(list.size());
+  if (uneven) {
+    left = 1;
+    whole = 0;
+  }
   int64_t shortest = (machine.planeRows + machine.installRows - 1) / machine.installRows;
   for (size_t j = 0; j < matmul.jobs.size(); ++j) {
     const Job &job = matmul.jobs[j];
@@ -382,7 +404,8 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     int64_t step = (job.rows + parts - 1) / parts;
     step = (step + g - 1) / g * g;
     for (int64_t p = 0; p * step < job.rows; ++p)
-      assign(job, (j - whole + size_t(p) * left) % list.size(), p * step,
+      assign(job, (uneven ? size_t(p) : j - whole + size_t(p) * left) % list.size(),
+             p * step,
              std::min(job.rows, (p + 1) * step));
   }
   size_t waves = 0;

@@ -9,6 +9,7 @@
 #include "lpu/Support/Check.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <algorithm>
+#include <numeric>
 
 using namespace lpu;
 using namespace lpu::schedule;
@@ -286,6 +287,24 @@ int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
   return last + 1;
 }
 
+std::vector<int64_t> SchedulerImpl::stripeLimits() const {
+  std::vector<int64_t> limits(program.tiles.size());
+  for (const Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels) {
+      if (const auto *matmul = std::get_if<stream::Matmul>(&kernel)) {
+        for (const stream::Job &job : matmul->jobs)
+          for (const stream::KTile &k : job.kTiles)
+            limits[k.b] = std::gcd(
+                std::gcd(limits[k.b], k.bRow),
+                int64_t(k.byColumns ? k.columnCount : k.laneCount));
+      } else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel)) {
+        limits[move->src] = std::gcd(std::gcd(limits[move->src], move->srcRow),
+                                     int64_t(move->rows));
+      }
+    }
+  return limits;
+}
+
 /// The host writes inputs before cycle 0, so their rows may not be ones that
 /// another tile has had: they are placed before everything else.
 bool SchedulerImpl::placeInputs() {
@@ -324,7 +343,7 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
       else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel))
         transposes[move] = planTranspose(*move);
   findLastUses();
-  layout.emplace(program, machine);
+  layout.emplace(program, machine, stripeLimits());
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;

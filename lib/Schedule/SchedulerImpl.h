@@ -152,6 +152,7 @@ private:
                      llvm::function_ref<void(unsigned, bool)> visit);
   void findLastUses();
   bool placeInputs();
+  std::vector<int64_t> stripeLimits() const;
   void emitSegment(const stream::Segment &segment);
   bool fail(const std::string &message) {
     if (errorText.empty())
