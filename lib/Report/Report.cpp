@@ -115,6 +115,8 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
     integer("hostNodes", result.package.hostNodes);
     integer("gridBound", b.grid);
     integer("necessaryBound", b.necessary);
+    integer("multiplyAddBound", b.multiplyAdds);
+    integer("weightBound", b.weights);
     number("gridRatio", ratio(b.grid, cycles));
     number("necessaryRatio", ratio(b.necessary, cycles));
     json.attributeObject("sramRows", [&] {
@@ -154,6 +156,7 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
           integer("first", k.first);
           integer("last", k.last);
           integer("gridBound", k.gridBound);
+          integer("necessaryBound", necessaryBound(k, m));
           integer("macs", k.macs);
         });
     });

@@ -26,7 +26,6 @@ struct Activity {
   uint64_t streamByteHops = 0, linkVectors = 0;
   /// Busy issue cycles by kind of unit, summed over the units.
   uint64_t busy[numUnitKinds] = {};
-  uint64_t streamSlotCycles = 0; // slots written, times the positions they pass
 };
 Activity countActivity(const std::vector<ClassProgram> &classes,
                        const Machine &machine);
@@ -38,12 +37,21 @@ double joules(const Activity &activity, const Machine &machine, int64_t cycles);
 int64_t hostCycles(const std::vector<TensorBinding> &bindings,
                    const Machine &machine);
 
+/// Cycles; docs/bounds.md has definitions and proofs.
 struct Bounds {
-  /// Sum over kernels of whole-tile plane time (docs/bounds.md).
+  /// Sum over kernels of whole-tile plane time: a yardstick, no bound of the program.
   int64_t grid = 0;
+  /// All multiply-adds, every plane full in every cycle.
+  int64_t multiplyAdds = 0;
+  /// Every constant that is multiplied by enters the planes once.
+  int64_t weights = 0;
   /// No program of this machine that does this work can be faster.
   int64_t necessary = 0;
 };
+int64_t multiplyAddBound(uint64_t fp16, uint64_t int8, const Machine &machine);
+int64_t weightBound(uint64_t bytes, const Machine &machine);
+/// Of one iteration of a kernel, from its multiply-adds.
+int64_t necessaryBound(const schedule::KernelReport &kernel, const Machine &machine);
 Bounds bounds(const CompileResult &result, const Machine &machine);
 
 /// The short table of lpu-compile.
