@@ -244,8 +244,10 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
 }
 
 void Emitter::emitPlainContract(Tensor &t) {
-  for (const View &v : t.operands)
-    require(*v.source);
+  const Tensor *first = t.operands[0].source, *second = t.operands[1].source;
+  bool inOrder = first->stage <= second->stage;
+  require(*t.operands[inOrder ? 0 : 1].source);
+  require(*t.operands[inOrder ? 1 : 0].source);
   Dag dag(t.layout, machine.lanes);
   RegionOutput output;
   output.value = dag.product();

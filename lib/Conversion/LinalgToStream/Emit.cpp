@@ -233,14 +233,21 @@ void Emitter::emitRegion(Region &region) {
     return report(*region.members.front(),
                   "rows of different width depend on each other");
   region.state = Region::Running;
-  // First everything that the region reads.
+  // First everything that the region reads, what is early in the model first:
+  // then independent products stand side by side.
+  SmallVector<Tensor *, 8> sources;
   for (Tensor *t : region.members)
     for (const View &v : t->operands)
       if (regionOf.lookup(v.source) != &region)
-        require(*v.source);
+        sources.push_back(v.source);
   if (region.product)
     for (const View &v : region.product->operands)
-      require(*v.source);
+      sources.push_back(v.source);
+  llvm::stable_sort(sources, [](const Tensor *a, const Tensor *b) {
+    return a->stage < b->stage;
+  });
+  for (Tensor *t : sources)
+    require(*t);
 
   Layout domain = domainLayout(*region.members.front());
   for (Tensor *t : region.members)
