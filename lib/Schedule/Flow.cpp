@@ -700,21 +700,35 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
   return anchor;
 }
 
+static bool isRunning(isa::Opcode op) {
+  return op == isa::Opcode::alu_acc_sum || op == isa::Opcode::alu_acc_max ||
+         op == isa::Opcode::alu_acc_min || op == isa::Opcode::alu_acc_argmax;
+}
+
 bool SchedulerImpl::scheduleFlow(const Flow &flow) {
-  // Long flows are cut so that one instruction's repeat count suffices and following
-  // kernels may start on the first rows.
-  int64_t step = flow.iterations;
-  int64_t limit = 4096;
-  int64_t granule = 1;
+  // Long flows are cut at the panels of what they touch: a part then needs
+  // slices for one panel only, and the next kernel may start on its rows.
+  int64_t step = flow.iterations, granule = 1;
+  auto touch = [&](const stream::Access &access) {
+    if (access.inner > 0 && access.inner < flow.iterations)
+      granule = std::max(granule, access.inner);
+    else if (access.stride == 1)
+      step = std::min(step, layout->panelRows(access.tile));
+  };
   for (const Node &node : flow.nodes) {
     if (node.kind == Node::Alu && node.period)
       granule = std::max<int64_t>(granule, node.period);
-    if (node.kind == Node::Read && node.access.inner > 0 &&
-        node.access.inner < flow.iterations)
-      granule = std::max(granule, node.access.inner);
+    if (node.kind == Node::Alu && isRunning(node.op) && !node.period)
+      granule = flow.iterations;
+    if (node.kind == Node::Read)
+      touch(node.access);
   }
-  if (step > limit)
-    step = std::max<int64_t>(1, limit / granule) * granule;
+  for (const stream::Write &write : flow.writes)
+    if (granule == 1)
+      touch(write.access);
+  constexpr int64_t shortest = 32;
+  step = std::max(step, std::min(shortest, flow.iterations));
+  step = (step + granule - 1) / granule * granule;
   for (int64_t row = 0; row < flow.iterations; row += step)
     if (!placeFlow(flow, row, std::min(flow.iterations, row + step), 1, nullptr,
                    0, nullptr))

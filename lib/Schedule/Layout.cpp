@@ -43,6 +43,16 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
     if (!textSlice[east])
       halfSlices[1].push_back(east);
   }
+  // Where slices are few, one bank of the text slices serves for data; fetches
+  // use the other.
+  constexpr size_t enoughSlices = 20;
+  for (unsigned i = 0; i < machine.slicesPerHalf; ++i) {
+    unsigned west = machine.slicesPerHalf - 1 - i, east = machine.slicesPerHalf + i;
+    if (textSlice[west] && halfSlices[0].size() < enoughSlices)
+      halfSlices[0].push_back(west);
+    if (textSlice[east] && halfSlices[1].size() < enoughSlices)
+      halfSlices[1].push_back(east);
+  }
   unsigned slices = std::min(halfSlices[0].size(), halfSlices[1].size());
   // The rows that accumulate together bound the natural run length.
   int64_t block = int64_t(machine.accumulatorRows) *
@@ -177,7 +187,7 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       // The bank with more room.
       int best = -1;
       int64_t bestRoom = -1;
-      for (unsigned b = 0; b < 2; ++b) {
+      for (unsigned b = 0; b < (textSlice[slice] ? 1u : 2u); ++b) {
         int64_t room = freshRoom(slice * 2 + b) - (constant ? rows * iterations : rows);
         if (!constant && room < 0)
           for (const FreeRows &block : banks[slice * 2 + b].free)
@@ -237,6 +247,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
         for (unsigned b : {c.bank, 1 - c.bank}) {
           if (avoid.count(c.slice))
             break;
+          if (b == 1 && textSlice[c.slice])
+            continue;
           bool fits = freshRoom(c.slice * 2 + b) >= rows;
           for (const FreeRows &block : banks[c.slice * 2 + b].free)
             fits |= block.rows >= rows;

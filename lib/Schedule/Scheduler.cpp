@@ -327,6 +327,8 @@ bool SchedulerImpl::placeInputs() {
             int half = info.bothHalves ? int(copy) : wantedHalf[tile];
             if (layout->columns(tile, unsigned(panel), chunk, copy, half,
                                 conflicts(tile, unsigned(panel), chunk))
+                    .empty() &&
+                layout->columns(tile, unsigned(panel), chunk, copy, half, {})
                     .empty())
               return fail(layout->error());
           }
