@@ -133,7 +133,13 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   }
 
   enter("stream");
-  auto program = convertLinalgToStream(*module, machine);
+  // All columns that a flow reads or writes stand in different slices, some of
+  // them twice (tiles in both halves): flows must be small where slices are few.
+  LinalgToStreamOptions toStream;
+  unsigned slices = machine.numSlices() - unsigned(machine.textSlices.size());
+  toStream.flowStreams =
+      std::max(14u, std::min(machine.streams, slices * 2 / 5));
+  auto program = convertLinalgToStream(*module, machine, toStream);
   if (mlir::failed(program))
     return std::nullopt;
   stream::balanceShortJobs(*program, machine);
