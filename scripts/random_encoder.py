@@ -4,6 +4,7 @@
 """A transformer encoder drawn from a seed, exported to ONNX with static shapes.
 
     scripts/random_encoder.py --seed 7 -o encoder.onnx
+    scripts/random_encoder.py --count 30 --folder build/models/random --if-changed
 
 Sizes are drawn so that nothing fits by luck: hidden 48 to 512 in heads of 5 to 80
 features (few divide a machine's lanes), sequence 1 to 200, 1 to 3 layers, any
@@ -151,11 +152,29 @@ def write(seed: int, path: pathlib.Path) -> Config:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("-o", "--out", type=pathlib.Path, required=True)
+    parser.add_argument("--seed", type=int, help="one encoder, to the file of -o")
+    parser.add_argument("-o", "--out", type=pathlib.Path)
+    parser.add_argument("--count", type=int, help="seeds from 0 on, to encoder-<seed>.onnx in --folder")
+    parser.add_argument("--folder", type=pathlib.Path)
+    parser.add_argument("--if-changed", action="store_true",
+                        help="with --count: do nothing if the files are there and made by this script")
     options = parser.parse_args()
+    one, many = (options.seed, options.out), (options.count, options.folder)
+    if (None in one) == (None in many) or (None in one and one != (None, None)):
+        parser.error("wanted --seed with -o, or --count with --folder")
+    if options.out:
+        exporting.quiet()
+        print(f"seed {options.seed}: {write(options.seed, options.out)}")
+        return
+    options.folder.mkdir(parents=True, exist_ok=True)
+    stamp = exporting.Stamp(options.folder, __file__)
+    files = [options.folder / f"encoder-{seed}.onnx" for seed in range(options.count)]
+    if options.if_changed and stamp.fresh() and all(file.exists() for file in files):
+        return
     exporting.quiet()
-    print(f"seed {options.seed}: {write(options.seed, options.out)}")
+    for seed, file in enumerate(files):
+        print(f"wrote {file}: {write(seed, file)}", flush=True)
+    stamp.write()
 
 
 if __name__ == "__main__":

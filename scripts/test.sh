@@ -19,6 +19,7 @@ python=.venv/bin/python
 echo "test: exporting models (once)"
 "$python" scripts/export_minilm.py --out "$build/models" --if-changed || give_up "MiniLM export failed"
 "$python" scripts/export_zoo.py --out "$build/models/zoo" --if-changed || give_up "export of small models failed"
+"$python" scripts/random_encoder.py --count 30 --folder "$build/models/random" --if-changed || give_up "export of random models failed"
 
 lit=
 for candidate in "${LIT:-}" /usr/lib/llvm-22/bin/lit "$(command -v lit || true)" "$(command -v llvm-lit || true)"; do

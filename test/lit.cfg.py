@@ -5,7 +5,8 @@
 # RUN lines. The build's tools, FileCheck, not, count and split-file are on PATH;
 # %python is the Python of .venv, %root the checkout, %models the exported ONNX
 # files (scripts/export_minilm.py, scripts/export_zoo.py), %numerics and %many the
-# drivers that compare whole models with ONNX Runtime.
+# drivers that compare whole models with ONNX Runtime. A file with CASE lines is
+# one test per line (test/lpu_lit.py); test/known-failures.txt names what is skipped.
 #
 # LPU_OPT_CHECK_IR_ROUNDTRIP=1 in the environment adds --verify-roundtrip to every
 # lpu-opt, so that one run of the suite proves that each printed IR parses back to
@@ -14,11 +15,12 @@ import os
 import pathlib
 import sys
 
-import lit.formats
+sys.path.append(os.path.dirname(__file__))
+import lpu_lit
 
 
 config.name = "lpu-mlir"
-config.test_format = lit.formats.ShTest(execute_external=False)
+config.test_format = lpu_lit.Format(os.path.dirname(__file__))
 config.suffixes = [".mlir", ".test", ".isa", ".py"]
 config.excludes = ["Inputs", "CMakeLists.txt", "lit.cfg.py", "lit.site.cfg.py"]
 config.test_source_root = os.path.dirname(__file__)

@@ -3,7 +3,8 @@
 """Many models through run_model.py; goes on after a failure and names them all.
 
     run_many.py zoo FOLDER PREFIX --target lpu1     every PREFIX_*.onnx of a folder
-    run_many.py random --machine 3 --seeds 9 10 11  random encoders, one random machine
+    run_many.py random FOLDER --machine 3 --seeds 9 10 11
+                                 encoders of random_encoder.py on one random machine
 """
 import argparse
 import pathlib
@@ -12,7 +13,6 @@ import tempfile
 
 import run_model  # puts scripts/ on the path too
 
-import exporting
 import onnx
 
 
@@ -50,6 +50,7 @@ def main() -> int:
     zoo.add_argument("--batch", type=int, default=2)
     zoo.add_argument("--seq", type=int, default=16)
     rand = commands.add_parser("random")
+    rand.add_argument("folder", type=pathlib.Path, help="where encoder-<seed>.onnx are")
     rand.add_argument("--machine", type=int, required=True, help="seed of the machine")
     rand.add_argument("--megabytes", type=float, default=40, help="SRAM of the machine")
     rand.add_argument("--seeds", type=int, nargs="+", required=True, help="seeds of the encoders")
@@ -63,15 +64,12 @@ def main() -> int:
                 if not case(model, dim_sizes(model, options.batch, options.seq), options.target, folder):
                     failed.append(model.stem)
         else:
-            import random_encoder
             import random_machine
-            exporting.quiet()
             machine = folder / f"random-{options.machine}.yaml"
-            random_machine.write(options.machine, options.megabytes, machine)
+            print(f"machine {options.machine}: {random_machine.write(options.machine, options.megabytes, machine)}")
             for seed in options.seeds:
                 count += 1
-                model = folder / f"encoder-{seed}.onnx"
-                print(f"seed {seed}: {random_encoder.write(seed, model)}", flush=True)
+                model = options.folder / f"encoder-{seed}.onnx"
                 if not case(model, {}, machine, folder, seed):
                     failed.append(model.stem)
     print(f"{count - len(failed)} of {count} passed" + (f"; failed: {' '.join(failed)}" if failed else ""))
