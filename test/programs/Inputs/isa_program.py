@@ -19,11 +19,14 @@ EAST, WEST = "east", "west"
 
 
 class Machine:
-    """The fields of a machine file by name, and the positions of units."""
+    """The fields of a machine file by name, and the positions of units.
+
+    `name`: of a built-in machine, or a path."""
 
     def __init__(self, name):
-        self.name = name
-        for line in (ROOT / f"lib/Target/machines/{name}.yaml").read_text().splitlines():
+        path = pathlib.Path(name) if "/" in str(name) else ROOT / f"lib/Target/machines/{name}.yaml"
+        file = path.read_text()
+        for line in file.splitlines():
             key, _, value = line.split("#")[0].partition(":")
             if value.strip():
                 text = value.strip()
@@ -31,6 +34,8 @@ class Machine:
                     setattr(self, key, [int(v) for v in text[1:-1].split(",")])
                 else:
                     setattr(self, key, text if key == "name" else float(text) if "." in text else int(text))
+        # What isa.program takes: a name, or the text of a machine file.
+        self.name = file.replace("\\", "\\5C").replace('"', "\\22").replace("\n", "\\0A") if "/" in str(name) else name
         self.hops = -(-self.slices_per_half // self.slices_per_hop)
         self.vector = 2 + self.hops
         self.last = 4 + 2 * self.hops
