@@ -48,6 +48,9 @@ static cl::opt<std::string> outputs("outputs", cl::desc("Where results go"),
 static cl::opt<bool> noOutline("no-outline-repeats",
                                cl::desc("Leave equal layers straight-line"),
                                cl::cat(category));
+static cl::opt<unsigned> loopPhase("loop-phase",
+                                   cl::desc("Kernel with which a layer begins"),
+                                   cl::init(0), cl::cat(category));
 static cl::opt<unsigned> epilogueAlus("epilogue-alus",
                                       cl::desc("Most ALUs of an epilogue"),
                                       cl::init(0), cl::cat(category));
@@ -129,6 +132,7 @@ int main(int argc, char **argv) {
   lpu::LinalgToStreamOptions options;
   options.outlineRepeats = !noOutline;
   options.epilogueAlus = epilogueAlus;
+  options.loopPhase = loopPhase;
   mlir::FailureOr<lpu::stream::Program> program =
       lpu::convertLinalgToStream(*module, *machine, options);
   if (mlir::failed(program))

@@ -34,6 +34,10 @@ struct LinalgToStreamOptions {
   unsigned flowStreams = 0;
   /// Find equal layers and make them one segment with iterations.
   bool outlineRepeats = true;
+  /// Where an iteration begins, counted in kernels from the earliest place. Any
+  /// phase below the number of kernels in the body computes the same bits; the
+  /// cycles differ, since kernels overlap within an iteration only.
+  unsigned loopPhase = 0;
 };
 
 /// Converts the module's one function. On failure all offending operations have

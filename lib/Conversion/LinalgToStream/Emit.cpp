@@ -464,7 +464,7 @@ mlir::FailureOr<stream::Program> Emitter::run() {
     return mlir::failure();
   program.segments.push_back({1, std::move(kernels)});
   if (options.outlineRepeats)
-    outlineRepeats(program);
+    outlineRepeats(program, options.loopPhase);
   return std::move(program);
 }
 

@@ -22,6 +22,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -144,7 +145,8 @@ struct Loop {
 
 class Outliner {
 public:
-  explicit Outliner(Program &program) : program(program) {}
+  Outliner(Program &program, unsigned phase)
+      : program(program), phase(phase) {}
 
   void run() {
     std::vector<Segment> old = std::move(program.segments);
@@ -164,6 +166,7 @@ private:
   void dropUnusedTiles();
 
   Program &program;
+  unsigned phase; // of the largest loop
 };
 } // namespace
 
@@ -192,6 +195,13 @@ Outliner::candidates(const std::vector<unsigned> &forms) const {
     if (a.period != b.period)
       return a.period < b.period;
     return a.start < b.start;
+  });
+  if (phase == 0 || found.empty())
+    return found;
+  Loop best = found.front();
+  std::stable_partition(found.begin(), found.end(), [&](const Loop &loop) {
+    return loop.saved() == best.saved() && loop.period == best.period &&
+           loop.start == best.start + phase;
   });
   return found;
 }
@@ -355,6 +365,7 @@ void Outliner::outline(std::vector<Kernel> kernels) {
           std::make_move_iterator(kernels.begin() + from),
           std::make_move_iterator(kernels.begin() + to));
     };
+    phase = 0;
     size_t bodyEnd = loop.start + loop.period;
     std::vector<Kernel> before = part(0, loop.start),
                         body = part(loop.start, bodyEnd),
@@ -389,6 +400,6 @@ void Outliner::dropUnusedTiles() {
   forAll([&](unsigned &tile, bool) { tile = number[tile]; });
 }
 
-void linalg_to_stream::outlineRepeats(Program &program) {
-  Outliner(program).run();
+void linalg_to_stream::outlineRepeats(Program &program, unsigned phase) {
+  Outliner(program, phase).run();
 }
