@@ -10,7 +10,6 @@
 #include "lpu/Conversion/LinalgToStream.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 #include "lpu/Schedule/InsertFetches.h"
-#include "lpu/Stream/Balance.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -39,35 +38,49 @@ static void printDiagnostic(mlir::Diagnostic &diagnostic,
     os << "note: " << note.str() << "\n";
 }
 
-/// numpy's name of an element type of the model.
-static std::string hostTypeName(mlir::Type type) {
-  if (auto integer = llvm::dyn_cast<mlir::IntegerType>(type)) {
-    if (integer.getWidth() == 1)
-      return "bool";
-    return (integer.isUnsigned() ? "uint" : "int") +
-           std::to_string(integer.getWidth());
-  }
-  return "float" + std::to_string(type.getIntOrFloatBitWidth());
+namespace {
+/// One way to schedule the model, ready to be assembled.
+struct Candidate {
+  stream::Program program;
+  schedule::ScheduleResult scheduled;
+};
+} // namespace
+
+static llvm::Error failure(const llvm::Twine &text) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
 }
 
-/// Types of the model's inputs and outputs as the file declares them.
-static std::map<std::string, std::string> hostTypes(mlir::ModuleOp module) {
-  std::map<std::string, std::string> types;
-  module.walk([&](mlir::func::FuncOp function) {
-    auto record = [&](mlir::DictionaryAttr attributes, mlir::Type type) {
-      auto name = attributes
-                      ? attributes.getAs<mlir::StringAttr>("onnx.name")
-                      : mlir::StringAttr();
-      if (auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type))
-        if (name)
-          types[name.str()] = hostTypeName(tensor.getElementType());
-    };
-    for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      record(function.getArgAttrDict(i), function.getArgumentTypes()[i]);
-    for (unsigned i = 0; i < function.getNumResults(); ++i)
-      record(function.getResultAttrDict(i), function.getResultTypes()[i]);
-  });
-  return types;
+/// Stream program, schedule and text for one set of options. Diagnostics of the conversion go to
+/// the context's handler; everything else is in the error, one line each.
+static llvm::Expected<Candidate> trySchedule(mlir::ModuleOp module,
+                                             const Machine &machine,
+                                             const LinalgToStreamOptions &toStream,
+                                             bool withoutWeights) {
+  auto program = convertLinalgToStream(module, machine, toStream);
+  if (mlir::failed(program))
+    return failure("");
+  std::string text;
+  for (const std::string &problem : stream::verify(*program, machine))
+    text += (text.empty() ? "" : "\nerror: ") + problem;
+  if (!text.empty())
+    return failure(text);
+  schedule::ScheduleOptions options;
+  options.withoutWeights = withoutWeights;
+  auto scheduled = schedule::schedule(*program, machine, options);
+  if (!scheduled)
+    return scheduled.takeError();
+  if (auto error = insertFetches(scheduled->program))
+    return std::move(error);
+  return Candidate{std::move(*program), std::move(*scheduled)};
+}
+
+/// Kernels of the longest loop body: the number of places where it can begin.
+static unsigned loopBody(const stream::Program &program) {
+  size_t kernels = 0;
+  for (const stream::Segment &segment : program.segments)
+    if (segment.iterations > 1)
+      kernels = std::max(kernels, segment.kernels.size());
+  return unsigned(kernels);
 }
 
 std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
@@ -93,9 +106,10 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   mlir::DialectRegistry registry;
   registerLinalgLayerDialects(registry);
   context.appendDialectRegistry(registry);
+  bool quiet = false;
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
-        if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+        if (!quiet && diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
           printDiagnostic(diagnostic, errors);
         return mlir::success();
       });
@@ -111,9 +125,6 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     module->print(*options.dump);
     return result;
   }
-
-  // The chip narrows 64-bit integers; the user's arrays keep their type.
-  std::map<std::string, std::string> userTypes = hostTypes(*module);
 
   enter("linalg");
   mlir::PassManager passes(&context);
@@ -132,51 +143,60 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     return result;
   }
 
-  enter("stream");
-  // All columns that a flow reads or writes stand in different slices, some of
-  // them twice (tiles in both halves): flows must be small where slices are few.
-  LinalgToStreamOptions toStream;
-  unsigned slices = machine.numSlices() - unsigned(machine.textSlices.size());
-  toStream.flowStreams =
-      std::max(14u, std::min(machine.streams, slices * 2 / 5));
-  auto program = convertLinalgToStream(*module, machine, toStream);
-  if (mlir::failed(program))
-    return std::nullopt;
-  stream::balanceShortJobs(*program, machine);
-  result.program = std::move(*program);
-  for (stream::Tile &tile : result.program.tiles)
-    if (auto it = userTypes.find(tile.binding.name); it != userTypes.end())
-      tile.binding.hostType = it->second;
-  if (options.emit == "stream")
-    *options.dump << stream::toString(result.program);
-  std::vector<std::string> problems = stream::verify(result.program, machine);
-  for (const std::string &problem : problems)
-    errors << "error: " << problem << "\n";
-  if (!problems.empty())
-    return std::nullopt;
-  if (options.emit == "stream")
+  if (options.emit == "stream") {
+    auto program = convertLinalgToStream(*module, machine);
+    if (mlir::failed(program))
+      return std::nullopt;
+    *options.dump << stream::toString(*program);
+    for (const std::string &problem : stream::verify(*program, machine))
+      errors << "error: " << problem << "\n";
     return result;
+  }
 
   enter("schedule");
-  schedule::ScheduleOptions scheduleOptions;
-  scheduleOptions.withoutWeights = options.withoutWeights;
-  auto scheduled = schedule::schedule(result.program, machine, scheduleOptions);
-  if (!scheduled) {
-    errors << "error: " << llvm::toString(scheduled.takeError()) << "\n";
+  // Equal layers run as one loop, and kernels overlap within an iteration only: where the
+  // loop begins decides which kernels can. There is no rule for the best place that beats
+  // trying them; a schedule takes a few hundredths of a second.
+  constexpr unsigned mostTries = 16;
+  llvm::Expected<Candidate> best = trySchedule(
+      *module, machine, LinalgToStreamOptions(), options.withoutWeights);
+  std::string firstError;
+  if (!best)
+    firstError = llvm::toString(best.takeError());
+  quiet = true;
+  unsigned phases =
+      best ? std::min(loopBody(best->program), mostTries) : mostTries;
+  for (unsigned phase = 1; phase <= phases; ++phase) {
+    LinalgToStreamOptions toStream;
+    // The last try is straight-line: for models whose loop cannot be fetched.
+    toStream.loopPhase = phase;
+    toStream.outlineRepeats = phase < phases;
+    if (phase == phases && best)
+      break;
+    auto other = trySchedule(*module, machine, toStream, options.withoutWeights);
+    if (!other) {
+      std::string text = llvm::toString(other.takeError());
+      if (text.empty())
+        break; // the model itself is refused
+    } else if (!best || other->scheduled.cycles < best->scheduled.cycles) {
+      best = std::move(other);
+    }
+  }
+  quiet = false;
+  if (!best) {
+    if (!firstError.empty())
+      errors << "error: " << firstError << "\n";
     return std::nullopt;
   }
+  result.program = std::move(best->program);
+  schedule::ScheduleResult *scheduled = &best->scheduled;
   result.kernels = std::move(scheduled->kernels);
   result.constantRows = scheduled->constantRows;
   result.temporaryRows = scheduled->temporaryRows;
-
-  enter("text");
-  if (auto error = insertFetches(scheduled->program)) {
-    errors << "error: " << llvm::toString(std::move(error)) << "\n";
-    return std::nullopt;
-  }
   result.classes = scheduled->program.classes;
   for (const QueueProgram &queue : result.classes[0].queues)
     result.textRows += textRows(flatten(queue).size(), machine);
+  enter("assemble");
   auto package = assemble(std::move(scheduled->program));
   if (!package) {
     errors << "error: " << llvm::toString(package.takeError()) << "\n";

@@ -16,6 +16,7 @@
 #include "SchedulerImpl.h"
 #include "lpu/Support/Check.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <numeric>
 
 using namespace lpu;
 using namespace lpu::schedule;
@@ -707,31 +708,41 @@ static bool isRunning(isa::Opcode op) {
 
 bool SchedulerImpl::scheduleFlow(const Flow &flow) {
   // Long flows are cut at the panels of what they touch: a part then needs
-  // slices for one panel only, and the next kernel may start on its rows.
-  int64_t step = flow.iterations, granule = 1;
-  auto touch = [&](const stream::Access &access) {
-    if (access.inner > 0 && access.inner < flow.iterations)
-      granule = std::max(granule, access.inner);
-    else if (access.stride == 1)
-      step = std::min(step, layout->panelRows(access.tile));
-  };
+  // slices for one panel only, and the next kernel may start on its rows. Short
+  // inner patterns and periods of running reductions stay whole.
+  constexpr int64_t shortInner = 32, longest = 4096;
+  std::vector<const stream::Access *> accesses;
+  int64_t whole = 1;
   for (const Node &node : flow.nodes) {
-    if (node.kind == Node::Alu && node.period)
-      granule = std::max<int64_t>(granule, node.period);
-    if (node.kind == Node::Alu && isRunning(node.op) && !node.period)
-      granule = flow.iterations;
+    if (node.kind == Node::Alu && isRunning(node.op))
+      whole = std::lcm(whole, node.period ? node.period : flow.iterations);
     if (node.kind == Node::Read)
-      touch(node.access);
+      accesses.push_back(&node.access);
   }
-  for (const stream::Write &write : flow.writes)
-    if (granule == 1)
-      touch(write.access);
-  constexpr int64_t shortest = 32;
-  step = std::max(step, std::min(shortest, flow.iterations));
-  step = (step + granule - 1) / granule * granule;
-  for (int64_t row = 0; row < flow.iterations; row += step)
-    if (!placeFlow(flow, row, std::min(flow.iterations, row + step), 1, nullptr,
-                   0, nullptr))
+  if (whole == 1)
+    for (const stream::Write &write : flow.writes)
+      accesses.push_back(&write.access);
+  auto isNested = [&](const stream::Access &access) {
+    return access.inner > 0 && access.inner < flow.iterations;
+  };
+  for (const stream::Access *access : accesses)
+    if (isNested(*access) && access->inner < shortInner)
+      whole = std::lcm(whole, access->inner);
+  for (int64_t row = 0; row < flow.iterations;) {
+    int64_t end = std::min(flow.iterations, row + longest);
+    for (const stream::Access *access : accesses) {
+      if (isNested(*access) && access->inner >= shortInner)
+        end = std::min(end, (row / access->inner + 1) * access->inner);
+      if (access->stride == 1) {
+        int64_t rows = layout->panelRows(access->tile);
+        end = std::min(end, row + rows - access->rowOf(row) % rows);
+      }
+    }
+    end = std::min(flow.iterations,
+                   row + (end - row + whole - 1) / whole * whole);
+    if (!placeFlow(flow, row, end, 1, nullptr, 0, nullptr))
       return false;
+    row = end;
+  }
   return true;
 }

@@ -30,7 +30,7 @@ struct LinalgToStreamOptions {
   /// Most ALUs of a flow (0: all).
   unsigned flowAlus = 0;
   /// Most streams into or out of a flow, in bytes per lane (0: half of the
-  /// machine's, both directions together).
+  /// machine's, both directions together, and fewer where slices are few).
   unsigned flowStreams = 0;
   /// Find equal layers and make them one segment with iterations.
   bool outlineRepeats = true;

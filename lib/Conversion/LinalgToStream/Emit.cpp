@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lpu/Stream/Balance.h"
+#include "lpu/Stream/Inputs.h"
 #include "Emit.h"
 #include "Repeat.h"
 
@@ -477,5 +479,18 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
   sinkSlices(**graph);
   if (mlir::failed(assignLayouts(**graph, machine)))
     return mlir::failure();
-  return Emitter(**graph, machine, options).run();
+  LinalgToStreamOptions limits = options;
+  if (!limits.flowStreams) {
+    // All columns that a flow reads or writes stand in different slices, some of
+    // them twice (tiles in both halves): flows are small where slices are few.
+    unsigned slices = machine.numSlices() - unsigned(machine.textSlices.size());
+    limits.flowStreams = std::max(14u, std::min(machine.streams, slices * 2 / 5));
+  }
+  mlir::FailureOr<stream::Program> program =
+      Emitter(**graph, machine, limits).run();
+  if (mlir::succeeded(program)) {
+    stream::unifyInputTypes(*program);
+    stream::balanceShortJobs(*program, machine);
+  }
+  return program;
 }

@@ -1,0 +1,56 @@
+//===- Inputs.cpp - one type per input ------------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lpu/Stream/Inputs.h"
+#include <map>
+
+using namespace lpu;
+using namespace lpu::stream;
+
+void stream::unifyInputTypes(Program &program) {
+  std::map<std::string, ElementType> widest;
+  for (const Tile &tile : program.tiles)
+    if (tile.kind == Tile::Input) {
+      auto [it, fresh] = widest.insert({tile.binding.name, tile.type});
+      if (!fresh && isa::byteWidth(tile.type) > isa::byteWidth(it->second))
+        it->second = tile.type;
+    }
+  std::vector<Kernel> copies;
+  size_t count = program.tiles.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (program.tiles[i].kind != Tile::Input ||
+        program.tiles[i].type == widest[program.tiles[i].binding.name])
+      continue;
+    Tile wide = program.tiles[i];
+    wide.type = wide.binding.chipType = widest[wide.binding.name];
+    wide.bothHalves = false;
+    program.tiles.push_back(wide);
+    Tile &narrow = program.tiles[i];
+    narrow.kind = Tile::Temporary;
+    narrow.binding = TensorBinding();
+    for (unsigned chunk = 0; chunk < narrow.chunks(); ++chunk) {
+      Flow flow;
+      flow.name = narrow.name;
+      flow.iterations = narrow.rows;
+      Node read, move;
+      read.access = {unsigned(program.tiles.size() - 1), chunk, 0, 1};
+      move.kind = Node::Alu;
+      move.op = isa::Opcode::alu_mov;
+      move.a = Value::of(0);
+      flow.nodes = {read, move};
+      flow.writes = {{1, {unsigned(i), chunk, 0, 1}}};
+      copies.push_back(flow);
+    }
+  }
+  if (copies.empty())
+    return;
+  // In front of everything, once.
+  if (program.segments.empty() || program.segments.front().iterations != 1)
+    program.segments.insert(program.segments.begin(), Segment());
+  auto &kernels = program.segments.front().kernels;
+  kernels.insert(kernels.begin(), copies.begin(), copies.end());
+}
