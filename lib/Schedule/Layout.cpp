@@ -67,7 +67,7 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
     // that leaves enough slices for what is written beside it.
     if (tile.kind == Tile::Temporary && stripeLimits[t] > 1) {
       int64_t most = std::min<int64_t>(
-          stripeLimits[t], weightStripes(tile, machine, slices / 2));
+          stripeLimits[t], weightStripes(tile, machine, slices / 5));
       while (shape.stripes * 2 <= most && stripeLimits[t] % (shape.stripes * 2) == 0 &&
              shape.panelRows % (shape.stripes * 2) == 0)
         shape.stripes *= 2;
