@@ -56,6 +56,16 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
         add(job.epilogue, nullptr);
         for (const stream::KTile &k : job.kTiles) {
           usage[{k.a.tile, k.a.chunk}] += job.rows;
+          // Rows of the next block are read while results of this one are written.
+          if (job.rows > int64_t(machine.accumulatorRows))
+            for (const stream::Write &write : job.epilogue.writes) {
+              std::pair<unsigned, unsigned> operand{k.a.tile, k.a.chunk},
+                  result{write.access.tile, write.access.chunk};
+              if (operand != result) {
+                partners[operand].insert(result);
+                partners[result].insert(operand);
+              }
+            }
           usage[{k.b, k.bChunk}] += k.byColumns ? k.columnCount : k.laneCount;
         }
       }

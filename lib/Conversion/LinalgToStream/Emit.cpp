@@ -484,7 +484,8 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
     // All columns that a flow reads or writes stand in different slices, some of
     // them twice (tiles in both halves): flows are small where slices are few.
     unsigned slices = machine.numSlices() - unsigned(machine.textSlices.size());
-    limits.flowStreams = std::max(14u, std::min(machine.streams, slices * 2 / 5));
+    unsigned share = slices >= 64 ? slices * 2 / 5 : slices / 4;
+    limits.flowStreams = std::max(12u, std::min(machine.streams, share));
   }
   mlir::FailureOr<stream::Program> program =
       Emitter(**graph, machine, limits).run();

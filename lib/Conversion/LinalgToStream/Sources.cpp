@@ -166,6 +166,7 @@ Emitter::readInput(const View &view, const Layout &domain,
     placement.groupSize = machine.lanes;
     tile.binding.placements.push_back(placement);
     it->second.tile = newTile(tile);
+    program.tiles[it->second.tile].bothHalves = input.isMoving;
     tails[it->second.tile] = Tail::Zero;
   }
   return Located{it->second.tile, *place, false, layout.features};
