@@ -87,8 +87,12 @@ public:
             continue;
           uint64_t element =
               source.splat ? 0 : uint64_t(source.offset + row + column);
+          if (element > most)
+            continue; // not counted: the bound stays one
           if (element >= used.size())
-            used.resize(std::max<uint64_t>(element + 1, 2 * used.size()));
+            used.resize(unsigned(std::min(
+                most + 1,
+                std::max<uint64_t>(element + 1, 2 * uint64_t(used.size())))));
           bytes += used.test(element) ? 0 : bytesPerElement;
           used.set(element);
         }
@@ -96,6 +100,8 @@ public:
   }
 
 private:
+  /// A number that BitVector can hold; such a weight fits on no chip.
+  static constexpr uint64_t most = (uint64_t(1) << 31) - 1;
   std::set<std::tuple<unsigned, unsigned, int64_t, int64_t, int64_t, int64_t>>
       seen;
   std::map<std::tuple<std::string, uint64_t, const void *>, llvm::BitVector>
