@@ -272,12 +272,13 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
           sum[h] += load[slice];
       first = sum[1] < sum[0];
     }
-    // Later panels stay in the half of the first.
+    // Later panels stay in the half of the first: a run over two panels travels
+    // in one direction.
     const auto *panel0 = panel > 0 ? find(tileIndex, 0, chunk, copy) : nullptr;
     if (panel0)
       first = panel0->front().slice >= machine.slicesPerHalf;
     for (int h : {first, 1 - first}) {
-      if (panel0 && h != first)
+      if (panel0 && h != first && panelsKeepHalf())
         continue;
       slots.clear();
       if (choose(tile, rows, h, avoid, group, count, slots))

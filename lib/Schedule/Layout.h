@@ -80,6 +80,10 @@ public:
                                         int half, const std::set<unsigned> &avoid,
                                         unsigned group = 0);
 
+  /// All panels of a chunk stand in one half, so that runs may span them. Not on
+  /// machines of few slices, where any room is taken and runs end at panels.
+  bool panelsKeepHalf() const { return machine.numSlices() >= 64; }
+
   /// The tile is dead: later tiles may take its rows, once its last readers are done.
   void release(unsigned tile);
 

@@ -341,9 +341,16 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     for (int64_t row = from; row < to;) {
       int64_t end = std::min(to, row + rows);
       // Blocks of a nested access longer than a block end at its borders.
+      // and no block spans panels, which may stand in different halves.
       auto clip = [&](const stream::Access &a) {
-        if (a.inner > rows && a.inner < job.rows)
+        bool isNested = a.inner > 0 && a.inner < job.rows;
+        if (a.inner > rows && isNested)
           end = std::min(end, (row / a.inner + 1) * a.inner);
+        if (a.stride == 1 && (!isNested || a.inner > rows) &&
+            !layout->panelsKeepHalf()) {
+          int64_t panel = layout->panelRows(a.tile);
+          end = std::min(end, row + panel - a.rowOf(row) % panel);
+        }
       };
       for (const KTile &k : job.kTiles)
         clip(k.a);
