@@ -33,7 +33,7 @@ static std::vector<unsigned> candidates(isa::Opcode op, const Machine &m) {
   return result;
 }
 
-bool SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
+int64_t SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
   // The special operations choose first.
   std::vector<unsigned> order(t.alus.size());
   for (unsigned i = 0; i < order.size(); ++i)
@@ -53,28 +53,35 @@ bool SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
     int64_t lead = run.hasConstant ? machine.delayAlu : 0;
     int64_t slack = (run.done - run.offset) - machine.delayAlu;
     bool found = false;
+    int64_t soonest = INT64_MAX; // cycles until a candidate is free
     for (unsigned alu : candidates(run.op, machine)) {
-      if (taken[alu])
-        continue;
       unsigned queue = machine.queueNumber(Unit::Alu, alu);
       int64_t from = anchor + run.offset - lead;
-      if (!res.queues[queue].isFree(from, span + lead + fetchGap))
-        continue;
+      int64_t wait =
+          res.queues[queue].nextFree(from, span + lead + fetchGap) - from;
       // Completions; the constant's own completes first and is covered by the
       // extension to the left.
       int64_t doneFrom = anchor + run.done - lead - (lead ? slack : 0);
-      if (!res.results[alu].isFree(doneFrom,
-                                   span + lead + (lead ? slack : 0)))
+      wait = std::max(wait, res.results[alu].nextFree(
+                                doneFrom, span + lead + (lead ? slack : 0)) -
+                                doneFrom);
+      if (wait > 0) {
+        soonest = std::min(soonest, wait);
+        continue;
+      }
+      if (taken[alu])
         continue;
       run.alu = alu;
       taken[alu] = true;
       found = true;
       break;
     }
+    // Free ALUs that other operations of the template took: later some more
+    // may be free.
     if (!found)
-      return false;
+      return soonest == INT64_MAX ? 1 : soonest;
   }
-  return true;
+  return 0;
 }
 
 bool SchedulerImpl::tryStreams(Template &t, int64_t anchor) {
@@ -187,11 +194,13 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     }
     if (moved)
       continue;
-    if (!tryAlus(t, anchor) || !tryStreams(t, anchor)) {
-      ++anchor;
+    if (int64_t wait = tryAlus(t, anchor)) {
+      anchor += wait;
       continue;
     }
-    break;
+    if (tryStreams(t, anchor))
+      break;
+    ++anchor;
   }
 
   // Take it.

@@ -124,7 +124,8 @@ private:
   // Place.cpp
   /// Earliest anchor >= bound; takes the resources and records the issues.
   std::optional<int64_t> place(Template &t, int64_t bound);
-  bool tryAlus(Template &t, int64_t anchor);
+  /// Chooses ALUs; 0 if all operations have one, else cycles after which to try again.
+  int64_t tryAlus(Template &t, int64_t anchor);
   bool tryStreams(Template &t, int64_t anchor);
 
   // Columns for reading: a copy that does not collide with `used`.
