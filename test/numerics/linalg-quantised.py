@@ -1,8 +1,8 @@
 # Models that ONNX Runtime has quantised dynamically (DynamicQuantizeLinear and
 # MatMulInteger; signed, unsigned, per column) come out of import and lowering
 # equal to ONNX Runtime: the integer products are exact.
-# REQUIRES: lpu-opt, lpu-translate, onnx, onnxruntime, model-bert_ts17_eager
-# RUN: %python %s %models/zoo/bert_ts17_eager.onnx %t 2>/dev/null
+# REQUIRES: lpu-opt, lpu-translate, onnx, onnxruntime, model-bert_ts18_eager
+# RUN: %python %s %models/zoo/bert_ts18_eager.onnx %t 2>/dev/null
 # RUN: %python %S/linalg_jit.py %t.signed.onnx %t.unsigned.onnx %t.columns.onnx --dim batch=2 --dim seq=16
 import sys
 
