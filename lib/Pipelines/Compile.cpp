@@ -164,8 +164,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   if (!best)
     firstError = llvm::toString(best.takeError());
   quiet = true;
-  unsigned phases =
-      best ? std::min(loopBody(best->program), mostTries) : mostTries;
+  // Where the first place fails, a second one and straight-line text are tried.
+  unsigned phases = best ? std::min(loopBody(best->program), mostTries) : 2;
   for (unsigned phase = 1; phase <= phases; ++phase) {
     LinalgToStreamOptions toStream;
     // The last try is straight-line: for models whose loop cannot be fetched.

@@ -47,6 +47,32 @@ struct FlowBuilder {
     return d;
   }
 
+  /// True if operation `p` and what only it uses can issue `delta` cycles later.
+  bool canDelay(unsigned p, int64_t delta) const {
+    const AluRun &run = t.alus[p];
+    for (const AluSource *s : {&run.a, &run.b, &run.c}) {
+      if (s->kind != AluSource::Op)
+        continue;
+      const AluRun &from = t.alus[s->index];
+      if (from.users == 1 ? !canDelay(s->index, delta)
+                          : run.offset + delta - from.done >= int64_t(m.history))
+        return false;
+    }
+    return true;
+  }
+  void delay(unsigned p, int64_t delta) {
+    AluRun &run = t.alus[p];
+    run.offset += delta;
+    run.done += delta;
+    unsigned last = ~0u;
+    for (const AluSource *s : {&run.a, &run.b, &run.c})
+      if (s->kind == AluSource::Op && s->index != last &&
+          t.alus[s->index].users == 1) {
+        last = s->index;
+        delay(s->index, delta);
+      }
+  }
+
   /// Appends an operation at its earliest time, with moves where an operand
   /// would leave the history before it is used.
   unsigned append(AluRun run) {
@@ -57,6 +83,13 @@ struct FlowBuilder {
     for (AluSource *s : sources)
       if (s->kind == AluSource::Op)
         at = std::max(at, t.alus[s->index].done);
+    // What nobody has used yet need not wait in a history: it issues later.
+    std::set<unsigned> operands;
+    for (AluSource *s : sources)
+      if (s->kind == AluSource::Op && operands.insert(s->index).second)
+        if (int64_t delta = at - t.alus[s->index].done;
+            delta > 0 && t.alus[s->index].users == 0 && canDelay(s->index, delta))
+          delay(s->index, delta);
     for (AluSource *s : sources)
       while (s->kind == AluSource::Op &&
              at - t.alus[s->index].done >= int64_t(m.history)) {
@@ -68,6 +101,7 @@ struct FlowBuilder {
         move.offset = std::min(t.alus[s->index].done + int64_t(m.history) - 1,
                                at - int64_t(m.delayAlu));
         move.done = move.offset + m.delayAlu;
+        ++t.alus[s->index].users;
         t.alus.push_back(move);
         AluSource moved;
         moved.kind = AluSource::Op;
@@ -80,6 +114,10 @@ struct FlowBuilder {
       }
     run.offset = at;
     run.done = at + duration(run);
+    operands.clear();
+    for (AluSource *s : sources)
+      if (s->kind == AluSource::Op && operands.insert(s->index).second)
+        ++t.alus[s->index].users;
     t.alus.push_back(run);
     return t.alus.size() - 1;
   }
@@ -645,6 +683,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
           // A second copy of a running reduction runs beside it.
           move = t.alus[op];
           move.hasDest = false;
+          move.users = 0;
         } else {
           move.op = isa::Opcode::alu_mov;
           move.a.kind = AluSource::Op;

@@ -377,6 +377,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   result.cycles = programCycles(classProgram, machine);
   result.program.classes.push_back(std::move(classProgram));
   makePackage(result.program.package);
+  if (!errorText.empty())
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   result.program.package.cycles = result.cycles;
   for (const ConstantColumn &c : layout->constants())
     result.constantRows += c.rows * c.instances;

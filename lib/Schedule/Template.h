@@ -69,6 +69,7 @@ struct AluRun {
   unsigned destGroup = 0;
   isa::ElementType destType = isa::ElementType::f32;
   unsigned alu = 0; // chosen
+  unsigned users = 0; // operations of the template that read the result
 };
 
 /// A column that the template reads or writes.
