@@ -66,7 +66,7 @@ def main() -> int:
         else:
             import random_machine
             machine = folder / f"random-{options.machine}.yaml"
-            print(f"machine {options.machine}: {random_machine.write(options.machine, options.megabytes, machine)}")
+            print(f"machine {options.machine}: {random_machine.write(options.machine, options.megabytes, machine, roomy=True)}")
             for seed in options.seeds:
                 count += 1
                 model = options.folder / f"encoder-{seed}.onnx"
