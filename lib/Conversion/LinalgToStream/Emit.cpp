@@ -487,6 +487,12 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
     unsigned share = slices >= 64 ? slices * 2 / 5 : slices / 4;
     limits.flowStreams = std::max(12u, std::min(machine.streams, share));
   }
+  // Where results leave the history early, the scheduler adds moves.
+  unsigned moves = machine.history >= 64 ? 0 : machine.history >= 48 ? 2 : 4;
+  if (!limits.flowAlus && machine.alus > moves + 6)
+    limits.flowAlus = machine.alus - moves;
+  if (!limits.epilogueAlus && limits.flowAlus)
+    limits.epilogueAlus = std::min(limits.flowAlus, machine.alus * 7 / 8);
   mlir::FailureOr<stream::Program> program =
       Emitter(**graph, machine, limits).run();
   if (mlir::succeeded(program)) {
