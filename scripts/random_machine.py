@@ -52,7 +52,7 @@ def draw(seed: int, megabytes: float, roomy: bool = False) -> dict:
         "alus": alus,
         "transcendental_alus": rng.randint(2, min(4, alus - reduce_alus)),
         "reduce_alus": reduce_alus,
-        "history": rng.choice([24, 32, 48, 64]),
+        "history": rng.choice([48, 64, 48, 64] if roomy else [24, 32, 48, 64]),
         "buffer_rows": rng.randint(8, 24) + (128 * 16 // lanes if roomy else 0),
         "loop_depth": rng.randint(3, 5),
         "fetch_bytes_per_cycle": 16 * rng.randint(64 if roomy else 4, 160),

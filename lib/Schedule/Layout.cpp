@@ -79,7 +79,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
           std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
     } else if (tile.kind == Tile::Input || tile.kind == Tile::Output) {
       // A binding describes one run of rows.
-      shape.panelRows = std::min<int64_t>(tile.rows, int64_t(machine.rows) / 2);
+      shape.panelRows =
+          std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
     } else if (tile.kind == Tile::Constant) {
       shape.panelRows =
           std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
