@@ -26,8 +26,9 @@ constexpr uint64_t maxReads = uint64_t(1) << 22;
 // Cycles tried from the first possible one on, where port or path are taken.
 constexpr uint64_t maxShift = 1024;
 constexpr unsigned noRow = ~0u;
-// Instructions walked in the search of one queue, all attempts together.
-constexpr uint64_t maxSteps = 50000000;
+// Instructions walked in the search of one queue, all attempts together; and
+// of each further one when the program is refused anyway.
+constexpr uint64_t searchSteps = 2000000, searchStepsRefused = 50000;
 
 uint64_t ownIdle(const QueueItem &item) {
   return !item.isLoop() && item.inst.opcode == Opcode::nop
@@ -126,10 +127,11 @@ struct Missing {
 
 class QueueFetcher {
 public:
-  QueueFetcher(const Machine &machine, Resources &resources, unsigned bank)
+  QueueFetcher(const Machine &machine, Resources &resources, unsigned bank,
+               uint64_t maxSteps)
       : machine(machine), resources(resources), bank(bank),
         perRow(machine.instructionsPerRow()), buffer(machine.bufferRows),
-        rowCycles(machine.fetchRowCycles()) {}
+        rowCycles(machine.fetchRowCycles()), maxSteps(maxSteps) {}
 
   /// Items end in halt. The result has the fetches; nullopt: see missing().
   std::optional<std::vector<QueueItem>>
@@ -137,6 +139,7 @@ public:
     size_t words = blockWords(items, nullptr);
     if (rowOf(words - 1) < buffer)
       return items;
+    maxSteps += 16 * words; // every threshold is tried at least once
     // A fetch of one row wins nothing where it fills a row itself.
     least = perRow == 1 ? 2 : 1;
     llvm::SmallVector<unsigned> thresholds;
@@ -169,6 +172,7 @@ private:
   const Machine &machine;
   Resources &resources;
   unsigned bank, perRow, buffer, rowCycles, threshold = 1, least = 1;
+  uint64_t maxSteps;
   Missing best, attempt; // of all attempts; of the current one
   uint64_t declined = 0; // end of the last gap that was passed over
   std::set<uint64_t> forced;
@@ -601,7 +605,8 @@ llvm::Error lpu::insertFetches(ClassProgram &program, const Machine &machine,
       }
       bankKey = bank->slice * 2 + bank->bank;
     }
-    QueueFetcher fetcher(machine, resources, bankKey);
+    QueueFetcher fetcher(machine, resources, bankKey,
+                         violations.empty() ? searchSteps : searchStepsRefused);
     auto fetched = fetcher.run(items);
     if (!fetched) {
       const Missing &missing = fetcher.missing();
