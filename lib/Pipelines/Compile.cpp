@@ -50,12 +50,12 @@ static llvm::Error failure(const llvm::Twine &text) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
 }
 
-/// Stream program, schedule and text for one set of options. Diagnostics of the conversion go to
-/// the context's handler; everything else is in the error, one line each.
-static llvm::Expected<Candidate> trySchedule(mlir::ModuleOp module,
-                                             const Machine &machine,
-                                             const LinalgToStreamOptions &toStream,
-                                             bool withoutWeights) {
+/// Stream program, schedule and text for one set of options. Diagnostics of the
+/// conversion go to the context's handler; everything else is in the error, one
+/// line each.
+static llvm::Expected<Candidate>
+trySchedule(mlir::ModuleOp module, const Machine &machine,
+            const LinalgToStreamOptions &toStream, bool withoutWeights) {
   auto program = convertLinalgToStream(module, machine, toStream);
   if (mlir::failed(program))
     return failure("");
@@ -109,7 +109,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   bool quiet = false;
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
-        if (!quiet && diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+        if (!quiet &&
+            diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
           printDiagnostic(diagnostic, errors);
         return mlir::success();
       });
@@ -128,8 +129,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
 
   enter("linalg");
   mlir::PassManager passes(&context);
-  // The chip computes with 32-bit integers, so 64-bit ones are narrowed here, where the
-  // sentinels of ONNX are still known.
+  // The chip computes with 32-bit integers, so 64-bit ones are narrowed here,
+  // where the sentinels of ONNX are still known.
   ONNXToLinalgOptions toLinalg;
   toLinalg.narrowInt64 = true;
   passes.addPass(createConvertONNXToLinalgPass(toLinalg));
@@ -154,9 +155,10 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   }
 
   enter("schedule");
-  // Equal layers run as one loop, and kernels overlap within an iteration only: where the
-  // loop begins decides which kernels can. There is no rule for the best place that beats
-  // trying them; a schedule takes a few hundredths of a second.
+  // Equal layers run as one loop, and kernels overlap within an iteration only:
+  // where the loop begins decides which kernels can. There is no rule for the
+  // best place that beats trying them; a schedule takes a few hundredths of a
+  // second.
   constexpr unsigned mostTries = 16;
   llvm::Expected<Candidate> best = trySchedule(
       *module, machine, LinalgToStreamOptions(), options.withoutWeights);
@@ -173,7 +175,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     toStream.outlineRepeats = phase < phases;
     if (phase == phases && best)
       break;
-    auto other = trySchedule(*module, machine, toStream, options.withoutWeights);
+    auto other =
+        trySchedule(*module, machine, toStream, options.withoutWeights);
     if (!other) {
       std::string text = llvm::toString(other.takeError());
       if (text.empty())
@@ -208,13 +211,15 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     enter("verify");
     result.verdict = verify::verify(result.package);
     if (!result.verdict.accepted()) {
-      errors << "error: the verifier refuses the schedule; this is a bug of the "
-                "compiler\n";
+      errors
+          << "error: the verifier refuses the schedule; this is a bug of the "
+             "compiler\n";
       for (const verify::Violation &v : result.verdict.violations)
         errors << v.str(machine) << "\n";
       if (result.verdict.cyclesDiffer)
         errors << "the schedule states " << result.package.cycles
-               << " cycles, the verifier finds " << result.verdict.cycles << "\n";
+               << " cycles, the verifier finds " << result.verdict.cycles
+               << "\n";
       return std::nullopt;
     }
   }

@@ -50,25 +50,27 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
 
   os << formatv("machine       {0}, 1 chip\n", m.name);
   os << formatv("cycles: {0}\n", cycles);
-  os << formatv("latency       {0:f2} us at {1} MHz, {2:f2} us with the host port "
-                "({3} cycles in, {4} out)\n",
-                cycles / m.clockMHz, m.clockMHz,
-                (cycles + inCycles + outCycles) / m.clockMHz, inCycles, outCycles);
-  os << formatv("bounds        grid {0} (ratio {1:f3}), necessary {2} (ratio {3:f3})\n",
-                b.grid, ratio(b.grid, cycles), b.necessary,
-                ratio(b.necessary, cycles));
+  os << formatv(
+      "latency       {0:f2} us at {1} MHz, {2:f2} us with the host port "
+      "({3} cycles in, {4} out)\n",
+      cycles / m.clockMHz, m.clockMHz,
+      (cycles + inCycles + outCycles) / m.clockMHz, inCycles, outCycles);
+  os << formatv(
+      "bounds        grid {0} (ratio {1:f3}), necessary {2} (ratio {3:f3})\n",
+      b.grid, ratio(b.grid, cycles), b.necessary, ratio(b.necessary, cycles));
   os << formatv("SRAM          {0:f1} MiB weights, {1:f1} MiB activations and "
                 "bindings, {2:f2} MiB text, of {3:f1} MiB\n",
                 result.constantRows * rowMiB, result.temporaryRows * rowMiB,
                 result.textRows * rowMiB, allRows * rowMiB);
-  os << formatv("occupancy     planes {0:P0}, vector unit {1:P0}, slices {2:P0}, "
-                "fetch {3:P1}\n",
-                occupancy(activity, m, Unit::Pass, cycles) *
-                    (activity.macsFp16 ? m.fp16Interval : 1),
-                occupancy(activity, m, Unit::Alu, cycles),
-                occupancy(activity, m, Unit::Mem, cycles),
-                double(activity.fetchBytes) /
-                    (double(m.fetchBytesPerCycle) * double(cycles)));
+  os << formatv(
+      "occupancy     planes {0:P0}, vector unit {1:P0}, slices {2:P0}, "
+      "fetch {3:P1}\n",
+      occupancy(activity, m, Unit::Pass, cycles) *
+          (activity.macsFp16 ? m.fp16Interval : 1),
+      occupancy(activity, m, Unit::Alu, cycles),
+      occupancy(activity, m, Unit::Mem, cycles),
+      double(activity.fetchBytes) /
+          (double(m.fetchBytesPerCycle) * double(cycles)));
   os << formatv("energy        {0:f1} uJ per run, {1:f1} W\n", energy * 1e6,
                 energy / (double(cycles) / (m.clockMHz * 1e6)));
   os << "host nodes: " << result.package.hostNodes << "\n";
@@ -103,8 +105,12 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
   Activity activity = countActivity(result.classes, m);
   Bounds b = bounds(result, m);
   llvm::json::OStream json(os, 2);
-  auto number = [&](const char *key, double value) { json.attribute(key, value); };
-  auto integer = [&](const char *key, int64_t value) { json.attribute(key, value); };
+  auto number = [&](const char *key, double value) {
+    json.attribute(key, value);
+  };
+  auto integer = [&](const char *key, int64_t value) {
+    json.attribute(key, value);
+  };
   json.object([&] {
     json.attribute("machine", m.name);
     integer("chips", 1);

@@ -16,7 +16,8 @@ static void printItems(llvm::json::OStream &json, unsigned track,
     if (item.isLoop()) {
       for (uint32_t k = 0; k < item.iterations; ++k)
         printItems(json, track, item.body,
-                   base + int64_t(item.at) + 1 + int64_t(k) * int64_t(item.period));
+                   base + int64_t(item.at) + 1 +
+                       int64_t(k) * int64_t(item.period));
       continue;
     }
     json.object([&] {
@@ -24,7 +25,8 @@ static void printItems(llvm::json::OStream &json, unsigned track,
       json.attribute("pid", 0);
       json.attribute("tid", track);
       json.attribute("ts", base + int64_t(item.at));
-      json.attribute("dur", int64_t(item.inst.count - 1) * item.inst.interval + 1);
+      json.attribute("dur",
+                     int64_t(item.inst.count - 1) * item.inst.interval + 1);
       json.attribute("name", item.inst.info().name);
       json.attributeObject("args", [&] {
         json.attribute("instruction", isa::toString(item.inst));

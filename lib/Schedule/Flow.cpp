@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Times inside a flow are fixed by its data: ALU operations issue as soon as their
-// operands are there; a source is read so early that it arrives when
-// its one user samples it (a source with several users passes through a move,
-// whose result stays in the ALU's history); a result is written when it
-// passes its slice.
+// Times inside a flow are fixed by its data: ALU operations issue as soon as
+// their operands are there; a source is read so early that it arrives when its
+// one user samples it (a source with several users passes through a move, whose
+// result stays in the ALU's history); a result is written when it passes its
+// slice.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,9 +31,7 @@ struct FlowBuilder {
   Template &t;
   int64_t count, interval;
 
-  bool narrow(isa::ElementType type) const {
-    return isa::byteWidth(type) < 4 ;
-  }
+  bool narrow(isa::ElementType type) const { return isa::byteWidth(type) < 4; }
   int64_t duration(const AluRun &run) const {
     int64_t d = m.delayAlu;
     isa::DelayKind kind = isa::lookup(uint8_t(run.op))->delay;
@@ -47,15 +45,17 @@ struct FlowBuilder {
     return d;
   }
 
-  /// True if operation `p` and what only it uses can issue `delta` cycles later.
+  /// True if operation `p` and what only it uses can issue `delta` cycles
+  /// later.
   bool canDelay(unsigned p, int64_t delta) const {
     const AluRun &run = t.alus[p];
     for (const AluSource *s : {&run.a, &run.b, &run.c}) {
       if (s->kind != AluSource::Op)
         continue;
       const AluRun &from = t.alus[s->index];
-      if (from.users == 1 ? !canDelay(s->index, delta)
-                          : run.offset + delta - from.done >= int64_t(m.history))
+      if (from.users == 1
+              ? !canDelay(s->index, delta)
+              : run.offset + delta - from.done >= int64_t(m.history))
         return false;
     }
     return true;
@@ -88,7 +88,8 @@ struct FlowBuilder {
     for (AluSource *s : sources)
       if (s->kind == AluSource::Op && operands.insert(s->index).second)
         if (int64_t delta = at - t.alus[s->index].done;
-            delta > 0 && t.alus[s->index].users == 0 && canDelay(s->index, delta))
+            delta > 0 && t.alus[s->index].users == 0 &&
+            canDelay(s->index, delta))
           delay(s->index, delta);
     for (AluSource *s : sources)
       while (s->kind == AluSource::Op &&
@@ -153,8 +154,8 @@ bool SchedulerImpl::serves(llvm::ArrayRef<PlacedColumn> columns,
 
 llvm::MutableArrayRef<PlacedColumn>
 SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
-                           int half, std::set<unsigned> &used,
-                           unsigned group, int side) {
+                           int half, std::set<unsigned> &used, unsigned group,
+                           int side) {
   const Tile &info = program.tiles[tile];
   auto take = [&](llvm::MutableArrayRef<PlacedColumn> columns) {
     for (const PlacedColumn &c : columns)
@@ -182,7 +183,8 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
       auto columns =
           layout->columns(tile, panel, chunk, copy, wanted, avoid, group);
       if (columns.empty())
-        columns = layout->columns(tile, panel, chunk, copy, wanted, used, group);
+        columns =
+            layout->columns(tile, panel, chunk, copy, wanted, used, group);
       if (columns.empty()) {
         fail(layout->error());
         return {};
@@ -207,9 +209,10 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
     auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
     if (serves(columns, used, side))
       return take(columns);
-    fail(llvm::formatv("no room for a copy of '{0}' in the half where its other "
-                       "rows stand; use a machine with more slices",
-                       info.name));
+    fail(
+        llvm::formatv("no room for a copy of '{0}' in the half where its other "
+                      "rows stand; use a machine with more slices",
+                      info.name));
     return {};
   }
   fail(layout->error());
@@ -223,8 +226,9 @@ bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
   std::set<unsigned> avoid = used;
   for (unsigned slice : layout->slicesOf(tile, chunk))
     avoid.insert(slice);
-  if (layout->columns(tile, panel, chunk, copy,
-                      wantedHalf[tile] >= 0 ? wantedHalf[tile] : half, avoid)
+  if (layout
+          ->columns(tile, panel, chunk, copy,
+                    wantedHalf[tile] >= 0 ? wantedHalf[tile] : half, avoid)
           .empty())
     return fail(layout->error());
   int64_t rows = layout->panelRows(tile), first = int64_t(panel) * rows;
@@ -277,10 +281,11 @@ std::set<unsigned> SchedulerImpl::writtenSlices(const Flow &flow,
     for (int64_t i = rowBegin; i < rowBegin + n; ++i)
       panels.insert(write.access.rowOf(i) / rows);
     for (int64_t panel : panels)
-      for (unsigned copy : writeCopy >= 0 ? std::vector<unsigned>{unsigned(writeCopy)}
-                                          : std::vector<unsigned>{0, 1})
-        if (const auto *columns = layout->find(write.access.tile, unsigned(panel),
-                                               write.access.chunk, copy))
+      for (unsigned copy : writeCopy >= 0
+                               ? std::vector<unsigned>{unsigned(writeCopy)}
+                               : std::vector<unsigned>{0, 1})
+        if (const auto *columns = layout->find(
+                write.access.tile, unsigned(panel), write.access.chunk, copy))
           for (const PlacedColumn &c : *columns)
             result.insert(c.slice);
   }
@@ -318,8 +323,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
   auto part = [&](stream::Access access, int64_t begin) {
     if (access.inner > 0 && begin % access.inner == 0) {
       access.row += begin / access.inner * access.stride2;
-    } else if (access.inner > 0 && begin / access.inner ==
-                                       (begin + n - 1) / access.inner) {
+    } else if (access.inner > 0 &&
+               begin / access.inner == (begin + n - 1) / access.inner) {
       access.row = access.rowOf(begin);
       access.inner = 0;
     } else if (access.inner == 0) {
@@ -369,7 +374,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       run.imm = node.imm;
       run.reduceGroup = node.group;
       run.period = node.period;
-      bool ternary = node.op == isa::Opcode::alu_muladd || node.op == isa::Opcode::alu_select;
+      bool ternary = node.op == isa::Opcode::alu_muladd ||
+                     node.op == isa::Opcode::alu_select;
       auto source = [&](const stream::Value &v) {
         AluSource s;
         switch (v.kind) {
@@ -441,9 +447,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       } else {
         std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
         int panelSide = -1; // all panels on one side
-        for (const AccessPiece &piece :
-             splitAccess(access, n, layout->panelRows(tile),
-                         layout->stripes(tile))) {
+        for (const AccessPiece &piece : splitAccess(
+                 access, n, layout->panelRows(tile), layout->stripes(tile))) {
           if (!panels.count(piece.panel)) {
             std::set<unsigned> others = used;
             auto columns = readColumns(tile, piece.panel, access.chunk,
@@ -455,7 +460,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
           }
           for (unsigned byte = 0; byte < width; ++byte)
             src.runs.push_back(
-                {&panels[piece.panel][piece.stripe * width + byte], byte, piece});
+                {&panels[piece.panel][piece.stripe * width + byte], byte,
+                 piece});
         }
         for (const auto &run : src.runs)
           used.insert(run.column->slice);
@@ -465,8 +471,9 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       for (const auto &run : src.runs) {
         int s = run.column->slice >= machine.slicesPerHalf;
         if (side >= 0 && side != s) {
-          fail(llvm::formatv("'{0}': the panels of tile '{1}' stand in both halves",
-                             flow.name, program.tiles[tile].name));
+          fail(llvm::formatv(
+              "'{0}': the panels of tile '{1}' stand in both halves", flow.name,
+              program.tiles[tile].name));
           return std::nullopt;
         }
         side = s;
@@ -499,7 +506,9 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
     group.run.keyLow = key;
     group.run.keyHigh = key + (count - 1) * step;
   };
-  auto along = [](bool west, int position) { return west ? -position : position; };
+  auto along = [](bool west, int position) {
+    return west ? -position : position;
+  };
 
   for (Source &src : sources) {
     if (src.consumer == ~0u)
@@ -547,8 +556,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       int position = machine.slicePosition(r.column->slice);
       QueueRun run;
       run.queue = machine.queueNumber(Unit::Mem, r.column->slice);
-      run.offset = at + r.piece.first * interval -
-                   std::abs(position - center) - machine.delaySramRead;
+      run.offset = at + r.piece.first * interval - std::abs(position - center) -
+                   machine.delaySramRead;
       if (gather) {
         run.inst.opcode = isa::Opcode::mem_gather;
         run.inst.count = uint16_t(n);
@@ -567,8 +576,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
              splitAccess(access, n, layout->panelRows(access.tile),
                          layout->stripes(access.tile))) {
           std::set<unsigned> others = used;
-          auto columns = readColumns(access.tile, piece.panel, access.chunk, -1,
-                                     others);
+          auto columns =
+              readColumns(access.tile, piece.panel, access.chunk, -1, others);
           if (columns.empty())
             return std::nullopt;
           for (unsigned byte = 0; byte < 2; ++byte) {
@@ -584,8 +593,9 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
         for (unsigned k = 0; k < reads.size(); ++k) {
           int from = machine.slicePosition(reads[k].first->slice);
           if (from == position || (from > position) != addressGroup.west) {
-            fail(llvm::formatv("'{0}': the addresses stand on both sides of the table",
-                               flow.name));
+            fail(llvm::formatv(
+                "'{0}': the addresses stand on both sides of the table",
+                flow.name));
             return std::nullopt;
           }
           QueueRun read;
@@ -645,20 +655,18 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       else
         access.row += outBegin * access.stride;
       unsigned width = isa::byteWidth(tile.type);
-      auto pieces = splitAccess(access, outRows,
-                                layout->panelRows(access.tile),
+      auto pieces = splitAccess(access, outRows, layout->panelRows(access.tile),
                                 layout->stripes(access.tile));
       std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
       int side = -1;
       for (const AccessPiece &piece : pieces)
         if (!panels.count(piece.panel)) {
           std::set<unsigned> others = used;
-          auto columns =
-              writeCopy >= 0
-                  ? layout->columns(access.tile, piece.panel, access.chunk,
-                                    copy, -1, {})
-                  : writeColumns(access.tile, piece.panel, access.chunk, copy,
-                                 others);
+          auto columns = writeCopy >= 0
+                             ? layout->columns(access.tile, piece.panel,
+                                               access.chunk, copy, -1, {})
+                             : writeColumns(access.tile, piece.panel,
+                                            access.chunk, copy, others);
           if (columns.empty())
             return std::nullopt;
           panels[piece.panel] = columns;
@@ -669,14 +677,16 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
         for (const PlacedColumn &c : p.second) {
           used.insert(c.slice);
           if (int(c.slice >= machine.slicesPerHalf) != side) {
-            fail(llvm::formatv("'{0}': the panels of tile '{1}' stand in both halves",
-                               flow.name, tile.name));
+            fail(llvm::formatv(
+                "'{0}': the panels of tile '{1}' stand in both halves",
+                flow.name, tile.name));
             return std::nullopt;
           }
         }
 
       unsigned op = values[write.node].index;
-      LPU_CHECK(values[write.node].kind == AluSource::Op, "a write of a source");
+      LPU_CHECK(values[write.node].kind == AluSource::Op,
+                "a write of a source");
       if (t.alus[op].hasDest) {
         AluRun move;
         if (period && t.alus[op].a.kind == AluSource::Op) {
@@ -700,12 +710,14 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       run.destType = rawBits && tile.type == isa::ElementType::f16
                          ? isa::ElementType::i16
                          : tile.type;
-      // Only a running reduction itself thins out its results; a move behind it would not.
+      // Only a running reduction itself thins out its results; a move behind it
+      // would not.
       bool thinned = period && (flow.nodes[write.node].op == run.op);
       if (period && !thinned) {
-        fail(llvm::formatv("kernel '{0}': only the running reduction itself can "
-                           "be written",
-                           flow.name));
+        fail(
+            llvm::formatv("kernel '{0}': only the running reduction itself can "
+                          "be written",
+                          flow.name));
         return std::nullopt;
       }
       int64_t at = run.done + (width < 4 ? machine.delayConvert : 0) + outFirst;
@@ -714,17 +726,19 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       group.run.posHigh = group.run.posLow;
       for (const AccessPiece &piece : pieces)
         for (unsigned byte = 0; byte < width; ++byte) {
-          PlacedColumn &column = panels[piece.panel][piece.stripe * width + byte];
+          PlacedColumn &column =
+              panels[piece.panel][piece.stripe * width + byte];
           int position = machine.slicePosition(column.slice);
           QueueRun w;
           w.queue = machine.queueNumber(Unit::Mem, column.slice);
-          w.offset = at + piece.first * outInterval + std::abs(position - center);
+          w.offset =
+              at + piece.first * outInterval + std::abs(position - center);
           w.inst = memRun(isa::Opcode::mem_write, column, piece,
                           piece.step * outInterval);
           setField(w.inst, "dir", group.west);
           setField(w.inst, "last", 1);
-          w.streamFields.push_back(
-              {fieldIndex(w.inst.opcode, "stream"), unsigned(t.groups.size()), byte});
+          w.streamFields.push_back({fieldIndex(w.inst.opcode, "stream"),
+                                    unsigned(t.groups.size()), byte});
           group.run.posHigh =
               std::max(group.run.posHigh, along(group.west, position));
           t.touch(&column, true, w.offset, w.offset + w.span() - 1);

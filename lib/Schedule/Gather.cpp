@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A table longer than a bank is cut into panels, each ending in a row of zeros. The
-// address in a panel is the index if the panel holds it, and the zero row
+// A table longer than a bank is cut into panels, each ending in a row of zeros.
+// The address in a panel is the index if the panel holds it, and the zero row
 // otherwise; so the wanted row is the bitwise or of one row of every panel,
 // whatever the index: timing does not depend on data.
 //
@@ -98,8 +98,7 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
 
   // Addresses. One index read, wrapped if negative, then three operations a
   // panel and one move for every byte but the first.
-  unsigned perFlow =
-      std::max(1, (int(machine.alus) - 5) / int(3 + width - 1));
+  unsigned perFlow = std::max(1, (int(machine.alus) - 5) / int(3 + width - 1));
   for (size_t p = 0; p < list.size(); p += perFlow) {
     GatherStep step;
     Flow &flow = step.flow;
@@ -109,12 +108,13 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     unsigned sign = alu(flow, Opcode::alu_sar, Value::of(id), Value::imm(), 31);
     unsigned wrap = alu(flow, Opcode::alu_and, Value::of(sign), Value::imm(),
                         uint32_t(table.rows));
-    unsigned index = alu(flow, Opcode::alu_iadd, Value::of(id), Value::of(wrap));
+    unsigned index =
+        alu(flow, Opcode::alu_iadd, Value::of(id), Value::of(wrap));
     for (size_t q = p; q < std::min(list.size(), p + perFlow); ++q) {
-      unsigned local = alu(flow, Opcode::alu_isub, Value::of(index), Value::imm(),
-                           uint32_t(list[q].first));
-      unsigned positive =
-          alu(flow, Opcode::alu_and, Value::of(local), Value::imm(), 0x7fffffffu);
+      unsigned local = alu(flow, Opcode::alu_isub, Value::of(index),
+                           Value::imm(), uint32_t(list[q].first));
+      unsigned positive = alu(flow, Opcode::alu_and, Value::of(local),
+                              Value::imm(), 0x7fffffffu);
       unsigned clamped = alu(flow, Opcode::alu_imin, Value::of(positive),
                              Value::imm(), uint32_t(list[q].rows));
       for (unsigned byte = 0; byte < width; ++byte)
@@ -142,9 +142,9 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
         for (unsigned byte = 0; byte < width; ++byte)
           source.address.push_back({list[q].address[byte], 0, 0, 1});
         step.sources[row] = source;
-        value = value == ~0u
-                    ? row
-                    : alu(flow, Opcode::alu_or, Value::of(value), Value::of(row));
+        value = value == ~0u ? row
+                             : alu(flow, Opcode::alu_or, Value::of(value),
+                                   Value::of(row));
       }
       stream::Access target{gather.out, chunk, gather.outRow, gather.outStride};
       if (!last) {

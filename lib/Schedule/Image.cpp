@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Constants are never in memory as a whole: each image segment has a source that
-// reads the mapped weight file, converts the elements a row asks for, and takes
-// their byte.
+// Constants are never in memory as a whole: each image segment has a source
+// that reads the mapped weight file, converts the elements a row asks for, and
+// takes their byte.
 //
 //===----------------------------------------------------------------------===//
 
@@ -80,7 +80,8 @@ uint16_t floatToHalf(float value) {
            half = 1u << (drop - 1);
   if (rest > half || (rest == half && (kept & 1)))
     ++kept;
-  uint32_t result = exponent < -14 ? kept : kept + (uint32_t(exponent + 14) << 10);
+  uint32_t result =
+      exponent < -14 ? kept : kept + (uint32_t(exponent + 14) << 10);
   return uint16_t(sign | result);
 }
 
@@ -192,7 +193,8 @@ void SchedulerImpl::makePackage(Package &package) {
         continue;
       }
       Reader reader;
-      reader.source = tile.sources[std::min<size_t>(k, tile.sources.size() - 1)];
+      reader.source =
+          tile.sources[std::min<size_t>(k, tile.sources.size() - 1)];
       reader.type = sourceType(reader.source.elementType);
       reader.target = tile.type;
       if (reader.type == SourceType::unknown) {
@@ -206,9 +208,9 @@ void SchedulerImpl::makePackage(Package &package) {
       } else {
         auto &buffer = files[reader.source.file];
         if (!buffer) {
-          auto opened = llvm::MemoryBuffer::getFile(
-              reader.source.file, /*IsText=*/false,
-              /*RequiresNullTerminator=*/false);
+          auto opened =
+              llvm::MemoryBuffer::getFile(reader.source.file, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
           if (!opened) {
             fail("constant '" + tile.name + "': cannot read '" +
                  reader.source.file + "': " + opened.getError().message());
@@ -223,8 +225,9 @@ void SchedulerImpl::makePackage(Package &package) {
           return;
         }
         reader.keep = buffer;
-        reader.bytes = reinterpret_cast<const uint8_t *>(buffer->getBufferStart()) +
-                       reader.source.fileOffset;
+        reader.bytes =
+            reinterpret_cast<const uint8_t *>(buffer->getBufferStart()) +
+            reader.source.fileOffset;
       }
       // Element offsets of the chunk's lanes, the same in every row.
       auto lanes = std::make_shared<std::vector<int64_t>>(machine.lanes, -1);
@@ -235,7 +238,8 @@ void SchedulerImpl::makePackage(Package &package) {
         if (auto offset = offsetOf(f, reader.source.featureAxes))
           (*lanes)[lane] = *offset;
       }
-      int64_t firstRow = int64_t(c.panel) * layout->panelRows(c.tile) + c.stripe;
+      int64_t firstRow =
+          int64_t(c.panel) * layout->panelRows(c.tile) + c.stripe;
       int64_t stripes = layout->stripes(c.tile);
       unsigned byte = c.byte, width = machine.lanes;
       segment.source = [reader, lanes, firstRow, stripes, byte, width](
@@ -248,11 +252,11 @@ void SchedulerImpl::makePackage(Package &package) {
           auto base = offsetOf(row, reader.source.rowAxes);
           for (size_t i = 0; i < n; ++i) {
             int64_t l = (*lanes)[lane + i];
-            into[done + i] =
-                !base || l < 0
-                    ? 0
-                    : uint8_t(reader.element(reader.source.offset + *base + l) >>
-                              (8 * byte));
+            into[done + i] = !base || l < 0
+                                 ? 0
+                                 : uint8_t(reader.element(reader.source.offset +
+                                                          *base + l) >>
+                                           (8 * byte));
           }
           done += n;
         }

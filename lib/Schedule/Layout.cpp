@@ -19,7 +19,8 @@ using stream::Tile;
 static unsigned weightStripes(const Tile &tile, const Machine &machine,
                               unsigned slices) {
   unsigned width = isa::byteWidth(tile.type);
-  unsigned limit = std::min(machine.installRows, std::max(slices, width)) / width;
+  unsigned limit =
+      std::min(machine.installRows, std::max(slices, width)) / width;
   unsigned kRows = machine.planeRows / width;
   unsigned stripes = 1;
   while (stripes * 2 <= limit && kRows % (stripes * 2) == 0)
@@ -37,7 +38,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
   for (Bank &bank : banks)
     bank.top = machine.rows;
   for (unsigned i = 0; i < machine.slicesPerHalf; ++i) {
-    unsigned west = machine.slicesPerHalf - 1 - i, east = machine.slicesPerHalf + i;
+    unsigned west = machine.slicesPerHalf - 1 - i,
+             east = machine.slicesPerHalf + i;
     if (!textSlice[west])
       halfSlices[0].push_back(west);
     if (!textSlice[east])
@@ -47,7 +49,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
   // use the other.
   constexpr size_t enoughSlices = 20;
   for (unsigned i = 0; i < machine.slicesPerHalf; ++i) {
-    unsigned west = machine.slicesPerHalf - 1 - i, east = machine.slicesPerHalf + i;
+    unsigned west = machine.slicesPerHalf - 1 - i,
+             east = machine.slicesPerHalf + i;
     if (textSlice[west] && halfSlices[0].size() < enoughSlices)
       halfSlices[0].push_back(west);
     if (textSlice[east] && halfSlices[1].size() < enoughSlices)
@@ -63,18 +66,20 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
     const Tile &tile = program.tiles[t];
     Shape shape;
     shape.panelRows = std::min(panel, tile.rows);
-    // An activation that is installed (keys, values) is striped like weights, if
-    // that leaves enough slices for what is written beside it.
+    // An activation that is installed (keys, values) is striped like weights,
+    // if that leaves enough slices for what is written beside it.
     if (tile.kind == Tile::Temporary && stripeLimits[t] > 1) {
       int64_t most = std::min<int64_t>(
           stripeLimits[t], weightStripes(tile, machine, slices / 5));
-      while (shape.stripes * 2 <= most && stripeLimits[t] % (shape.stripes * 2) == 0 &&
+      while (shape.stripes * 2 <= most &&
+             stripeLimits[t] % (shape.stripes * 2) == 0 &&
              shape.panelRows % (shape.stripes * 2) == 0)
         shape.stripes *= 2;
     }
     if (tile.weights) {
       shape.stripes = weightStripes(tile, machine, slices);
-      int64_t padded = (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
+      int64_t padded =
+          (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
           std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
     } else if (tile.kind == Tile::Input || tile.kind == Tile::Output) {
@@ -94,7 +99,8 @@ bool Layout::isPlaced(unsigned tile, unsigned chunk, unsigned copy) const {
 }
 
 const std::vector<PlacedColumn> *Layout::find(unsigned tile, unsigned panel,
-                                        unsigned chunk, unsigned copy) const {
+                                              unsigned chunk,
+                                              unsigned copy) const {
   auto it = placed.find({tile, panel, chunk, copy});
   return it == placed.end() ? nullptr : &it->second;
 }
@@ -123,8 +129,9 @@ int64_t Layout::freshRoom(unsigned index) const {
 void Layout::freeColumns(unsigned tile, unsigned panel,
                          const std::vector<PlacedColumn> &columns) {
   const Shape &shape = shapes[tile];
-  int64_t tileRows = std::min(shape.panelRows, program.tiles[tile].rows -
-                                                   int64_t(panel) * shape.panelRows);
+  int64_t tileRows =
+      std::min(shape.panelRows,
+               program.tiles[tile].rows - int64_t(panel) * shape.panelRows);
   int64_t rows = (tileRows + shape.stripes - 1) / shape.stripes;
   for (const PlacedColumn &column : columns) {
     auto &free = banks[column.slice * 2 + column.bank].free;
@@ -134,7 +141,8 @@ void Layout::freeColumns(unsigned tile, unsigned panel,
         [](const FreeRows &a, const FreeRows &b) { return a.row < b.row; });
     size_t index = free.insert(at, block) - free.begin();
     auto join = [&](size_t low) {
-      if (low + 1 >= free.size() || free[low].row + free[low].rows != free[low + 1].row)
+      if (low + 1 >= free.size() ||
+          free[low].row + free[low].rows != free[low + 1].row)
         return;
       free[low].rows += free[low + 1].rows;
       free[low].ready = std::max(free[low].ready, free[low + 1].ready);
@@ -164,8 +172,8 @@ void Layout::dropReplicas(unsigned tile, unsigned panel, unsigned chunk) {
   }
 }
 
-/// Picks `count` different slices with room for `rows` rows: weights from the outer
-/// slices (near the planes), the others from the inner ones, the least
+/// Picks `count` different slices with room for `rows` rows: weights from the
+/// outer slices (near the planes), the others from the inner ones, the least
 /// loaded first.
 bool Layout::choose(const Tile &tile, int64_t rows, int half,
                     const std::set<unsigned> &avoid, unsigned group,
@@ -189,7 +197,8 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       int best = -1;
       int64_t bestRoom = -1;
       for (unsigned b = 0; b < (textSlice[slice] ? 1u : 2u); ++b) {
-        int64_t room = freshRoom(slice * 2 + b) - (constant ? rows * iterations : rows);
+        int64_t room =
+            freshRoom(slice * 2 + b) - (constant ? rows * iterations : rows);
         if (!constant && room < 0)
           for (const FreeRows &block : banks[slice * 2 + b].free)
             if (block.rows >= rows)
@@ -235,8 +244,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   const Shape &shape = shapes[tileIndex];
   unsigned bytes = isa::byteWidth(tile.type);
   unsigned count = shape.stripes * bytes;
-  int64_t tileRows = std::min(shape.panelRows,
-                              tile.rows - int64_t(panel) * shape.panelRows);
+  int64_t tileRows =
+      std::min(shape.panelRows, tile.rows - int64_t(panel) * shape.panelRows);
   int64_t rows = (tileRows + shape.stripes - 1) / shape.stripes;
   std::vector<std::pair<unsigned, unsigned>> slots;
   // All panels of a chunk stay in the slices of the first while they have
@@ -262,8 +271,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
         slots = same;
     }
   }
-  // All bytes of a chunk stand in one half, so that they travel in one direction:
-  // the wanted half, else the emptier one first.
+  // All bytes of a chunk stand in one half, so that they travel in one
+  // direction: the wanted half, else the emptier one first.
   auto tryHalves = [&]() {
     int first = half;
     if (half < 0) {
@@ -299,7 +308,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   bool constant = tile.kind == Tile::Constant;
   int64_t panels = (tile.rows + shape.panelRows - 1) / shape.panelRows;
   auto use = usage.find({tileIndex, chunk});
-  int64_t cycles = use == usage.end() ? 0 : use->second / shape.stripes / panels;
+  int64_t cycles =
+      use == usage.end() ? 0 : use->second / shape.stripes / panels;
   std::vector<PlacedColumn> result;
   for (unsigned i = 0; i < count; ++i) {
     auto [slice, bankIndex] = slots[i];
@@ -364,7 +374,8 @@ void Layout::endSegment() {
   }
   if (iterations > 1)
     for (unsigned i = 0; i < banks.size(); ++i)
-      banks[i].bottom = blockStart[i] + (banks[i].bottom - blockStart[i]) * iterations;
+      banks[i].bottom =
+          blockStart[i] + (banks[i].bottom - blockStart[i]) * iterations;
   // In later segments a constant of this one is that of its first iteration.
   for (auto &entry : placed)
     for (PlacedColumn &column : entry.second)

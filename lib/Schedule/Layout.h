@@ -6,11 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // A tile is cut into **columns**: one byte of one chunk, in one slice and bank,
-// row after row. Tiles that feed installs are striped: consecutive tile rows stand
-// in different slices, so that one cycle reads many. Long tiles are cut into **panels** of rows,
-// each with columns of its own. Columns are chosen when the schedule first touches
-// them, because what is read or written together must stand in different
-// slices (a slice has one queue).
+// row after row. Tiles that feed installs are striped: consecutive tile rows
+// stand in different slices, so that one cycle reads many. Long tiles are cut
+// into **panels** of rows, each with columns of its own. Columns are chosen
+// when the schedule first touches them, because what is read or written
+// together must stand in different slices (a slice has one queue).
 //
 // Constants grow from row 0 of a bank upwards, everything else from the top
 // downwards. In a segment of n iterations the constants of all kernels form a
@@ -33,7 +33,7 @@ namespace lpu::schedule {
 /// contents become readable and are last read.
 struct PlacedColumn {
   unsigned slice = 0, bank = 0;
-  int64_t row = 0;     // SRAM row of the panel's first row (of this stripe)
+  int64_t row = 0;      // SRAM row of the panel's first row (of this stripe)
   bool stepped = false; // address moves with the segment's iteration
   int64_t ready = 0, lastRead = -1;
 };
@@ -71,27 +71,28 @@ public:
   }
   bool isPlaced(unsigned tile, unsigned chunk, unsigned copy = 0) const;
 
-  /// The columns of a chunk: [stripe * bytes + byte]. Chooses slices on the first call for
-  /// the chunk: in half `half` (0 west, 1 east, -1 any), outside `avoid`; `group`
-  /// is the preferred install group of weights. Returns null and
-  /// sets `error` if the chip has no room.
-  llvm::MutableArrayRef<PlacedColumn> columns(unsigned tile, unsigned panel,
-                                        unsigned chunk, unsigned copy,
-                                        int half, const std::set<unsigned> &avoid,
-                                        unsigned group = 0);
+  /// The columns of a chunk: [stripe * bytes + byte]. Chooses slices on the
+  /// first call for the chunk: in half `half` (0 west, 1 east, -1 any), outside
+  /// `avoid`; `group` is the preferred install group of weights. Returns null
+  /// and sets `error` if the chip has no room.
+  llvm::MutableArrayRef<PlacedColumn>
+  columns(unsigned tile, unsigned panel, unsigned chunk, unsigned copy,
+          int half, const std::set<unsigned> &avoid, unsigned group = 0);
 
-  /// All panels of a chunk stand in one half, so that runs may span them. Not on
-  /// machines of few slices, where any room is taken and runs end at panels.
+  /// All panels of a chunk stand in one half, so that runs may span them. Not
+  /// on machines of few slices, where any room is taken and runs end at panels.
   bool panelsKeepHalf() const { return machine.numSlices() >= 64; }
 
-  /// The tile is dead: later tiles may take its rows, once its last readers are done.
+  /// The tile is dead: later tiles may take its rows, once its last readers are
+  /// done.
   void release(unsigned tile);
 
-  /// Gives up the copies of a panel that were made for reading (number 2 and up).
+  /// Gives up the copies of a panel that were made for reading (number 2 and
+  /// up).
   void dropReplicas(unsigned tile, unsigned panel, unsigned chunk);
 
-  /// Slices that hold a chunk of a tile (empty if not placed yet): all panels, or
-  /// those next to `panel` if it is not negative.
+  /// Slices that hold a chunk of a tile (empty if not placed yet): all panels,
+  /// or those next to `panel` if it is not negative.
   std::set<unsigned> slicesOf(unsigned tile, unsigned chunk,
                               int64_t panel = -1) const;
 
@@ -120,7 +121,7 @@ public:
 
   /// Columns per panel and chunk, for bindings: every placed column.
   const std::vector<PlacedColumn> *find(unsigned tile, unsigned panel,
-                                  unsigned chunk, unsigned copy) const;
+                                        unsigned chunk, unsigned copy) const;
 
 private:
   struct Shape {

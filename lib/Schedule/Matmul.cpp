@@ -5,14 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A plane takes an fp16 row every fp16_interval cycles. So the planes of a half work as a
-// gang: they hold the same weights (installed from the same streams) and take the
-// rows in turn; their results interleave on one stream group, so that an epilogue serves
-// the gang at full rate. int8 planes work alone.
+// A plane takes an fp16 row every fp16_interval cycles. So the planes of a half
+// work as a gang: they hold the same weights (installed from the same streams)
+// and take the rows in turn; their results interleave on one stream group, so
+// that an epilogue serves the gang at full rate. int8 planes work alone.
 //
-// Per gang: install k+1 goes to the shadow buffer while pass k runs; a swap follows the last pass;
-// the drain of a block follows its last pass at the pass's own rate, and the first
-// (replacing) pass of the next block may not overtake it.
+// Per gang: install k+1 goes to the shadow buffer while pass k runs; a swap
+// follows the last pass; the drain of a block follows its last pass at the
+// pass's own rate, and the first (replacing) pass of the next block may not
+// overtake it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,8 +31,10 @@ void SchedulerImpl::makeGangs() {
   for (bool fp16 : {false, true}) {
     auto &list = gangs[fp16];
     list.clear();
-    unsigned size = fp16 ? std::min(machine.fp16Interval, machine.planesPerHalf) : 1;
-    for (unsigned first = 0; first + size <= machine.planesPerHalf; first += size)
+    unsigned size =
+        fp16 ? std::min(machine.fp16Interval, machine.planesPerHalf) : 1;
+    for (unsigned first = 0; first + size <= machine.planesPerHalf;
+         first += size)
       for (bool east : {false, true}) {
         Gang gang;
         gang.east = east;
@@ -43,12 +46,15 @@ void SchedulerImpl::makeGangs() {
 }
 
 /// The identity of what an install leaves in a plane.
-static std::vector<int64_t> installKey(const KTile &k, bool fp16, int byte = -1) {
-  return {byte, fp16, k.byColumns, k.b, k.bChunk, k.bRow, k.bLaneBase,
-          k.columnBase, k.columnCount, k.laneCount};
+static std::vector<int64_t> installKey(const KTile &k, bool fp16,
+                                       int byte = -1) {
+  return {byte,   fp16,        k.byColumns,  k.b,           k.bChunk,
+          k.bRow, k.bLaneBase, k.columnBase, k.columnCount, k.laneCount};
 }
 
-static int along(bool west, int position) { return west ? -position : position; }
+static int along(bool west, int position) {
+  return west ? -position : position;
+}
 
 bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
                                  int64_t rows, const std::string &name,
@@ -63,13 +69,14 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
   // Rows of tile b to read, as installs of up to `stripes` rows.
   int64_t total = k.byColumns ? k.columnCount : k.laneCount;
   if (k.bRow % stripes) {
-    return fail(llvm::formatv(
-        "kernel '{0}': weight rows start at {1}, which is not a multiple of the "
-        "{2} rows installed per cycle",
-        name, k.bRow, stripes));
+    return fail(llvm::formatv("kernel '{0}': weight rows start at {1}, which "
+                              "is not a multiple of the "
+                              "{2} rows installed per cycle",
+                              name, k.bRow, stripes));
   }
-  // Where passes are long, the planes of a half install one after the other from
-  // one set of slices; where installs are the bottleneck, each has its own.
+  // Where passes are long, the planes of a half install one after the other
+  // from one set of slices; where installs are the bottleneck, each has its
+  // own.
   int64_t installCycles = (total + stripes - 1) / stripes;
   unsigned group = rows >= installCycles * machine.planesPerHalf
                        ? 0
@@ -83,8 +90,8 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
     int64_t part = std::min(total - row, (panel + 1) * panelRows - absolute);
     int64_t cycles = (part + stripes - 1) / stripes;
     std::set<unsigned> used;
-    auto columns = readColumns(k.b, unsigned(panel), k.bChunk, gang.east, used,
-                               group);
+    auto columns =
+        readColumns(k.b, unsigned(panel), k.bChunk, gang.east, used, group);
     if (columns.empty())
       return false;
     StreamGroup streams;
@@ -92,7 +99,8 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
     streams.width = stripes * width;
     // Blocks of full install width do not break up the streams that another
     // install needs.
-    streams.align = machine.streams % streams.width == 0 ? streams.width : width;
+    streams.align =
+        machine.streams % streams.width == 0 ? streams.width : width;
     streams.start = homeStream(gang);
     int64_t key = west ? cycle + position : cycle - position;
     streams.run.keyLow = key;
@@ -101,7 +109,8 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
     streams.run.posLow = INT32_MAX;
     unsigned index = t.groups.size();
     for (unsigned j = 0; j < stripes * width; ++j) {
-      PlacedColumn &column = columns[byte < 0 ? j : j * stored + unsigned(byte)];
+      PlacedColumn &column =
+          columns[byte < 0 ? j : j * stored + unsigned(byte)];
       int from = machine.slicePosition(column.slice);
       QueueRun read;
       read.queue = machine.queueNumber(Unit::Mem, column.slice);
@@ -132,8 +141,10 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
       setField(install.inst, "n", stripes * width);
       setField(install.inst, "at", (k.byColumns ? k.columnBase : 0) + row);
       setField(install.inst, "step", cycles > 1 ? stripes : 0);
-      setField(install.inst, "lane_base", k.byColumns ? k.bLaneBase : k.columnBase);
-      setField(install.inst, "lane_count", k.byColumns ? k.laneCount : k.columnCount);
+      setField(install.inst, "lane_base",
+               k.byColumns ? k.bLaneBase : k.columnBase);
+      setField(install.inst, "lane_count",
+               k.byColumns ? k.laneCount : k.columnCount);
       setField(install.inst, "last", 1);
       install.streamFields.push_back(
           {fieldIndex(install.inst.opcode, "stream"), index, 0});
@@ -178,7 +189,8 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
   Template t;
   t.name = name;
   stream::Access access = k.a;
-  if (access.inner > 0 && rowBegin / access.inner == (rowEnd - 1) / access.inner) {
+  if (access.inner > 0 &&
+      rowBegin / access.inner == (rowEnd - 1) / access.inner) {
     access.row = access.rowOf(rowBegin);
     access.inner = 0;
   } else if (access.inner > 0) {
@@ -201,8 +213,8 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
                    layout->stripes(access.tile))) {
     if (!panels.count(piece.panel)) {
       std::set<unsigned> used;
-      auto columns = readColumns(access.tile, piece.panel, access.chunk,
-                                 lead.east, used);
+      auto columns =
+          readColumns(access.tile, piece.panel, access.chunk, lead.east, used);
       if (columns.empty())
         return std::nullopt;
       panels[piece.panel] = columns;
@@ -235,7 +247,8 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
     }
   }
   t.groups.push_back(streams);
-  // Every gang of the half that wants these rows reads them from the same streams.
+  // Every gang of the half that wants these rows reads them from the same
+  // streams.
   int64_t busy = 0, next = 0, bound = 0;
   for (const PassWork &work : works) {
     const KTile &own = *work.tile;
@@ -294,9 +307,9 @@ void SchedulerImpl::useFormat(bool fp16) {
       // run at another rate, are over.
       gang.nextPass = std::max(gang.nextPass, end + machine.matrixDelay(true));
       if (drain >= 0)
-        gang.drainBound = std::max(
-            gang.drainBound, drain + int64_t(machine.accumulatorRows) *
-                                         machine.fp16Interval);
+        gang.drainBound =
+            std::max(gang.drainBound, drain + int64_t(machine.accumulatorRows) *
+                                                  machine.fp16Interval);
     }
     gangFormatFp16 = fp16;
   }
@@ -320,8 +333,8 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
   int64_t interval = fp16 ? (machine.fp16Interval + g - 1) / g : 1;
   int64_t delay = machine.matrixDelay(fp16);
 
-  // Jobs go round the gangs; of a wave of jobs the steps alternate, so that they are
-  // placed roughly in the order of time.
+  // Jobs go round the gangs; of a wave of jobs the steps alternate, so that
+  // they are placed roughly in the order of time.
   struct Work {
     const Job *job;
     int64_t begin, end;
@@ -364,12 +377,12 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     }
   };
   // A job of several blocks stays on its gang (its weights are near it). Of the
-  // jobs that are left over when every gang has as many, each is cut by rows over several gangs
-  // while a part still hides its installs.
+  // jobs that are left over when every gang has as many, each is cut by rows
+  // over several gangs while a part still hides its installs.
   size_t whole = matmul.jobs.size() / list.size() * list.size();
   size_t left = matmul.jobs.size() - whole;
-  // Jobs of different length (heads that share a chunk, and the rest) would leave gangs idle:
-  // then every job is cut.
+  // Jobs of different length (heads that share a chunk, and the rest) would
+  // leave gangs idle: then every job is cut.
   std::vector<int64_t> load(list.size());
   int64_t total = 0, slowInstall = 0;
   for (size_t j = 0; j < matmul.jobs.size(); ++j) {
@@ -377,9 +390,10 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
       load[j % list.size()] += matmul.jobs[j].rows;
       total += matmul.jobs[j].rows;
       int64_t stripes = layout->stripes(k.b);
-      slowInstall = std::max(
-          slowInstall,
-          ((k.byColumns ? k.columnCount : k.laneCount) + stripes - 1) / stripes);
+      slowInstall =
+          std::max(slowInstall,
+                   ((k.byColumns ? k.columnCount : k.laneCount) + stripes - 1) /
+                       stripes);
     }
   }
   int64_t longest = *std::max_element(load.begin(), load.end());
@@ -390,7 +404,8 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     left = 1;
     whole = 0;
   }
-  int64_t shortest = (machine.planeRows + machine.installRows - 1) / machine.installRows;
+  int64_t shortest =
+      (machine.planeRows + machine.installRows - 1) / machine.installRows;
   for (size_t j = 0; j < matmul.jobs.size(); ++j) {
     const Job &job = matmul.jobs[j];
     bool nested = false;
@@ -411,9 +426,9 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     int64_t step = (job.rows + parts - 1) / parts;
     step = (step + g - 1) / g * g;
     for (int64_t p = 0; p * step < job.rows; ++p)
-      assign(job, (uneven ? size_t(p) : j - whole + size_t(p) * left) % list.size(),
-             p * step,
-             std::min(job.rows, (p + 1) * step));
+      assign(job,
+             (uneven ? size_t(p) : j - whole + size_t(p) * left) % list.size(),
+             p * step, std::min(job.rows, (p + 1) * step));
   }
   size_t waves = 0;
   for (const auto &q : queue)
@@ -453,8 +468,8 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
         }
         for (const PassWork &pass : together)
           if (pass.gang->activeKey != installKey(*pass.tile, fp16) &&
-              !placeInstall(*pass.gang, *pass.tile, fp16, work->end - work->begin,
-                            matmul.name))
+              !placeInstall(*pass.gang, *pass.tile, fp16,
+                            work->end - work->begin, matmul.name))
             return false;
         auto pass = placePasses(together, fp16, work->begin, work->end,
                                 step > 0, matmul.name);

@@ -109,7 +109,8 @@ bool SchedulerImpl::tryStreams(Template &t, int64_t anchor) {
     if (!found)
       return false;
     for (unsigned k = 0; k < group.width; ++k)
-      mine[(group.west ? machine.streams : 0) + group.stream + k].push_back(run);
+      mine[(group.west ? machine.streams : 0) + group.stream + k].push_back(
+          run);
   }
   return true;
 }
@@ -186,7 +187,8 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     bool moved = false;
     for (const QueueRun &run : t.runs) {
       int64_t from = anchor + run.offset;
-      int64_t next = res.queues[run.queue].nextFree(from, run.span() + gapBehind(run));
+      int64_t next =
+          res.queues[run.queue].nextFree(from, run.span() + gapBehind(run));
       if (next != from) {
         anchor += next - from;
         moved = true;
@@ -212,8 +214,10 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
       res.streams.insert(group.west, group.stream + k, run);
   }
   auto complete = [&](int64_t lastIssue, const isa::Instruction &inst) {
-    horizon = std::max(horizon, lastIssue + isa::streamDelay(inst, machine) + 1);
-    kernelLast = std::max(kernelLast, lastIssue + isa::streamDelay(inst, machine));
+    horizon =
+        std::max(horizon, lastIssue + isa::streamDelay(inst, machine) + 1);
+    kernelLast =
+        std::max(kernelLast, lastIssue + isa::streamDelay(inst, machine));
   };
   for (QueueRun &run : t.runs) {
     for (const StreamField &f : run.streamFields)

@@ -25,8 +25,8 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
   fetchGap = machine.instructionsPerRow() * machine.bufferRows < roomyBuffer;
 }
 
-/// What stands together in one flow must stand in different slices; and how long every chunk
-/// will keep its slices busy.
+/// What stands together in one flow must stand in different slices; and how
+/// long every chunk will keep its slices busy.
 void SchedulerImpl::collectPartners(const Segment &segment) {
   std::map<std::pair<unsigned, unsigned>, int64_t> usage;
   auto add = [&](const Flow &flow,
@@ -56,7 +56,8 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
         add(job.epilogue, nullptr);
         for (const stream::KTile &k : job.kTiles) {
           usage[{k.a.tile, k.a.chunk}] += job.rows;
-          // Rows of the next block are read while results of this one are written.
+          // Rows of the next block are read while results of this one are
+          // written.
           if (job.rows > int64_t(machine.accumulatorRows))
             for (const stream::Write &write : job.epilogue.writes) {
               std::pair<unsigned, unsigned> operand{k.a.tile, k.a.chunk},
@@ -140,9 +141,10 @@ void SchedulerImpl::findLastUses() {
     const Use &use = uses[tile];
     if (!use.segment || program.tiles[tile].kind != stream::Tile::Temporary)
       continue;
-    // What an iteration hands to the next, or gets from outside, lives to the end of the loop.
-    bool inside = use.segment->iterations == 1 ||
-                  (use.segments == 1 && use.writtenFirst);
+    // What an iteration hands to the next, or gets from outside, lives to the
+    // end of the loop.
+    bool inside =
+        use.segment->iterations == 1 || (use.segments == 1 && use.writtenFirst);
     if (inside)
       deadAfter[use.kernel].push_back(tile);
     else
@@ -161,7 +163,8 @@ static int64_t gridBound(const stream::Matmul &matmul, const Machine &m) {
                   int64_t(k.byColumns ? k.columnCount : k.laneCount);
     }
   int64_t planes = m.numPlanes();
-  int64_t pass = (rows * (matmul.fp16 ? m.fp16Interval : 1) + planes - 1) / planes;
+  int64_t pass =
+      (rows * (matmul.fp16 ? m.fp16Interval : 1) + planes - 1) / planes;
   int64_t perCycle = int64_t(m.installRows) * planes;
   return std::max(pass, (installs + perCycle - 1) / perCycle);
 }
@@ -220,8 +223,8 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
 }
 
 void SchedulerImpl::emitSegment(const Segment &segment) {
-  // The latest swap leaves its shadow empty, but an install without a swap would not;
-  // every install is swapped in its own segment.
+  // The latest swap leaves its shadow empty, but an install without a swap
+  // would not; every install is swapped in its own segment.
   std::stable_sort(issues.begin(), issues.end(),
                    [](const IssueRecord &a, const IssueRecord &b) {
                      return std::tie(a.queue, a.at) < std::tie(b.queue, b.at);
@@ -234,8 +237,8 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
     return;
   }
 
-  // A loop in every queue that works in this segment: all of the same period, so that they
-  // stay in step. The base registers step behind the last effect.
+  // A loop in every queue that works in this segment: all of the same period,
+  // so that they stay in step. The base registers step behind the last effect.
   int64_t start = time + (looped ? 2 : 0);
   int64_t period = horizon + 3;
   std::vector<std::vector<QueueItem>> bodies(machine.numQueues());
@@ -274,7 +277,8 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
 
 int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
                                      const Machine &machine) {
-  // The last effect of a tree; `base` is the cycle of the block's start in its last iteration.
+  // The last effect of a tree; `base` is the cycle of the block's start in its
+  // last iteration.
   int64_t last = -1;
   auto walk = [&](auto &self, const std::vector<QueueItem> &items,
                   int64_t base) -> void {
@@ -287,9 +291,10 @@ int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
       }
       if (!item.inst.info().unit)
         continue; // control instructions have no effect
-      last = std::max(last, base + int64_t(item.at) +
-                                int64_t(item.inst.count - 1) * item.inst.interval +
-                                int64_t(isa::streamDelay(item.inst, machine)));
+      last =
+          std::max(last, base + int64_t(item.at) +
+                             int64_t(item.inst.count - 1) * item.inst.interval +
+                             int64_t(isa::streamDelay(item.inst, machine)));
     }
   };
   for (const QueueProgram &queue : classProgram.queues)
@@ -304,10 +309,11 @@ std::vector<int64_t> SchedulerImpl::stripeLimits() const {
       if (const auto *matmul = std::get_if<stream::Matmul>(&kernel)) {
         for (const stream::Job &job : matmul->jobs)
           for (const stream::KTile &k : job.kTiles)
-            limits[k.b] = std::gcd(
-                std::gcd(limits[k.b], k.bRow),
-                int64_t(k.byColumns ? k.columnCount : k.laneCount));
-      } else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel)) {
+            limits[k.b] =
+                std::gcd(std::gcd(limits[k.b], k.bRow),
+                         int64_t(k.byColumns ? k.columnCount : k.laneCount));
+      } else if (const auto *move =
+                     std::get_if<stream::TransposeTile>(&kernel)) {
         limits[move->src] = std::gcd(std::gcd(limits[move->src], move->srcRow),
                                      int64_t(move->rows));
       }
@@ -335,8 +341,9 @@ bool SchedulerImpl::placeInputs() {
         for (unsigned copy = 0; copy < layout->copies(tile); ++copy)
           for (int64_t panel = 0; panel * rows < info.rows; ++panel) {
             int half = info.bothHalves ? int(copy) : wantedHalf[tile];
-            if (layout->columns(tile, unsigned(panel), chunk, copy, half,
-                                conflicts(tile, unsigned(panel), chunk))
+            if (layout
+                    ->columns(tile, unsigned(panel), chunk, copy, half,
+                              conflicts(tile, unsigned(panel), chunk))
                     .empty() &&
                 layout->columns(tile, unsigned(panel), chunk, copy, half, {})
                     .empty())
@@ -384,7 +391,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
     result.constantRows += c.rows * c.instances;
   for (unsigned slice = 0; slice < machine.numSlices(); ++slice)
     for (unsigned bank = 0; bank < 2; ++bank)
-      result.temporaryRows += machine.rows - layout->freeRows(slice, bank).second;
+      result.temporaryRows +=
+          machine.rows - layout->freeRows(slice, bank).second;
   return result;
 }
 

@@ -7,8 +7,8 @@
 //
 // List scheduling over rigid templates. Kernels are taken in program order;
 // each of their templates (install, swap, pass, flow) goes to the earliest
-// cycle at which its queues, streams and ALUs are free and its data is ready. As
-// a later template may fill a gap before an earlier one, installs move ahead
+// cycle at which its queues, streams and ALUs are free and its data is ready.
+// As a later template may fill a gap before an earlier one, installs move ahead
 // of the compute they belong to and kernels overlap without a special
 // mechanism. A segment starts when the previous one has drained.
 //
@@ -79,8 +79,9 @@ private:
   // Flow.cpp
   bool scheduleFlow(const stream::Flow &flow);
   /// Places a flow not before `bound`; returns its anchor or nullopt.
-  /// `rowBegin`/`rowEnd` take a part of the iterations. With a product, `drainReady` is the earliest
-  /// drain of row 0; on success `drainAt` is the issue of the first drain.
+  /// `rowBegin`/`rowEnd` take a part of the iterations. With a product,
+  /// `drainReady` is the earliest drain of row 0; on success `drainAt` is the
+  /// issue of the first drain.
   std::optional<int64_t>
   placeFlow(const stream::Flow &flow, int64_t rowBegin, int64_t rowEnd,
             int64_t interval, const ProductSource *product, int64_t drainReady,
@@ -114,34 +115,35 @@ private:
                                      int64_t rowBegin, int64_t rowEnd, bool add,
                                      const std::string &name);
   void makeGangs();
-  /// Streams that a gang tries first: those of its installs, so that its passes use the gaps
-  /// between them and leave the other gangs' alone.
+  /// Streams that a gang tries first: those of its installs, so that its passes
+  /// use the gaps between them and leave the other gangs' alone.
   unsigned homeStream(const Gang &gang) const {
-    unsigned number = gang.planes[0] % machine.planesPerHalf / gang.planes.size();
+    unsigned number =
+        gang.planes[0] % machine.planesPerHalf / gang.planes.size();
     return number * machine.installRows % machine.streams;
   }
 
   // Place.cpp
   /// Earliest anchor >= bound; takes the resources and records the issues.
   std::optional<int64_t> place(Template &t, int64_t bound);
-  /// Chooses ALUs; 0 if all operations have one, else cycles after which to try again.
+  /// Chooses ALUs; 0 if all operations have one, else cycles after which to try
+  /// again.
   int64_t tryAlus(Template &t, int64_t anchor);
   bool tryStreams(Template &t, int64_t anchor);
 
   // Columns for reading: a copy that does not collide with `used`.
-  llvm::MutableArrayRef<PlacedColumn> readColumns(unsigned tile, unsigned panel,
-                                            unsigned chunk, int half,
-                                            std::set<unsigned> &used,
-                                            unsigned group = 0, int side = -1);
+  llvm::MutableArrayRef<PlacedColumn>
+  readColumns(unsigned tile, unsigned panel, unsigned chunk, int half,
+              std::set<unsigned> &used, unsigned group = 0, int side = -1);
   bool serves(llvm::ArrayRef<PlacedColumn> columns,
               const std::set<unsigned> &used, int side) const;
   std::set<unsigned> writtenSlices(const stream::Flow &flow, int64_t rowBegin,
                                    int64_t n);
   bool copyPanel(unsigned tile, unsigned panel, unsigned chunk, unsigned copy,
                  int half, const std::set<unsigned> &used);
-  llvm::MutableArrayRef<PlacedColumn> writeColumns(unsigned tile, unsigned panel,
-                                             unsigned chunk, unsigned copy,
-                                             std::set<unsigned> &used);
+  llvm::MutableArrayRef<PlacedColumn>
+  writeColumns(unsigned tile, unsigned panel, unsigned chunk, unsigned copy,
+               std::set<unsigned> &used);
   std::set<unsigned> conflicts(unsigned tile, unsigned panel,
                                unsigned chunk) const;
 
@@ -172,11 +174,11 @@ private:
   stream::Program program; // own copy: internal tiles are added
   const Machine &machine;
   ScheduleOptions options;
-  /// Idle cycles left behind every run of a queue. Where a buffer holds few instructions, text must
-  /// be fetched between any two of them.
+  /// Idle cycles left behind every run of a queue. Where a buffer holds few
+  /// instructions, text must be fetched between any two of them.
   int64_t fetchGap = 0;
-  /// Installs may follow one another without end, so every swap leaves a cycle in which the
-  /// queue can fetch.
+  /// Installs may follow one another without end, so every swap leaves a cycle
+  /// in which the queue can fetch.
   int64_t gapBehind(const QueueRun &run) const {
     return run.inst.opcode == isa::Opcode::weights_swap ? 1 : fetchGap;
   }
@@ -192,14 +194,15 @@ private:
   int64_t horizon = 0; // completion of everything placed in this segment
   /// (tile, chunk) -> what is read or written with it in one flow.
   std::map<std::pair<unsigned, unsigned>,
-           std::set<std::pair<unsigned, unsigned>>> partners;
+           std::set<std::pair<unsigned, unsigned>>>
+      partners;
   std::vector<std::vector<QueueItem>> queueItems; // by queue number
   int64_t time = 0; // program cycle at which the next segment starts
   std::vector<KernelReport> kernels;
   /// Tiles that die behind a kernel, and behind a segment.
   std::map<const stream::Kernel *, std::vector<unsigned>> deadAfter;
   std::map<const stream::Segment *, std::vector<unsigned>> deadAfterSegment;
-  int writeCopy = -1; // the copy that a copying flow writes
+  int writeCopy = -1;  // the copy that a copying flow writes
   bool looped = false; // an earlier segment stepped the base registers
   std::string errorText;
   int64_t kernelFirst = 0, kernelLast = 0;

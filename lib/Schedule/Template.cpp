@@ -42,8 +42,8 @@ static void pushLinear(std::vector<AccessPiece> &pieces, int64_t first,
     if (rowStep == 0) {
       n = count - i;
     } else {
-      int64_t edge = rowStep > 0 ? (panel + 1) * panelRows - 1 - r
-                                 : r - panel * panelRows;
+      int64_t edge =
+          rowStep > 0 ? (panel + 1) * panelRows - 1 - r : r - panel * panelRows;
       n = std::min(count - i, edge / std::abs(rowStep) + 1);
     }
     n = std::min(n, maxCount);
@@ -67,7 +67,8 @@ static void pushLinear(std::vector<AccessPiece> &pieces, int64_t first,
 static void pushStriped(std::vector<AccessPiece> &pieces, int64_t first,
                         int64_t count, int64_t row, int64_t stride,
                         int64_t panelRows, unsigned stripes) {
-  int64_t phases = stride == 0 ? 1 : stripes / std::gcd<int64_t>(stripes, stride);
+  int64_t phases =
+      stride == 0 ? 1 : stripes / std::gcd<int64_t>(stripes, stride);
   for (int64_t p = 0; p < std::min(phases, count); ++p)
     pushLinear(pieces, first + p, phases, (count - p + phases - 1) / phases,
                row + p * stride, stride * phases, panelRows, stripes);
@@ -86,8 +87,8 @@ lpu::schedule::splitAccess(const stream::Access &access, int64_t iterations,
   // Two levels in one instruction if everything stays in one panel.
   int64_t outer = (iterations + access.inner - 1) / access.inner;
   int64_t low = access.row, high = access.row;
-  for (int64_t span : {(access.inner - 1) * access.stride,
-                       (outer - 1) * access.stride2})
+  for (int64_t span :
+       {(access.inner - 1) * access.stride, (outer - 1) * access.stride2})
     (span < 0 ? low : high) += span;
   if (stripes == 1 && low / panelRows == high / panelRows &&
       access.inner <= maxInner && iterations <= maxCount &&

@@ -7,9 +7,9 @@
 //
 // The unit of placement: runs of instructions whose issue cycles are fixed
 // relative to one another (an install with its reads, a pass with its
-// operand reads, a whole flow from SRAM through the vector unit to SRAM). A template
-// is placed as a whole at an anchor cycle; queues, streams and ALUs are taken
-// then. All times in it are relative to the anchor.
+// operand reads, a whole flow from SRAM through the vector unit to SRAM). A
+// template is placed as a whole at an anchor cycle; queues, streams and ALUs
+// are taken then. All times in it are relative to the anchor.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,8 +27,8 @@ namespace lpu::schedule {
 struct StreamGroup {
   bool west = false;
   unsigned width = 1, align = 1;
-  StreamRun run; // keys relative to the anchor
-  unsigned start = 0; // the stream to try first
+  StreamRun run;       // keys relative to the anchor
+  unsigned start = 0;  // the stream to try first
   unsigned stream = 0; // chosen at placement
 };
 
@@ -50,7 +50,14 @@ struct QueueRun {
 
 /// Source of an ALU operand inside a template.
 struct AluSource {
-  enum Kind : uint8_t { None, Stream, Op, Immediate, Lane, Constant } kind = None;
+  enum Kind : uint8_t {
+    None,
+    Stream,
+    Op,
+    Immediate,
+    Lane,
+    Constant
+  } kind = None;
   unsigned index = 0; // group or op
   isa::ElementType type = isa::ElementType::f32;
 };
@@ -68,7 +75,7 @@ struct AluRun {
   bool hasDest = false;
   unsigned destGroup = 0;
   isa::ElementType destType = isa::ElementType::f32;
-  unsigned alu = 0; // chosen
+  unsigned alu = 0;   // chosen
   unsigned users = 0; // operations of the template that read the result
 };
 
@@ -97,7 +104,8 @@ void setField(isa::Instruction &inst, const char *name, int64_t value);
 unsigned fieldIndex(isa::Opcode op, const char *name);
 
 /// A part of an access that one instruction can do: repeats
-/// first, first + step, .. (count of them) of the access, in one panel and stripe.
+/// first, first + step, .. (count of them) of the access, in one panel and
+/// stripe.
 struct AccessPiece {
   int64_t first = 0, step = 1, count = 1;
   unsigned panel = 0, stripe = 0;

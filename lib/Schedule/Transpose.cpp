@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A column install is a transpose: source rows become weight columns, and passing the rows of an identity
-// matrix reads the weight rows out. In int8 format this moves
-// any bits: every byte plane goes through by itself (as a number in -128 .. 127), is shifted to its
-// place and or-ed with the others.
+// A column install is a transpose: source rows become weight columns, and
+// passing the rows of an identity matrix reads the weight rows out. In int8
+// format this moves any bits: every byte plane goes through by itself (as a
+// number in -128 .. 127), is shifted to its place and or-ed with the others.
 //
 //===----------------------------------------------------------------------===//
 
@@ -71,15 +71,18 @@ SchedulerImpl::planTranspose(const TransposeTile &move) {
     flow.nodes.emplace_back();
     flow.nodes[0].kind = Node::Product;
     if (width == 1) {
-      unsigned value = type == isa::ElementType::u8
-                           ? push(flow, Opcode::alu_and, Value::of(0), Value::imm(), 0xff)
-                           : push(flow, Opcode::alu_mov, Value::of(0));
+      unsigned value =
+          type == isa::ElementType::u8
+              ? push(flow, Opcode::alu_and, Value::of(0), Value::imm(), 0xff)
+              : push(flow, Opcode::alu_mov, Value::of(0));
       flow.writes.push_back({value, target});
       plan.perByte.push_back(flow);
       return plan;
     }
-    unsigned low = push(flow, Opcode::alu_and, Value::of(0), Value::imm(), 0xff);
-    unsigned placed = push(flow, Opcode::alu_shl, Value::of(low), Value::imm(), 8 * byte);
+    unsigned low =
+        push(flow, Opcode::alu_and, Value::of(0), Value::imm(), 0xff);
+    unsigned placed =
+        push(flow, Opcode::alu_shl, Value::of(low), Value::imm(), 8 * byte);
     Tile part;
     part.name = move.name + " (byte)";
     part.type = isa::ElementType::i32;
@@ -92,7 +95,8 @@ SchedulerImpl::planTranspose(const TransposeTile &move) {
     read.access = {tile, 0, 0, 1};
     plan.combine.nodes.push_back(read);
     unsigned node = plan.combine.nodes.size() - 1;
-    sum = byte ? push(plan.combine, Opcode::alu_or, Value::of(sum), Value::of(node))
+    sum = byte ? push(plan.combine, Opcode::alu_or, Value::of(sum),
+                      Value::of(node))
                : node;
   }
   if (width == 2) {
@@ -107,8 +111,9 @@ SchedulerImpl::planTranspose(const TransposeTile &move) {
 bool SchedulerImpl::scheduleTranspose(const TransposeTile &move) {
   const TransposePlan &plan = transposes[&move];
   if (move.lanes > machine.planeRows)
-    return fail(llvm::formatv("'{0}': {1} lanes are moved at once, a plane has {2} rows",
-                              move.name, move.lanes, machine.planeRows));
+    return fail(llvm::formatv(
+        "'{0}': {1} lanes are moved at once, a plane has {2} rows", move.name,
+        move.lanes, machine.planeRows));
   useFormat(false);
   auto &list = gangs[false];
   for (Gang &gang : list)
@@ -128,9 +133,11 @@ bool SchedulerImpl::scheduleTranspose(const TransposeTile &move) {
     k.columnCount = move.rows;
     for (int64_t row = 0; row < move.lanes; row += block) {
       int64_t end = std::min<int64_t>(move.lanes, row + block);
-      if (row == 0 && !placeInstall(gang, k, false, end - row, move.name, int(byte)))
+      if (row == 0 &&
+          !placeInstall(gang, k, false, end - row, move.name, int(byte)))
         return false;
-      auto pass = placePasses({PassWork{&gang, &k}}, false, row, end, false, move.name);
+      auto pass =
+          placePasses({PassWork{&gang, &k}}, false, row, end, false, move.name);
       if (!pass)
         return false;
       ProductSource product;

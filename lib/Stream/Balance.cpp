@@ -97,11 +97,13 @@ void stream::balanceShortJobs(Program &program, const Machine &machine) {
         continue;
       }
       unsigned tandem =
-          matmul->fp16 ? std::min(machine.fp16Interval, machine.planesPerHalf) : 1;
+          matmul->fp16 ? std::min(machine.fp16Interval, machine.planesPerHalf)
+                       : 1;
       size_t gangs = 2 * (machine.planesPerHalf / tandem);
       size_t left = matmul->jobs.size() % gangs;
       size_t whole = matmul->jobs.size() - left;
-      int64_t install = (machine.planeRows + machine.installRows - 1) / machine.installRows;
+      int64_t install =
+          (machine.planeRows + machine.installRows - 1) / machine.installRows;
       std::vector<Kernel> sums;
       std::vector<Job> jobs;
       for (size_t j = 0; j < matmul->jobs.size(); ++j) {
@@ -126,7 +128,8 @@ void stream::balanceShortJobs(Program &program, const Machine &machine) {
           part.rows = job.rows;
           size_t first = p * job.kTiles.size() / parts,
                  end = (p + 1) * job.kTiles.size() / parts;
-          part.kTiles.assign(job.kTiles.begin() + first, job.kTiles.begin() + end);
+          part.kTiles.assign(job.kTiles.begin() + first,
+                             job.kTiles.begin() + end);
           cutWeights(part, program);
           part.epilogue.name = matmul->name;
           part.epilogue.iterations = job.rows;

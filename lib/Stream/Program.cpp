@@ -59,10 +59,9 @@ FlowDemand stream::flowDemand(const Flow &flow, const Program &program) {
       demand.reduce += shape == AluShape::Reduce;
       continue;
     }
-    demand.streamsIn +=
-        node.kind == Node::Product
-            ? 4
-            : byteWidth(program.tiles[node.access.tile].type);
+    demand.streamsIn += node.kind == Node::Product
+                            ? 4
+                            : byteWidth(program.tiles[node.access.tile].type);
     // A value on a stream is in the vector unit for one cycle: several users,
     // or a write, need it in the history of an ALU.
     demand.alus += users[i] > 1 || !written[i].empty();
@@ -135,8 +134,8 @@ private:
 
   void tile(size_t number, const Tile &t) {
     static const char *kinds[] = {"input", "output", "temporary", "constant"};
-    os << "tile %" << number << " " << kinds[t.kind] << ' '
-       << typeName(t.type) << '[' << t.rows << " x " << t.features << ']';
+    os << "tile %" << number << " " << kinds[t.kind] << ' ' << typeName(t.type)
+       << '[' << t.rows << " x " << t.features << ']';
     os << " groups " << t.groupSize << 'x' << t.groupsPerChunk;
     if (t.bothHalves)
       os << " both_halves";
@@ -243,8 +242,8 @@ private:
         os << "      a ";
         access(k.a);
         os << " lanes " << k.laneBase << '+' << k.laneCount
-           << (k.byColumns ? " columns %" : " rows %") << k.b << '.'
-           << k.bChunk << '[' << k.bRow << ']';
+           << (k.byColumns ? " columns %" : " rows %") << k.b << '.' << k.bChunk
+           << '[' << k.bRow << ']';
         if (k.byColumns)
           os << " lanes from " << k.bLaneBase;
         os << " to columns " << k.columnBase << '+' << k.columnCount << '\n';

@@ -28,7 +28,8 @@ public:
 
   std::vector<std::string> run() {
     for (size_t i = 0; i < program.tiles.size(); ++i) {
-      where = ("tile %" + Twine(i) + " \"" + program.tiles[i].name + "\"").str();
+      where =
+          ("tile %" + Twine(i) + " \"" + program.tiles[i].name + "\"").str();
       tile(program.tiles[i]);
     }
     if (!errors.empty()) // accesses rely on the tiles
@@ -75,7 +76,8 @@ private:
         kernel);
   }
 
-  //===--- Tiles -----------------------------------------------------------===//
+  //===--- Tiles
+  //-----------------------------------------------------------===//
 
   void tile(const Tile &t) {
     defined.emplace_back();
@@ -92,7 +94,8 @@ private:
                        : "has a source but is not constant");
     require(isConstant || !t.weights, "only constants are weights");
     for (const ConstantSource &s : t.sources) {
-      require(!s.file.empty() || s.data, "a source names neither file nor data");
+      require(!s.file.empty() || s.data,
+              "a source names neither file nor data");
       int64_t rows = 1, features = 1;
       for (const Axis &axis : s.rowAxes)
         rows *= axis.size;
@@ -105,7 +108,8 @@ private:
       if (require(t.binding.placements.size() == 1, "needs one placement")) {
         const Placement &p = t.binding.placements.front();
         size_t rank = t.binding.shape.size();
-        if (require(p.rowStride.size() == rank && p.featureStride.size() == rank,
+        if (require(p.rowStride.size() == rank &&
+                        p.featureStride.size() == rank,
                     "the binding's strides differ from its shape in number")) {
           int64_t row = 0, feature = 0;
           for (size_t i = 0; i < rank; ++i) {
@@ -123,7 +127,8 @@ private:
     defined.back().assign(t.rows * t.chunks(), isDefined);
   }
 
-  std::vector<bool>::reference cell(unsigned tile, unsigned chunk, int64_t row) {
+  std::vector<bool>::reference cell(unsigned tile, unsigned chunk,
+                                    int64_t row) {
     return defined[tile][chunk * program.tiles[tile].rows + row];
   }
 
@@ -174,7 +179,8 @@ private:
                        " is an input or a constant");
   }
 
-  //===--- Flows -----------------------------------------------------------===//
+  //===--- Flows
+  //-----------------------------------------------------------===//
 
   void operand(const Value &v, size_t user, const Node &node, bool wanted) {
     require((v.kind != Value::None) == wanted,
@@ -203,8 +209,9 @@ private:
         continue;
       }
       std::optional<AluShape> shape = aluShape(n.op);
-      if (!require(shape.has_value(), "node " + Twine(i) +
-                                          ": not an operation of the vector unit"))
+      if (!require(shape.has_value(),
+                   "node " + Twine(i) +
+                       ": not an operation of the vector unit"))
         continue;
       unsigned arity = aluOperands(*shape);
       operand(n.a, i, n, true);
@@ -230,7 +237,8 @@ private:
         continue;
       used[w.node] = true;
       int64_t rows = f.iterations / period[w.node];
-      if (!inRange(w.access, rows, "write") || !writable(w.access.tile, "write"))
+      if (!inRange(w.access, rows, "write") ||
+          !writable(w.access.tile, "write"))
         continue;
       for (int64_t i = 0; i < rows; ++i)
         cell(w.access.tile, w.access.chunk, w.access.rowOf(i)) = true;
@@ -240,19 +248,20 @@ private:
     if (errors.size() != errorsBefore)
       return;
     FlowDemand d = flowDemand(f, program);
-    require(d.alus <= machine.alus, "needs " + Twine(d.alus) + " ALUs of " +
-                                        Twine(machine.alus));
+    require(d.alus <= machine.alus,
+            "needs " + Twine(d.alus) + " ALUs of " + Twine(machine.alus));
     require(d.transcendental <= machine.transcendentalAlus,
             "needs " + Twine(d.transcendental) + " transcendental ALUs of " +
                 Twine(machine.transcendentalAlus));
-    require(d.reduce <= machine.reduceAlus,
-            "needs " + Twine(d.reduce) + " reduction ALUs of " +
-                Twine(machine.reduceAlus));
+    require(d.reduce <= machine.reduceAlus, "needs " + Twine(d.reduce) +
+                                                " reduction ALUs of " +
+                                                Twine(machine.reduceAlus));
   }
 
   void kernel(const Flow &f) { flow(f, false); }
 
-  //===--- Matrix products -------------------------------------------------===//
+  //===--- Matrix products
+  //-------------------------------------------------===//
 
   void kTile(const KTile &k, const Job &job, const Matmul &m) {
     read(k.a, job.rows, "operand A");
@@ -263,8 +272,7 @@ private:
     require(k.laneBase + k.laneCount <= machine.lanes &&
                 k.bLaneBase + (k.byColumns ? k.laneCount : 0) <= machine.lanes,
             "a lane window outside the lanes");
-    require(k.columnCount >= 1 &&
-                k.columnBase + k.columnCount <= machine.lanes,
+    require(k.columnCount >= 1 && k.columnBase + k.columnCount <= machine.lanes,
             "a column window outside the lanes");
     ElementType type = m.fp16 ? ElementType::f16 : ElementType::i8;
     int64_t rows = k.byColumns ? k.columnCount : k.laneCount;
@@ -294,7 +302,8 @@ private:
     }
   }
 
-  //===--- Moves -----------------------------------------------------------===//
+  //===--- Moves
+  //-----------------------------------------------------------===//
 
   void kernel(const Gather &g) {
     read(g.index, g.iterations, "index");
@@ -333,7 +342,7 @@ private:
   const Program &program;
   const Machine &machine;
   std::string where;
-  int64_t iterations = 1; // of the segment
+  int64_t iterations = 1;                 // of the segment
   std::vector<std::vector<bool>> defined; // tile; chunk * rows + row
   std::vector<std::string> errors;
 };

@@ -26,23 +26,28 @@ static cl::opt<std::string>
 static cl::opt<unsigned> chips("chips", cl::desc("Chips of the system"),
                                cl::init(1), cl::cat(category));
 static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
-                                  cl::value_desc("name=size"), cl::cat(category));
-static cl::opt<bool> analyze("analyze",
-                             cl::desc("List the operators of the model and every "
-                                      "unsupported node; lower nothing"),
-                             cl::cat(category));
+                                  cl::value_desc("name=size"),
+                                  cl::cat(category));
+static cl::opt<bool>
+    analyze("analyze",
+            cl::desc("List the operators of the model and every "
+                     "unsupported node; lower nothing"),
+            cl::cat(category));
 static cl::opt<bool> analyzeJSON("analyze-json", cl::desc("The same as JSON"),
                                  cl::cat(category));
 static cl::opt<std::string>
     weights("weights", cl::desc("file (default), or none: leave them out"),
             cl::init("file"), cl::cat(category));
-static cl::opt<std::string> reportFile("report", cl::desc("Write the report as JSON"),
-                                       cl::value_desc("file"), cl::cat(category));
+static cl::opt<std::string> reportFile("report",
+                                       cl::desc("Write the report as JSON"),
+                                       cl::value_desc("file"),
+                                       cl::cat(category));
 static cl::opt<std::string>
     traceFile("trace", cl::desc("Write a trace that Perfetto opens"),
               cl::value_desc("file"), cl::cat(category));
 static cl::opt<std::string>
-    emit("emit", cl::desc("Print the IR behind a stage and stop: onnx, linalg, stream"),
+    emit("emit",
+         cl::desc("Print the IR behind a stage and stop: onnx, linalg, stream"),
          cl::cat(category));
 static cl::opt<bool> noVerify("no-verify", cl::desc("Skip the verifier"),
                               cl::cat(category));
@@ -57,8 +62,7 @@ static int fail(const Twine &message, int code) {
 }
 
 /// Writes a file through `body`; on an error nothing is left.
-template <typename Body>
-static bool writeFile(StringRef path, Body &&body) {
+template <typename Body> static bool writeFile(StringRef path, Body &&body) {
   std::error_code code;
   ToolOutputFile file(path, code, sys::fs::OF_Text);
   if (code) {
@@ -83,8 +87,10 @@ int main(int argc, char **argv) {
     auto [name, size] = text.rsplit('=');
     int64_t value;
     if (name.empty() || size.getAsInteger(10, value) || value <= 0)
-      return fail("--dim " + text + ": write it as name=size with a size of at "
-                                    "least 1", 2);
+      return fail("--dim " + text +
+                      ": write it as name=size with a size of at "
+                      "least 1",
+                  2);
     options.import.dims[name.str()] = value;
   }
   if (weights != "file" && weights != "none")
@@ -94,7 +100,8 @@ int main(int argc, char **argv) {
   if (chips != 1)
     return fail(formatv("--chips {0}: this version compiles for one chip; "
                         "partitioning is not there yet (docs/status.md)",
-                        chips.getValue()), 2);
+                        chips.getValue()),
+                2);
   if (analyze || analyzeJSON) {
     lpu::ImportReport report = lpu::analyzeONNX(input, options.import);
     if (analyzeJSON)

@@ -50,8 +50,9 @@ struct CompileResult {
   bool complete = false;
 };
 
-/// Compiles for one chip. Everything that is wrong with the model or with its fit to the machine
-/// goes to \p errors, one line each, in the user's terms; then the result is nullopt.
+/// Compiles for one chip. Everything that is wrong with the model or with its
+/// fit to the machine goes to \p errors, one line each, in the user's terms;
+/// then the result is nullopt.
 std::optional<CompileResult> compileModel(mlir::MLIRContext &context,
                                           const Machine &machine,
                                           const CompileOptions &options,

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every figure comes from the scheduled text: what each unit issues, weighted with
-// what an issue may do by docs/isa.md. The activity counts are therefore
+// Every figure comes from the scheduled text: what each unit issues, weighted
+// with what an issue may do by docs/isa.md. The activity counts are therefore
 // those that the emulator counts when it runs the program.
 //
 //===----------------------------------------------------------------------===//
@@ -39,7 +39,8 @@ int64_t hostCycles(const std::vector<TensorBinding> &bindings,
 
 /// Cycles; docs/bounds.md has definitions and proofs.
 struct Bounds {
-  /// Sum over kernels of whole-tile plane time: a yardstick, no bound of the program.
+  /// Sum over kernels of whole-tile plane time: a yardstick, no bound of the
+  /// program.
   int64_t grid = 0;
   /// All multiply-adds, every plane full in every cycle.
   int64_t multiplyAdds = 0;
@@ -51,7 +52,8 @@ struct Bounds {
 int64_t multiplyAddBound(uint64_t fp16, uint64_t int8, const Machine &machine);
 int64_t weightBound(uint64_t bytes, const Machine &machine);
 /// Of one iteration of a kernel, from its multiply-adds.
-int64_t necessaryBound(const schedule::KernelReport &kernel, const Machine &machine);
+int64_t necessaryBound(const schedule::KernelReport &kernel,
+                       const Machine &machine);
 Bounds bounds(const CompileResult &result, const Machine &machine);
 
 /// The short table of lpu-compile.
@@ -61,7 +63,8 @@ void printReport(const CompileResult &result, const Machine &machine,
 void printReportJSON(const CompileResult &result, const Machine &machine,
                      llvm::raw_ostream &os);
 /// Chrome trace events (Perfetto opens them): one track per queue, one event
-/// per instruction run; loops unrolled. One cycle is one microsecond of trace time.
+/// per instruction run; loops unrolled. One cycle is one microsecond of trace
+/// time.
 void printTrace(const CompileResult &result, const Machine &machine,
                 llvm::raw_ostream &os);
 

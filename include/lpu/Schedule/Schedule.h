@@ -39,8 +39,8 @@ struct ScheduleResult {
   int64_t constantRows = 0, temporaryRows = 0, bindingRows = 0;
 };
 
-/// Schedules a legal stream program for one chip. Errors name the kernel or tile, what it
-/// needs and what the machine has.
+/// Schedules a legal stream program for one chip. Errors name the kernel or
+/// tile, what it needs and what the machine has.
 llvm::Expected<ScheduleResult> schedule(const stream::Program &program,
                                         const Machine &machine,
                                         const ScheduleOptions &options);

@@ -12,9 +12,9 @@
 
 namespace lpu::stream {
 
-/// The host writes every placement of an input in one element type. Where tiles of
-/// one input differ in type, those of a narrower type become temporaries that
-/// the program fills from a wide one.
+/// The host writes every placement of an input in one element type. Where tiles
+/// of one input differ in type, those of a narrower type become temporaries
+/// that the program fills from a wide one.
 void unifyInputTypes(Program &program);
 
 } // namespace lpu::stream

@@ -20,8 +20,8 @@
 namespace lpu::stream {
 
 /// Runs the program, which `verify` must accept. Inputs are found by name; the
-/// error names one that is missing or has another shape or type. The outputs have
-/// the model's names, types and shapes.
+/// error names one that is missing or has another shape or type. The outputs
+/// have the model's names, types and shapes.
 llvm::Expected<std::vector<NpyArray>>
 interpret(const Program &program, const Machine &machine,
           llvm::ArrayRef<NpyArray> inputs);

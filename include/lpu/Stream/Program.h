@@ -8,7 +8,8 @@
 // A stream program says what one chip computes, row by row, without cycles,
 // stream numbers or addresses. Its words:
 //
-// * A **tile** is a two-dimensional array in SRAM: tensor rows x features. A row
+// * A **tile** is a two-dimensional array in SRAM: tensor rows x features. A
+// row
 //   is cut into chunks of at most `lanes` elements; chunk c of row r, byte b is
 //   one SRAM row somewhere. Features are packed in groups (an attention head)
 //   that never straddle a chunk.
@@ -16,12 +17,14 @@
 //   one row of each source, sends it through a chain of ALU operations in the
 //   vector unit, and writes rows of its results. Every ALU operation of a flow
 //   occupies one ALU for the whole flow, so a flow has at most `alus` of them.
-// * A **matmul** is a list of jobs. A job computes up to `lanes` result columns of
-//   a block of rows: it installs each of its K tiles in a plane, passes the rows
-//   of A through it, adding up in accumulators, and hands each accumulated row as
-//   the `Product` to its epilogue flow.
+// * A **matmul** is a list of jobs. A job computes up to `lanes` result columns
+// of
+//   a block of rows: it installs each of its K tiles in a plane, passes the
+//   rows of A through it, adding up in accumulators, and hands each accumulated
+//   row as the `Product` to its epilogue flow.
 // * A **gather** copies table rows named by data.
-// * A **segment** is a list of kernels executed `iterations` times; constants used in it may
+// * A **segment** is a list of kernels executed `iterations` times; constants
+// used in it may
 //   have one instance per iteration (the weights of equal layers).
 //
 // Kernels execute as if in order; the scheduler overlaps them.
@@ -51,7 +54,7 @@ struct Axis {
 /// row r and feature f is offset + (mixed-radix r over rowAxes) + (mixed-radix
 /// f over featureAxes). Elements with f or r outside the axes are zero.
 struct ConstantSource {
-  std::string file;               // empty: `data`
+  std::string file;                        // empty: `data`
   uint64_t fileOffset = 0, fileLength = 0; // bytes
   std::shared_ptr<std::vector<uint8_t>> data;
   /// Source element type: "f32", "f16", "f64", "i64", "i32", "i8", "u8", "i1".
@@ -75,12 +78,13 @@ struct Tile {
   bool bothHalves = false;
   /// Constants: one source per instance (1, or the segment's iterations).
   std::vector<ConstantSource> sources;
-  /// Constant operand B of a matmul: rows are weight rows, striped over slices so that an
-  /// install takes many per cycle. Rows are padded to whole stripes with zeros.
+  /// Constant operand B of a matmul: rows are weight rows, striped over slices
+  /// so that an install takes many per cycle. Rows are padded to whole stripes
+  /// with zeros.
   bool weights = false;
   /// Inputs and outputs: the binding (name, types, shape, rowStride,
-  /// featureStride); the scheduler adds the columns. An input read in two layouts
-  /// is two tiles with the same binding name.
+  /// featureStride); the scheduler adds the columns. An input read in two
+  /// layouts is two tiles with the same binding name.
   TensorBinding binding;
 
   int64_t chunkFeatures() const { return groupSize * groupsPerChunk; }
@@ -121,13 +125,14 @@ struct Node {
   Value a, b, c;
   uint32_t imm = 0;         // bits of the immediate operand (one per node)
   bool hasConstant = false; // a splat lane constant, operand `const`,
-  uint32_t constant = 0;    //   used for the operand that is Immediate in ternary ops
-  unsigned group = 15;      // reduce_*: group code (15: all lanes)
-  unsigned period = 0;      // acc_*: repeats per period (0: whole flow)
+  uint32_t constant =
+      0; //   used for the operand that is Immediate in ternary ops
+  unsigned group = 15; // reduce_*: group code (15: all lanes)
+  unsigned period = 0; // acc_*: repeats per period (0: whole flow)
 };
 
-/// Writes the value of `node` converted to the tile's type. A flow with a running
-/// reduction (acc_*) of period p writes its value once per period: row
+/// Writes the value of `node` converted to the tile's type. A flow with a
+/// running reduction (acc_*) of period p writes its value once per period: row
 /// access.rowOf(i / p).
 struct Write {
   unsigned node = 0;
@@ -147,10 +152,11 @@ struct KTile {
   /// Operand rows: iteration m reads a.rowOf(m) of chunk a.chunk.
   Access a;
   unsigned laneBase = 0, laneCount = 0;
-  /// Stationary operand. Rows form: weight row k is row bRow + k of chunk bChunk of tile b,
-  /// of which the columns (lanes) columnBase .. +columnCount-1 are taken, the others being zero.
-  /// Columns form: weight column n is row bRow + n (n < columnCount) of chunk bChunk, of which
-  /// lanes bLaneBase + k are taken.
+  /// Stationary operand. Rows form: weight row k is row bRow + k of chunk
+  /// bChunk of tile b, of which the columns (lanes) columnBase ..
+  /// +columnCount-1 are taken, the others being zero. Columns form: weight
+  /// column n is row bRow + n (n < columnCount) of chunk bChunk, of which lanes
+  /// bLaneBase + k are taken.
   bool byColumns = false;
   unsigned b = 0, bChunk = 0;
   int64_t bRow = 0;
@@ -172,8 +178,9 @@ struct Matmul {
   std::vector<Job> jobs;
 };
 
-/// out row rowOf(i) := table row (index row i, lane 0, an i32 feature), all chunks; indices are clamped
-/// to the table like ONNX requires them to be (negative: from the end).
+/// out row rowOf(i) := table row (index row i, lane 0, an i32 feature), all
+/// chunks; indices are clamped to the table like ONNX requires them to be
+/// (negative: from the end).
 struct Gather {
   std::string name;
   unsigned table = 0;
@@ -183,8 +190,9 @@ struct Gather {
   int64_t iterations = 1;
 };
 
-/// dst row dstRow + l, lane dstLane + r := src row srcRow + r, lane srcLane + l for r < rows, l < lanes
-/// (a move of bits; both tiles have the same type). Other lanes of the written dst rows become zero.
+/// dst row dstRow + l, lane dstLane + r := src row srcRow + r, lane srcLane + l
+/// for r < rows, l < lanes (a move of bits; both tiles have the same type).
+/// Other lanes of the written dst rows become zero.
 struct TransposeTile {
   std::string name;
   unsigned src = 0, srcChunk = 0, dst = 0, dstChunk = 0;
@@ -206,8 +214,8 @@ struct Program {
 };
 
 /// What a flow asks of the vector unit, counting the moves the scheduler adds:
-/// one for a Read or Product with several users, one per write to a tile in both halves, one for
-/// each further write of a node.
+/// one for a Read or Product with several users, one per write to a tile in
+/// both halves, one for each further write of a node.
 struct FlowDemand {
   unsigned alus = 0, transcendental = 0, reduce = 0;
   /// Bytes of stream into and out of the vector unit, per iteration.
@@ -218,7 +226,8 @@ FlowDemand flowDemand(const Flow &flow, const Program &program);
 /// Text of a program, for tests, --dump-stream and debugging.
 std::string toString(const Program &program);
 
-/// Checks the rules above against a machine; each string names the kernel. Empty if legal.
+/// Checks the rules above against a machine; each string names the kernel.
+/// Empty if legal.
 std::vector<std::string> verify(const Program &program, const Machine &machine);
 
 } // namespace lpu::stream

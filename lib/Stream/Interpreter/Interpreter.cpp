@@ -115,21 +115,23 @@ private:
       values.assign(t.chunks() * t.rows * lanes, 0);
     return values.data() + (chunk * t.rows + index) * lanes;
   }
-  Row row(const Access &a, int64_t i) { return row(a.tile, a.chunk, a.rowOf(i)); }
+  Row row(const Access &a, int64_t i) {
+    return row(a.tile, a.chunk, a.rowOf(i));
+  }
   uint32_t &element(unsigned tile, int64_t r, int64_t f) {
     const Tile &t = program.tiles[tile];
     int64_t chunk = f / t.groupSize / t.groupsPerChunk;
-    int64_t lane = f / t.groupSize % t.groupsPerChunk * t.groupSize +
-                   f % t.groupSize;
+    int64_t lane =
+        f / t.groupSize % t.groupsPerChunk * t.groupSize + f % t.groupSize;
     return row(tile, chunk, r)[lane];
   }
 
   llvm::Error load(unsigned tile, int64_t iteration);
   llvm::Error feed(unsigned tile, llvm::ArrayRef<NpyArray> inputs);
-  llvm::Error forEachElement(const Tile &tile,
-                             llvm::function_ref<void(int64_t index, int64_t row,
-                                                     int64_t feature)>
-                                 visit);
+  llvm::Error forEachElement(
+      const Tile &tile,
+      llvm::function_ref<void(int64_t index, int64_t row, int64_t feature)>
+          visit);
   NpyArray fetch(unsigned tile);
 
   void run(const Flow &flow) { runFlow(flow, nullptr); }
@@ -198,7 +200,8 @@ llvm::Error Interpreter::load(unsigned tile, int64_t iteration) {
       buffer = std::move(*opened);
     }
     uint64_t size = buffer->getBufferSize();
-    if (source.fileOffset > size || source.fileLength > size - source.fileOffset)
+    if (source.fileOffset > size ||
+        source.fileLength > size - source.fileOffset)
       return fail(source.file + " is too short");
     bytes = llvm::ArrayRef(
         reinterpret_cast<const uint8_t *>(buffer->getBufferStart()) +
@@ -280,9 +283,9 @@ NpyArray Interpreter::fetch(unsigned tile) {
   const Tile &t = program.tiles[tile];
   NpyArray array;
   array.name = t.binding.name;
-  array.type = parseNpyTypeName(t.binding.hostType)
-                   .value_or(isFloatType(t.type) ? NpyType::Float32
-                                                 : NpyType::Int32);
+  array.type =
+      parseNpyTypeName(t.binding.hostType)
+          .value_or(isFloatType(t.type) ? NpyType::Float32 : NpyType::Int32);
   array.shape = t.binding.shape;
   unsigned width = npyTypeBytes(array.type);
   int64_t count = 1;

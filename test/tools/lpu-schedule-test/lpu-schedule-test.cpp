@@ -6,8 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Builds a matrix product as a stream program by hand, schedules it, asks the
-// verifier, runs it on both engines, and compares values with plain integers (all operands are
-// small integers, so that fp16 and fp32 are exact). Prints cycles and bounds.
+// verifier, runs it on both engines, and compares values with plain integers
+// (all operands are small integers, so that fp16 and fp32 are exact). Prints
+// cycles and bounds.
 //
 //   lpu-schedule-test MACHINE M K N int8|fp16 [--no-run]
 //
@@ -181,7 +182,8 @@ int main(int argc, char **argv) {
   t0 = now();
   auto report = verify::verify(*reread);
   t1 = now();
-  llvm::outs() << "verify " << (t1 - t0) << " s, cycles " << report.cycles << "\n";
+  llvm::outs() << "verify " << (t1 - t0) << " s, cycles " << report.cycles
+               << "\n";
   for (auto &v : report.violations)
     llvm::outs() << v.str(reread->machine) << "\n";
   if (noRun)
@@ -207,7 +209,8 @@ int main(int argc, char **argv) {
               int value = k < K ? a[r * K + k] : 0;
               uint16_t bits = uint8_t(value);
               if (fp16) {
-                static const uint16_t small[] = {0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200};
+                static const uint16_t small[] = {0xc200, 0xc000, 0xbc00, 0,
+                                                 0x3c00, 0x4000, 0x4200};
                 bits = small[value + 3];
               }
               row[l] = uint8_t(bits >> (8 * byte));
@@ -219,7 +222,8 @@ int main(int argc, char **argv) {
     auto run = (*engine)->run({});
     t1 = now();
     llvm::outs() << (tick ? "tick" : "event") << " cycles " << run.cycles
-                 << " issues " << run.counters.issues << " time " << (t1 - t0) << " s\n";
+                 << " issues " << run.counters.issues << " time " << (t1 - t0)
+                 << " s\n";
     if (run.fault) {
       llvm::outs() << run.fault->str(reread->machine) << "\n";
       return 1;
@@ -239,7 +243,8 @@ int main(int argc, char **argv) {
         for (int64_t l = 0; l < L && chunk * L + l < N; ++l) {
           int64_t expected = 0;
           for (int64_t k = 0; k < K; ++k)
-            expected += int(a[r * K + k]) * int(int8_t((*weights)[k * N + chunk * L + l]));
+            expected += int(a[r * K + k]) *
+                        int(int8_t((*weights)[k * N + chunk * L + l]));
           double got;
           if (fp16) {
             float f;
