@@ -302,6 +302,29 @@ int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
   return last + 1;
 }
 
+/// Constants alone must fit; what else is missing shows when it is placed.
+bool SchedulerImpl::checkCapacity() {
+  std::vector<bool> used(program.tiles.size());
+  for (const Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      forEachAccess(kernel, [&](unsigned tile, bool) { used[tile] = true; });
+  int64_t rows = 0;
+  for (size_t t = 0; t < program.tiles.size(); ++t) {
+    const stream::Tile &tile = program.tiles[t];
+    if (used[t] && tile.kind == stream::Tile::Constant)
+      rows += tile.rows * tile.chunks() * isa::byteWidth(tile.type) *
+              int64_t(std::max<size_t>(1, tile.sources.size()));
+  }
+  int64_t capacity = int64_t(machine.numSlices()) * 2 * machine.rows;
+  if (rows <= capacity)
+    return true;
+  double mib = machine.lanes / 1048576.0;
+  return fail(llvm::formatv(
+      "the model does not fit: its constants take {0:f1} MiB of SRAM, a chip of "
+      "'{1}' has {2:f1} MiB; use a machine with more slices or rows",
+      double(rows) * mib, machine.name, double(capacity) * mib));
+}
+
 std::vector<int64_t> SchedulerImpl::stripeLimits() const {
   std::vector<int64_t> limits(program.tiles.size());
   for (const Segment &segment : program.segments)
@@ -361,6 +384,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
         gathers[gather] = expandGather(*gather);
       else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel))
         transposes[move] = planTranspose(*move);
+  if (!checkCapacity())
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   findLastUses();
   layout.emplace(program, machine, stripeLimits());
   if (!placeInputs())

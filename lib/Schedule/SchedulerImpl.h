@@ -155,6 +155,7 @@ private:
                      llvm::function_ref<void(unsigned, bool)> visit);
   void findLastUses();
   bool placeInputs();
+  bool checkCapacity();
   std::vector<int64_t> stripeLimits() const;
   void emitSegment(const stream::Segment &segment);
   bool fail(const std::string &message) {
