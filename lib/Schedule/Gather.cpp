@@ -18,28 +18,8 @@ using namespace lpu;
 using namespace lpu::schedule;
 using isa::Opcode;
 using stream::Flow;
-using stream::Node;
 using stream::Tile;
 using stream::Value;
-
-static unsigned alu(Flow &flow, Opcode op, Value a, Value b = {},
-                    uint32_t imm = 0) {
-  Node node;
-  node.kind = Node::Alu;
-  node.op = op;
-  node.a = a;
-  node.b = b;
-  node.imm = imm;
-  flow.nodes.push_back(node);
-  return flow.nodes.size() - 1;
-}
-
-static unsigned read(Flow &flow, stream::Access access) {
-  Node node;
-  node.access = access;
-  flow.nodes.push_back(node);
-  return flow.nodes.size() - 1;
-}
 
 std::vector<GatherStep>
 SchedulerImpl::expandGather(const stream::Gather &gather) {
@@ -104,19 +84,20 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     Flow &flow = step.flow;
     flow.name = gather.name;
     flow.iterations = gather.iterations;
-    unsigned id = read(flow, gather.index);
-    unsigned sign = alu(flow, Opcode::alu_sar, Value::of(id), Value::imm(), 31);
-    unsigned wrap = alu(flow, Opcode::alu_and, Value::of(sign), Value::imm(),
-                        uint32_t(table.rows));
+    unsigned id = flow.addRead(gather.index);
+    unsigned sign =
+        flow.addAlu(Opcode::alu_sar, Value::of(id), Value::imm(), 31);
+    unsigned wrap = flow.addAlu(Opcode::alu_and, Value::of(sign), Value::imm(),
+                                uint32_t(table.rows));
     unsigned index =
-        alu(flow, Opcode::alu_iadd, Value::of(id), Value::of(wrap));
+        flow.addAlu(Opcode::alu_iadd, Value::of(id), Value::of(wrap));
     for (size_t q = p; q < std::min(list.size(), p + perFlow); ++q) {
-      unsigned local = alu(flow, Opcode::alu_isub, Value::of(index),
-                           Value::imm(), uint32_t(list[q].first));
-      unsigned positive = alu(flow, Opcode::alu_and, Value::of(local),
-                              Value::imm(), 0x7fffffffu);
-      unsigned clamped = alu(flow, Opcode::alu_imin, Value::of(positive),
-                             Value::imm(), uint32_t(list[q].rows));
+      unsigned local = flow.addAlu(Opcode::alu_isub, Value::of(index),
+                                   Value::imm(), uint32_t(list[q].first));
+      unsigned positive = flow.addAlu(Opcode::alu_and, Value::of(local),
+                                      Value::imm(), 0x7fffffffu);
+      unsigned clamped = flow.addAlu(Opcode::alu_imin, Value::of(positive),
+                                     Value::imm(), uint32_t(list[q].rows));
       for (unsigned byte = 0; byte < width; ++byte)
         flow.writes.push_back({clamped, {list[q].address[byte], 0, 0, 1}});
     }
@@ -135,16 +116,16 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
       flow.iterations = gather.iterations;
       unsigned value = ~0u;
       if (previous != ~0u)
-        value = read(flow, {previous, 0, 0, 1});
+        value = flow.addRead({previous, 0, 0, 1});
       for (size_t q = p; q < std::min(list.size(), p + panelsPerFlow); ++q) {
-        unsigned row = read(flow, {list[q].table, chunk, 0, 1});
+        unsigned row = flow.addRead({list[q].table, chunk, 0, 1});
         GatherSource source;
         for (unsigned byte = 0; byte < width; ++byte)
           source.address.push_back({list[q].address[byte], 0, 0, 1});
         step.sources[row] = source;
         value = value == ~0u ? row
-                             : alu(flow, Opcode::alu_or, Value::of(value),
-                                   Value::of(row));
+                             : flow.addAlu(Opcode::alu_or, Value::of(value),
+                                           Value::of(row));
       }
       stream::Access target{gather.out, chunk, gather.outRow, gather.outStride};
       if (!last) {

@@ -320,7 +320,8 @@ bool SchedulerImpl::checkCapacity() {
     return true;
   double mib = machine.lanes / 1048576.0;
   return fail(llvm::formatv(
-      "the model does not fit: its constants take {0:f1} MiB of SRAM, a chip of "
+      "the model does not fit: its constants take {0:f1} MiB of SRAM, a chip "
+      "of "
       "'{1}' has {2:f1} MiB; use a machine with more slices or rows",
       double(rows) * mib, machine.name, double(capacity) * mib));
 }

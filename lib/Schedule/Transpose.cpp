@@ -24,18 +24,6 @@ using stream::Tile;
 using stream::TransposeTile;
 using stream::Value;
 
-static unsigned push(Flow &flow, Opcode op, Value a, Value b = {},
-                     uint32_t imm = 0) {
-  Node node;
-  node.kind = Node::Alu;
-  node.op = op;
-  node.a = a;
-  node.b = b;
-  node.imm = imm;
-  flow.nodes.push_back(node);
-  return flow.nodes.size() - 1;
-}
-
 SchedulerImpl::TransposePlan
 SchedulerImpl::planTranspose(const TransposeTile &move) {
   TransposePlan plan;
@@ -73,16 +61,16 @@ SchedulerImpl::planTranspose(const TransposeTile &move) {
     if (width == 1) {
       unsigned value =
           type == isa::ElementType::u8
-              ? push(flow, Opcode::alu_and, Value::of(0), Value::imm(), 0xff)
-              : push(flow, Opcode::alu_mov, Value::of(0));
+              ? flow.addAlu(Opcode::alu_and, Value::of(0), Value::imm(), 0xff)
+              : flow.addAlu(Opcode::alu_mov, Value::of(0));
       flow.writes.push_back({value, target});
       plan.perByte.push_back(flow);
       return plan;
     }
     unsigned low =
-        push(flow, Opcode::alu_and, Value::of(0), Value::imm(), 0xff);
+        flow.addAlu(Opcode::alu_and, Value::of(0), Value::imm(), 0xff);
     unsigned placed =
-        push(flow, Opcode::alu_shl, Value::of(low), Value::imm(), 8 * byte);
+        flow.addAlu(Opcode::alu_shl, Value::of(low), Value::imm(), 8 * byte);
     Tile part;
     part.name = move.name + " (byte)";
     part.type = isa::ElementType::i32;
@@ -91,18 +79,17 @@ SchedulerImpl::planTranspose(const TransposeTile &move) {
     unsigned tile = internalTile(part);
     flow.writes.push_back({placed, {tile, 0, 0, 1}});
     plan.perByte.push_back(flow);
-    Node read;
-    read.access = {tile, 0, 0, 1};
-    plan.combine.nodes.push_back(read);
-    unsigned node = plan.combine.nodes.size() - 1;
-    sum = byte ? push(plan.combine, Opcode::alu_or, Value::of(sum),
-                      Value::of(node))
+    unsigned node = plan.combine.addRead({tile, 0, 0, 1});
+    sum = byte ? plan.combine.addAlu(Opcode::alu_or, Value::of(sum),
+                                     Value::of(node))
                : node;
   }
   if (width == 2) {
     // As a signed number that the 16-bit conversion keeps.
-    sum = push(plan.combine, Opcode::alu_shl, Value::of(sum), Value::imm(), 16);
-    sum = push(plan.combine, Opcode::alu_sar, Value::of(sum), Value::imm(), 16);
+    sum =
+        plan.combine.addAlu(Opcode::alu_shl, Value::of(sum), Value::imm(), 16);
+    sum =
+        plan.combine.addAlu(Opcode::alu_sar, Value::of(sum), Value::imm(), 16);
   }
   plan.combine.writes.push_back({sum, target});
   return plan;

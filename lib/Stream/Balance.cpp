@@ -20,21 +20,11 @@ static Flow sumFlow(const Flow &epilogue, llvm::ArrayRef<unsigned> partials,
   flow.iterations = epilogue.iterations;
   unsigned sum = 0;
   for (unsigned i = 0; i < partials.size(); ++i) {
-    Node read;
-    read.access = {partials[i], 0, 0, 1};
-    flow.nodes.push_back(read);
-    unsigned node = flow.nodes.size() - 1;
-    if (i == 0) {
-      sum = node;
-      continue;
-    }
-    Node add;
-    add.kind = Node::Alu;
-    add.op = fp16 ? isa::Opcode::alu_add : isa::Opcode::alu_iadd;
-    add.a = Value::of(sum);
-    add.b = Value::of(node);
-    flow.nodes.push_back(add);
-    sum = flow.nodes.size() - 1;
+    unsigned part = flow.addRead({partials[i], 0, 0, 1});
+    sum = i == 0
+              ? part
+              : flow.addAlu(fp16 ? isa::Opcode::alu_add : isa::Opcode::alu_iadd,
+                            Value::of(sum), Value::of(part));
   }
   // Node 0 of the epilogue was the product; the others move up.
   unsigned shift = flow.nodes.size() - 1;

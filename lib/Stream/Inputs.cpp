@@ -36,13 +36,10 @@ void stream::unifyInputTypes(Program &program) {
       Flow flow;
       flow.name = narrow.name;
       flow.iterations = narrow.rows;
-      Node read, move;
-      read.access = {unsigned(program.tiles.size() - 1), chunk, 0, 1};
-      move.kind = Node::Alu;
-      move.op = isa::Opcode::alu_mov;
-      move.a = Value::of(0);
-      flow.nodes = {read, move};
-      flow.writes = {{1, {unsigned(i), chunk, 0, 1}}};
+      unsigned row =
+          flow.addRead({unsigned(program.tiles.size() - 1), chunk, 0, 1});
+      unsigned copy = flow.addAlu(isa::Opcode::alu_mov, Value::of(row));
+      flow.writes = {{copy, {unsigned(i), chunk, 0, 1}}};
       copies.push_back(flow);
     }
   }

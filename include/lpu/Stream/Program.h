@@ -144,6 +144,25 @@ struct Flow {
   int64_t iterations = 1;
   std::vector<Node> nodes; // topological order
   std::vector<Write> writes;
+
+  /// Appends a source row; returns its node.
+  unsigned addRead(const Access &access) {
+    nodes.emplace_back();
+    nodes.back().access = access;
+    return unsigned(nodes.size() - 1);
+  }
+  /// Appends an ALU operation; returns its node.
+  unsigned addAlu(isa::Opcode op, Value a, Value b = Value(),
+                  uint32_t imm = 0) {
+    nodes.emplace_back();
+    Node &node = nodes.back();
+    node.kind = Node::Alu;
+    node.op = op;
+    node.a = a;
+    node.b = b;
+    node.imm = imm;
+    return unsigned(nodes.size() - 1);
+  }
 };
 
 /// One K tile of a job. Element k of the tile is lane laneBase + k of the
