@@ -21,8 +21,10 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const ScheduleOptions &options)
     : program(source), machine(machine), options(options), res(machine),
       wantedHalf(source.tiles.size(), -1), queueItems(machine.numQueues()) {
-  constexpr unsigned roomyBuffer = 64; // instructions
-  fetchGap = machine.instructionsPerRow() * machine.bufferRows < roomyBuffer;
+  // Long rows bring many instructions per fetch; short ones need a fetch, and a
+  // free cycle for it, every few instructions.
+  constexpr unsigned longRow = 8; // instructions
+  fetchGap = machine.instructionsPerRow() < longRow;
 }
 
 /// What stands together in one flow must stand in different slices; and how
@@ -233,7 +235,7 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
     for (const IssueRecord &issue : issues)
       queueItems[issue.queue].push_back(
           QueueItem::instruction(time + issue.at, issue.inst));
-    time += horizon;
+    time += horizon + segmentGap();
     return;
   }
 
@@ -272,7 +274,7 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
       queueItems[q].push_back(QueueItem::loop(
           start, uint32_t(segment.iterations), period, std::move(bodies[q])));
   looped = true;
-  time = start + 1 + segment.iterations * period;
+  time = start + 1 + segment.iterations * period + segmentGap();
 }
 
 int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,

@@ -183,6 +183,13 @@ private:
   int64_t gapBehind(const QueueRun &run) const {
     return run.inst.opcode == isa::Opcode::weights_swap ? 1 : fetchGap;
   }
+  /// Idle cycles between segments: every queue fetches its next text then, through the ports of
+  /// a few text banks.
+  int64_t segmentGap() const {
+    return fetchGap ? 512 / machine.instructionsPerRow() +
+                          int64_t(machine.delayFetch)
+                    : 0;
+  }
   Reservations res;
   std::optional<Layout> layout;
   std::map<const stream::Gather *, std::vector<GatherStep>> gathers;
