@@ -60,8 +60,12 @@ install_packages() {
   # LLVM 22 for Debian 12 is in Debian's own security archive, which every normal
   # installation has; a minimal debootstrap has not.
   if ! has_candidate libmlir-22-dev; then
+    # The same mirror that serves the base archive has it beside it.
+    local mirror
+    mirror=$(apt-cache policy | sed -nE 's,^ *[0-9]+ +(https?://[^ ]+/debian)/? bookworm/main .*,\1,p' | head -n 1)
+    [ -n "$mirror" ] || fail "no package libmlir-22-dev: add Debian's bookworm-security archive (main) to the apt sources"
     say "adding the bookworm-security archive, which holds LLVM 22"
-    echo "deb http://deb.debian.org/debian-security bookworm-security main" |
+    echo "deb $mirror-security bookworm-security main" |
       as_root tee /etc/apt/sources.list.d/lpu-mlir-bookworm-security.list >/dev/null
     as_root apt-get update -q
   fi
@@ -116,11 +120,9 @@ if [ $full = yes ] && python_step full scripts/requirements-build.txt scripts/re
   say "Python: installing PyTorch $torch_version, transformers and ONNX Runtime (once; about 1 GB on disk)"
   if ! "$venv/bin/python" -c "import importlib.metadata as m, sys
 sys.exit(m.version('torch').split('+')[0] != '$torch_version')" 2>/dev/null; then
-    # The CPU build. A local mirror or wheel folder of pip's configuration first,
-    # then PyTorch's own index (PyPI's build wants several GB of CUDA).
-    pip_install "torch==$torch_version+cpu" 2>/dev/null ||
-      pip_install --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version" ||
-      fail "could not install the CPU build of torch $torch_version"
+    # By name and exact version from pip's configured index. A configured wheel folder with the CPU
+    # build is taken first; PyPI's own build brings CUDA libraries that are not used.
+    pip_install "torch==$torch_version" || fail "could not install torch $torch_version"
   fi
   pip_install -r scripts/requirements.txt
   echo "$wanted" > "$venv/.lpu-full"

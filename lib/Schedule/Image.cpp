@@ -282,7 +282,6 @@ void SchedulerImpl::makePackage(Package &package) {
       binding = &list.back();
       binding->placements.clear();
     }
-    unsigned bytes = isa::byteWidth(tile.type);
     binding->chipType = tile.type;
     for (unsigned copy = 0; copy < layout->copies(i); ++copy) {
       if (tile.kind == Tile::Output && copy)
@@ -309,7 +308,6 @@ void SchedulerImpl::makePackage(Package &package) {
           placement.columns.push_back(
               {0, column.slice, column.bank, unsigned(column.row)});
       }
-      (void)bytes;
       if (panels > 1) {
         fail("'" + tile.binding.name + "': " + std::to_string(tile.rows) +
              " rows do not fit one bank of " + std::to_string(machine.rows));

@@ -82,20 +82,13 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
           (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
           std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
-    } else if (tile.kind == Tile::Input || tile.kind == Tile::Output) {
-      // A binding describes one run of rows.
-      shape.panelRows =
-          std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
-    } else if (tile.kind == Tile::Constant) {
+    } else if (tile.kind != Tile::Temporary) {
+      // A binding describes one run of rows; constants need no finer panels.
       shape.panelRows =
           std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
     }
     shapes.push_back(shape);
   }
-}
-
-bool Layout::isPlaced(unsigned tile, unsigned chunk, unsigned copy) const {
-  return placed.count({tile, 0, chunk, copy});
 }
 
 const std::vector<PlacedColumn> *Layout::find(unsigned tile, unsigned panel,

@@ -69,7 +69,6 @@ public:
   unsigned copies(unsigned tile) const {
     return program.tiles[tile].bothHalves ? 2 : 1;
   }
-  bool isPlaced(unsigned tile, unsigned chunk, unsigned copy = 0) const;
 
   /// The columns of a chunk: [stripe * bytes + byte]. Chooses slices on the
   /// first call for the chunk: in half `half` (0 west, 1 east, -1 any), outside
@@ -117,7 +116,6 @@ public:
     usage = std::move(cycles);
   }
   const std::string &error() const { return message; }
-  bool isTextSlice(unsigned slice) const { return textSlice[slice]; }
 
   /// Columns per panel and chunk, for bindings: every placed column.
   const std::vector<PlacedColumn> *find(unsigned tile, unsigned panel,

@@ -26,7 +26,6 @@ int64_t IntervalSet::nextFree(int64_t from, int64_t length) const {
 
 void IntervalSet::insert(int64_t from, int64_t length) {
   LPU_CHECK(isFree(from, length), "double reservation");
-  total += length;
   int64_t last = from + length - 1;
   // Merge with neighbours, so that back-to-back runs stay one entry.
   auto it = intervals.lower_bound(from);
@@ -44,10 +43,7 @@ void IntervalSet::insert(int64_t from, int64_t length) {
   intervals[from] = last;
 }
 
-void StreamTable::clear() {
-  buckets.assign(2 * streams, {});
-  total = 0;
-}
+void StreamTable::clear() { buckets.assign(2 * streams, {}); }
 
 bool StreamTable::isFree(bool west, unsigned stream,
                          const StreamRun &run) const {
@@ -70,5 +66,4 @@ void StreamTable::insert(bool west, unsigned stream, const StreamRun &run) {
     lane.resize(last + 1);
   for (int64_t b = first; b <= last; ++b)
     lane[b].push_back(run);
-  total += run.keyHigh - run.keyLow + 1;
 }

@@ -33,20 +33,10 @@ public:
     return nextFree(from, length) == from;
   }
   void insert(int64_t from, int64_t length);
-  /// One past the last reserved cycle.
-  int64_t end() const {
-    return intervals.empty() ? 0 : intervals.rbegin()->second + 1;
-  }
-  /// Sum of the reserved cycles.
-  int64_t busy() const { return total; }
-  void clear() {
-    intervals.clear();
-    total = 0;
-  }
+  void clear() { intervals.clear(); }
 
 private:
   std::map<int64_t, int64_t> intervals; // first -> last
-  int64_t total = 0;
 };
 
 /// The life of a run of values on one stream.
@@ -69,15 +59,11 @@ public:
   void clear();
   bool isFree(bool west, unsigned stream, const StreamRun &run) const;
   void insert(bool west, unsigned stream, const StreamRun &run);
-  unsigned numStreams() const { return streams; }
-  /// Slot-cycles reserved, for reports.
-  int64_t busy() const { return total; }
 
 private:
   static constexpr int64_t bucketSize = 256;
   static constexpr int64_t bucketBias = 4096; // keys may be slightly negative
   unsigned streams;
-  int64_t total = 0;
   /// [direction * streams + stream][bucket of keys]
   std::vector<std::vector<std::vector<StreamRun>>> buckets;
 };

@@ -225,8 +225,8 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
 }
 
 void SchedulerImpl::emitSegment(const Segment &segment) {
-  // The latest swap leaves its shadow empty, but an install without a swap
-  // would not; every install is swapped in its own segment.
+  // Every install is swapped in its own segment, so that the planes' shadows
+  // are empty at its end and an iteration finds what the first one found.
   std::stable_sort(issues.begin(), issues.end(),
                    [](const IssueRecord &a, const IssueRecord &b) {
                      return std::tie(a.queue, a.at) < std::tie(b.queue, b.at);

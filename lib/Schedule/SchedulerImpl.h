@@ -183,8 +183,8 @@ private:
   int64_t gapBehind(const QueueRun &run) const {
     return run.inst.opcode == isa::Opcode::weights_swap ? 1 : fetchGap;
   }
-  /// Idle cycles between segments: every queue fetches its next text then, through the ports of
-  /// a few text banks.
+  /// Idle cycles between segments: every queue fetches its next text then,
+  /// through the ports of a few text banks.
   int64_t segmentGap() const {
     return fetchGap ? 512 / machine.instructionsPerRow() +
                           int64_t(machine.delayFetch)

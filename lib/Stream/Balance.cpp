@@ -54,10 +54,9 @@ static void cutWeights(Job &part, Program &program) {
       simple &= source.rowAxes.size() == 1 && !source.splat;
     if (!simple)
       return;
-    auto [it, fresh] = used.insert({k.b, {k.bRow, k.bRow + k.laneCount}});
+    auto it = used.insert({k.b, {k.bRow, k.bRow + k.laneCount}}).first;
     it->second.first = std::min(it->second.first, k.bRow);
     it->second.second = std::max(it->second.second, k.bRow + k.laneCount);
-    (void)fresh;
   }
   for (const auto &entry : used) {
     Tile tile = program.tiles[entry.first];

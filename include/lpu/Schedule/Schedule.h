@@ -36,7 +36,7 @@ struct ScheduleResult {
   /// Program cycles, from cycle 0 to the last effect (docs/isa.md, section 3).
   int64_t cycles = 0;
   /// SRAM rows by purpose.
-  int64_t constantRows = 0, temporaryRows = 0, bindingRows = 0;
+  int64_t constantRows = 0, temporaryRows = 0;
 };
 
 /// Schedules a legal stream program for one chip. Errors name the kernel or
