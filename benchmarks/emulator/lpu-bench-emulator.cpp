@@ -69,8 +69,7 @@ public:
     unsigned slice = m.textSlices[textRow % m.textSlices.size()];
     unsigned row = m.rows - 1 - textRow / unsigned(m.textSlices.size());
     ++textRow;
-    chipClass.text.push_back(
-        {m.queueNumber(unit, index), slice, 1, row, 1});
+    chipClass.text.push_back({m.queueNumber(unit, index), slice, 1, row, 1});
     chip.image.push_back({slice, 1, row, 1, *bytes, nullptr});
     package.storage.push_back(bytes);
   }
@@ -137,9 +136,8 @@ Package Synthetic::build() {
   lane.kind = isa::Operand::Lane;
   for (unsigned alu = 0; alu < m.alus; ++alu)
     queue(Unit::Alu, alu, at,
-          make("alu.iadd",
-               {{f::alu_iadd::a, lane.encode()},
-                {f::alu_iadd::b, lane.encode()}}));
+          make("alu.iadd", {{f::alu_iadd::a, lane.encode()},
+                            {f::alu_iadd::b, lane.encode()}}));
   package.classes.push_back(std::move(chipClass));
   package.chips.push_back(std::move(chip));
   return std::move(package);
@@ -159,13 +157,12 @@ static Seconds measure(Session &session, const emulator::RunOptions &options,
     auto start = std::chrono::steady_clock::now();
     std::clock_t processorStart = std::clock();
     result = session.run(options);
-    best.processor =
-        std::min(best.processor,
-                 double(std::clock() - processorStart) / CLOCKS_PER_SEC);
-    best.wall = std::min(best.wall, std::chrono::duration<double>(
-                                        std::chrono::steady_clock::now() -
-                                        start)
-                                        .count());
+    best.processor = std::min(
+        best.processor, double(std::clock() - processorStart) / CLOCKS_PER_SEC);
+    best.wall = std::min(
+        best.wall,
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count());
     if (result.fault)
       break;
   }
@@ -198,9 +195,8 @@ int main(int argc, char **argv) {
     arrays = std::move(*read);
   }
   for (const TensorBinding &input : package.inputs) {
-    if (llvm::any_of(arrays, [&](const NpyArray &a) {
-          return a.name == input.name;
-        }))
+    if (llvm::any_of(arrays,
+                     [&](const NpyArray &a) { return a.name == input.name; }))
       continue;
     NpyArray &zeros = arrays.emplace_back();
     zeros.name = input.name;

@@ -7,9 +7,9 @@
  *
  * A session feeds named arrays to a package, runs it in the emulator and reads
  * the outputs (include/lpu/Session/Session.h). Functions that can fail take
- * `char **error`: on a failure it points to a message that the caller frees with
- * lpuFree; it may be NULL. Nothing is global; a session belongs to one thread
- * at a time.
+ * `char **error`: on a failure it points to a message that the caller frees
+ * with lpuFree; it may be NULL. Nothing is global; a session belongs to one
+ * thread at a time.
  *
  *===----------------------------------------------------------------------===*/
 
@@ -46,8 +46,8 @@ size_t lpuSessionNumOutputs(const LpuSession *session);
 LpuTensor lpuSessionInput(const LpuSession *session, size_t index);
 LpuTensor lpuSessionOutput(const LpuSession *session, size_t index);
 
-/* Gives all inputs, in the order of lpuSessionInput, each with the bytes that it
- * states, in C order. 0 on success. */
+/* Gives all inputs, in the order of lpuSessionInput, each with the bytes that
+ * it states, in C order. 0 on success. */
 int lpuSessionFeed(LpuSession *session, const void *const *data, char **error);
 
 typedef struct {
@@ -69,7 +69,8 @@ typedef struct {
 int lpuSessionRun(LpuSession *session, const LpuRunOptions *options,
                   LpuRunResult *result, char **error);
 
-/* Copies an output; `bytes` is the size of `data`, which must be the output's. */
+/* Copies an output; `bytes` is the size of `data`, which must be the output's.
+ */
 int lpuSessionFetch(LpuSession *session, size_t index, void *data, size_t bytes,
                     char **error);
 

@@ -231,9 +231,9 @@ llvm::Error lpu::writePackage(const Package &package, llvm::StringRef path) {
   if (llvm::Error error = checked(package, path))
     return error;
   // A temporary beside the target, renamed when complete.
-  auto file = llvm::sys::fs::TempFile::create(
-      path + ".tmp-%%%%%%%%",
-      llvm::sys::fs::all_read | llvm::sys::fs::owner_write);
+  auto file = llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%%%",
+                                              llvm::sys::fs::all_read |
+                                                  llvm::sys::fs::owner_write);
   if (!file)
     return llvm::createStringError("cannot write " + path + ": " +
                                    toString(file.takeError()));

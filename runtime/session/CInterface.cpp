@@ -37,9 +37,8 @@ static LpuTensor describe(const TensorBinding &binding) {
 }
 
 LpuSession *lpuSessionOpen(const char *path, LpuEngine engine, char **error) {
-  auto session = Session::open(path, engine == LPU_ENGINE_TICK
-                                         ? EngineKind::Tick
-                                         : EngineKind::Event);
+  auto session = Session::open(
+      path, engine == LPU_ENGINE_TICK ? EngineKind::Tick : EngineKind::Event);
   if (!session) {
     fail(error, llvm::toString(session.takeError()));
     return nullptr;

@@ -53,8 +53,7 @@ static const llvm::fltSemantics &semantics(NpyType type) {
                                     : APFloat::IEEEdouble();
 }
 static const llvm::fltSemantics &semantics(ElementType type) {
-  return type == ElementType::f16 ? APFloat::IEEEhalf()
-                                  : APFloat::IEEEsingle();
+  return type == ElementType::f16 ? APFloat::IEEEhalf() : APFloat::IEEEsingle();
 }
 
 /// Nearest even; a NaN becomes the canonical one of the format.
@@ -133,8 +132,7 @@ bool lpu::session::toHost(uint32_t bits, ElementType chip, NpyType host,
       out = uint64_t(value);
       uint8_t check[8];
       memcpy(check, &out, 8);
-      if (loadInteger(check, host, negative) != out ||
-          negative != (value < 0))
+      if (loadInteger(check, host, negative) != out || negative != (value < 0))
         return false;
     }
   }
@@ -144,8 +142,9 @@ bool lpu::session::toHost(uint32_t bits, ElementType chip, NpyType host,
 
 std::string lpu::session::elementText(const uint8_t *bytes, NpyType host) {
   if (isFloat(host)) {
-    APFloat value(semantics(host), llvm::APInt(8 * npyTypeBytes(host),
-                                               load(bytes, npyTypeBytes(host))));
+    APFloat value(
+        semantics(host),
+        llvm::APInt(8 * npyTypeBytes(host), load(bytes, npyTypeBytes(host))));
     llvm::SmallString<32> text;
     value.toString(text);
     return text.str().str();

@@ -46,8 +46,8 @@ static void forEachElement(const TensorBinding &binding, const Placement &p,
     }
     int64_t group = feature / p.groupSize;
     int64_t chunk = group / p.groupsPerChunk;
-    int64_t lane = group % p.groupsPerChunk * p.groupSize +
-                   feature % p.groupSize;
+    int64_t lane =
+        group % p.groupsPerChunk * p.groupSize + feature % p.groupSize;
     size_t column = size_t(chunk * p.stripes + row % p.stripes) * width;
     body(element, column, unsigned(row / p.stripes), unsigned(lane));
     for (size_t d = index.size(); d-- > 0;) {
@@ -79,18 +79,18 @@ static std::vector<std::string> checkBinding(const TensorBinding &binding,
     if (p.rowStride.size() != binding.shape.size() ||
         p.featureStride.size() != binding.shape.size() || p.groupSize == 0 ||
         p.groupsPerChunk == 0 || p.stripes == 0 ||
-        p.columns.size() != size_t(p.chunks) * p.stripes *
-                                isa::byteWidth(binding.chipType)) {
+        p.columns.size() !=
+            size_t(p.chunks) * p.stripes * isa::byteWidth(binding.chipType)) {
       errors.push_back(who + "its placement is not consistent");
       continue;
     }
     bool inside = true;
-    forEachElement(binding, p, [&](int64_t, size_t column, unsigned row,
-                                   unsigned lane) {
-      inside &= column + isa::byteWidth(binding.chipType) <=
-                    p.columns.size() &&
-                row < p.tensorRows && lane < m.lanes;
-    });
+    forEachElement(binding, p,
+                   [&](int64_t, size_t column, unsigned row, unsigned lane) {
+                     inside &= column + isa::byteWidth(binding.chipType) <=
+                                   p.columns.size() &&
+                               row < p.tensorRows && lane < m.lanes;
+                   });
     if (!inside)
       errors.push_back(who + "its placement has elements outside its columns");
   }
@@ -101,8 +101,7 @@ static llvm::Error listErrors(const std::string &title,
                               const std::vector<std::string> &errors) {
   if (errors.empty())
     return llvm::Error::success();
-  return llvm::createStringError(title + "\n  " +
-                                 llvm::join(errors, "\n  "));
+  return llvm::createStringError(title + "\n  " + llvm::join(errors, "\n  "));
 }
 
 llvm::Expected<std::unique_ptr<Session>> Session::open(llvm::StringRef path,
@@ -171,11 +170,10 @@ llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
       const uint8_t *element = array.bytes.data() + size_t(i) * width;
       std::optional<uint32_t> bits = toChip(element, type, binding.chipType);
       if (!bits) {
-        errors.push_back("input '" + binding.name + "': element " +
-                         std::to_string(i) + " is " +
-                         elementText(element, type) +
-                         ", which the chip's type " +
-                         elementTypeName(binding.chipType) + " cannot hold");
+        errors.push_back(
+            "input '" + binding.name + "': element " + std::to_string(i) +
+            " is " + elementText(element, type) + ", which the chip's type " +
+            elementTypeName(binding.chipType) + " cannot hold");
         break;
       }
       feed.bits.push_back(*bits);
@@ -201,12 +199,13 @@ llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
       for (size_t c = 0; c < p.columns.size(); ++c)
         columns.emplace_back(size_t(columnRows(p, stripeOf(p, c, width))) *
                              lanes);
-      forEachElement(binding, p, [&](int64_t element, size_t column,
-                                     unsigned row, unsigned lane) {
-        for (unsigned b = 0; b < width; ++b)
-          columns[column + b][size_t(row) * lanes + lane] =
-              uint8_t(feed.bits[size_t(element)] >> (8 * b));
-      });
+      forEachElement(
+          binding, p,
+          [&](int64_t element, size_t column, unsigned row, unsigned lane) {
+            for (unsigned b = 0; b < width; ++b)
+              columns[column + b][size_t(row) * lanes + lane] =
+                  uint8_t(feed.bits[size_t(element)] >> (8 * b));
+          });
       for (size_t c = 0; c < columns.size(); ++c)
         for (size_t row = 0; row * lanes < columns[c].size(); ++row)
           machineState->writeRow(
@@ -262,15 +261,16 @@ llvm::Expected<std::vector<NpyArray>> Session::fetch() {
       errors.push_back("output '" + binding.name +
                        "' has rows that the program never wrote");
     bool fits = true;
-    forEachElement(binding, p, [&](int64_t element, size_t column,
-                                   unsigned row, unsigned lane) {
-      uint32_t bits = 0;
-      for (unsigned b = 0; b < width; ++b)
-        bits |= uint32_t(columns[column + b][size_t(row) * lanes + lane])
-                << (8 * b);
-      fits &= toHost(bits, binding.chipType, array.type,
-                     array.bytes.data() + size_t(element) * hostWidth);
-    });
+    forEachElement(
+        binding, p,
+        [&](int64_t element, size_t column, unsigned row, unsigned lane) {
+          uint32_t bits = 0;
+          for (unsigned b = 0; b < width; ++b)
+            bits |= uint32_t(columns[column + b][size_t(row) * lanes + lane])
+                    << (8 * b);
+          fits &= toHost(bits, binding.chipType, array.type,
+                         array.bytes.data() + size_t(element) * hostWidth);
+        });
     if (!fits)
       errors.push_back("output '" + binding.name +
                        "' has elements that its type " + binding.hostType +

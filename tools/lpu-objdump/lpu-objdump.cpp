@@ -20,8 +20,9 @@ static cl::OptionCategory category("lpu-objdump options");
 static cl::opt<std::string> input(cl::Positional, cl::desc("[package]"),
                                   cl::cat(category));
 static cl::opt<std::string>
-    machineName("machine", cl::desc("Check a machine (name or file) and print "
-                                    "its derived sizes; no package is read"),
+    machineName("machine",
+                cl::desc("Check a machine (name or file) and print "
+                         "its derived sizes; no package is read"),
                 cl::value_desc("name|file"), cl::cat(category));
 static cl::opt<bool> showManifest("manifest", cl::desc("Print the manifest"),
                                   cl::cat(category));
@@ -32,8 +33,9 @@ static cl::opt<bool>
 static cl::opt<bool> showSections("sections",
                                   cl::desc("Print sizes of text and images"),
                                   cl::cat(category));
-static cl::opt<bool> showSram("sram", cl::desc("Print the SRAM of every chip at "
-                                               "cycle 0, rows that are not zero"),
+static cl::opt<bool> showSram("sram",
+                              cl::desc("Print the SRAM of every chip at "
+                                       "cycle 0, rows that are not zero"),
                               cl::cat(category));
 static cl::opt<bool>
     hashSram("sram-hash",
@@ -95,9 +97,9 @@ static void printItems(const std::vector<lpu::QueueItem> &items, uint64_t base,
 static void printText(const lpu::ScheduledProgram &program, raw_ostream &os) {
   for (size_t c = 0; c < program.classes.size(); ++c)
     for (const lpu::QueueProgram &queue : program.classes[c].queues) {
-      os << formatv("class {0}, {1} {2} (text: slice {3} bank {4} row {5})\n", c,
-                    lpu::unitName(queue.unit), queue.index, queue.text->slice,
-                    queue.text->bank, queue.text->row);
+      os << formatv("class {0}, {1} {2} (text: slice {3} bank {4} row {5})\n",
+                    c, lpu::unitName(queue.unit), queue.index,
+                    queue.text->slice, queue.text->bank, queue.text->row);
       printItems(queue.items, 0, 0, os);
     }
 }
@@ -216,8 +218,7 @@ static void printSramHashes(const lpu::Package &package, raw_ostream &os) {
 
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
-  cl::ParseCommandLineOptions(argc, argv,
-                              "prints lpu packages and machines\n");
+  cl::ParseCommandLineOptions(argc, argv, "prints lpu packages and machines\n");
   if (!machineName.empty()) {
     Expected<lpu::Machine> machine = lpu::loadMachine(machineName);
     if (!machine)

@@ -104,16 +104,16 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
     } else if (name == "simd") {
       good = value == "auto" || value == "base" || value == "avx2" ||
              value == "avx512";
-      o.simd = value == "base"   ? emulator::Simd::Base
-               : value == "avx2" ? emulator::Simd::Avx2
+      o.simd = value == "base"     ? emulator::Simd::Base
+               : value == "avx2"   ? emulator::Simd::Avx2
                : value == "avx512" ? emulator::Simd::Avx512
                                    : emulator::Simd::Auto;
     } else if (name == "threads") {
       good = !value.getAsInteger(10, o.threads) && o.threads >= 1 &&
              o.threads <= 256;
     } else if (name == "max-cycles") {
-      good = !value.getAsInteger(10, o.maxCycles) &&
-             o.maxCycles < UINT64_C(1) << 47;
+      good = !value.getAsInteger(10, o.maxCycles) && o.maxCycles < UINT64_C(1)
+                                                                       << 47;
     }
     if (!good)
       return ("--" + name + " cannot be '" + value + "'; see --help").str();
@@ -188,10 +188,10 @@ static void printStats(const emulator::RunResult &result, const Machine &m,
                << " (limit " << limits(m).macs
                << ")\nmost SRAM bytes in a cycle: " << result.maxima.sramBytes
                << " (limit " << limits(m).sramBytes
-               << ")\nmost fetch bytes in a cycle: "
-               << result.maxima.fetchBytes << " (limit "
-               << limits(m).fetchBytes << ")\nhost seconds: "
-               << llvm::format("%.3f", seconds) << "\nissues per second: "
+               << ")\nmost fetch bytes in a cycle: " << result.maxima.fetchBytes
+               << " (limit " << limits(m).fetchBytes
+               << ")\nhost seconds: " << llvm::format("%.3f", seconds)
+               << "\nissues per second: "
                << llvm::format("%.1f M", double(c.issues) / seconds / 1e6)
                << "\n";
 }
@@ -210,8 +210,7 @@ int main(int argc, char **argv) {
 
   auto opened = Session::open(o.package, o.engine);
   if (!opened)
-    return fail("'" + o.package +
-                "': " + llvm::toString(opened.takeError()));
+    return fail("'" + o.package + "': " + llvm::toString(opened.takeError()));
   Session &session = **opened;
   const Package &package = session.package();
   const Machine &m = package.machine;
@@ -227,9 +226,9 @@ int main(int argc, char **argv) {
       arrays = std::move(*read);
     }
     if (llvm::Error error = session.feed(arrays))
-      return fail(llvm::toString(std::move(error)) +
-                  (o.inputs.empty() ? "\n  give them with --inputs in.npz"
-                                      : ""));
+      return fail(
+          llvm::toString(std::move(error)) +
+          (o.inputs.empty() ? "\n  give them with --inputs in.npz" : ""));
   }
   if (!o.dumpBefore.empty())
     if (llvm::Error error = dumpSram(session, o.dumpBefore))
@@ -242,9 +241,9 @@ int main(int argc, char **argv) {
   options.dataFree = o.noData;
   auto start = std::chrono::steady_clock::now();
   emulator::RunResult result = session.run(options);
-  double seconds = std::chrono::duration<double>(
-                       std::chrono::steady_clock::now() - start)
-                       .count();
+  double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
 
   if (!o.dumpAfter.empty())
     if (llvm::Error error = dumpSram(session, o.dumpAfter))
@@ -265,7 +264,8 @@ int main(int argc, char **argv) {
                << llvm::format("%.3f", microseconds(result.cycles))
                << "\nissues: " << result.counters.issues
                << "\nhost nodes: " << package.hostNodes
-               << "\nhost-port cycles: " << port << "\nmicroseconds with host port: "
+               << "\nhost-port cycles: " << port
+               << "\nmicroseconds with host port: "
                << llvm::format("%.3f", microseconds(result.cycles + port))
                << "\n";
   if (o.stats)

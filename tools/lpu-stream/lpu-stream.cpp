@@ -37,9 +37,9 @@ static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
                                   cl::value_desc("name=size"),
                                   cl::cat(category));
 static cl::opt<bool> printProgram("print", cl::desc("Print the program"),
-                           cl::cat(category));
+                                  cl::cat(category));
 static cl::opt<bool> summary("summary", cl::desc("Print a summary"),
-                           cl::cat(category));
+                             cl::cat(category));
 static cl::opt<std::string> inputs("inputs", cl::desc("Arrays to run with"),
                                    cl::value_desc("in.npz"), cl::cat(category));
 static cl::opt<std::string> outputs("outputs", cl::desc("Where results go"),
@@ -141,8 +141,7 @@ int main(int argc, char **argv) {
     outs() << lpu::stream::toString(*program);
   if (summary)
     printSummary(*program);
-  std::vector<std::string> violations =
-      lpu::stream::verify(*program, *machine);
+  std::vector<std::string> violations = lpu::stream::verify(*program, *machine);
   for (const std::string &violation : violations)
     errs() << "error: " << violation << "\n";
   if (!violations.empty())

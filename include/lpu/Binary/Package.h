@@ -131,7 +131,8 @@ struct Package {
 std::vector<std::string> checkPackage(const Package &package,
                                       unsigned limit = 20);
 
-/// Reads and checks a package file (sizes, offsets, ranges: nothing is trusted).
+/// Reads and checks a package file (sizes, offsets, ranges: nothing is
+/// trusted).
 llvm::Expected<Package> readPackage(llvm::StringRef path);
 /// The same from memory; the package keeps the buffer.
 llvm::Expected<Package> readPackage(std::unique_ptr<llvm::MemoryBuffer> buffer);

@@ -14,8 +14,8 @@
 #define LPU_CONVERSION_LINALGTOSTREAM_H
 
 #include "lpu/Stream/Program.h"
-#include "llvm/ADT/SmallVector.h"
 #include "mlir/Support/LLVM.h"
+#include "llvm/ADT/SmallVector.h"
 
 namespace mlir {
 class ModuleOp;

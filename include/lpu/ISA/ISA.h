@@ -49,15 +49,25 @@ struct FieldInfo {
 
 /// Which delay rule an instruction follows (docs/isa.md).
 enum class DelayKind : uint8_t {
-  None, SramRead, SramWrite, Alu, Transcendental, Reduce, One, Swap, Matrix,
-  Drain, Shuffle, Transpose
+  None,
+  SramRead,
+  SramWrite,
+  Alu,
+  Transcendental,
+  Reduce,
+  One,
+  Swap,
+  Matrix,
+  Drain,
+  Shuffle,
+  Transpose
 };
 
 struct InstructionInfo {
   Opcode opcode;
-  const char *name;      // "mem.read"
+  const char *name;         // "mem.read"
   std::optional<Unit> unit; // nullopt: valid in every queue
-  bool repeat;           // count may exceed 1
+  bool repeat;              // count may exceed 1
   DelayKind delay;
   llvm::ArrayRef<FieldInfo> fields;
   const char *summary;
@@ -81,8 +91,8 @@ struct StreamOperand {
 struct Operand {
   enum Kind : uint8_t { Stream, History, Immediate, Lane, Constant, Absent };
   Kind kind = Absent;
-  StreamOperand stream{};    // Stream
-  uint8_t alu = 0, age = 0;  // History
+  StreamOperand stream{};   // Stream
+  uint8_t alu = 0, age = 0; // History
 
   uint16_t encode() const;
   /// nullopt for an illegal bit pattern.
@@ -113,7 +123,9 @@ struct Instruction {
   Operand operand(unsigned field) const {
     return *Operand::decode(uint16_t(fields[field]));
   }
-  Dest dest(unsigned field) const { return *Dest::decode(uint16_t(fields[field])); }
+  Dest dest(unsigned field) const {
+    return *Dest::decode(uint16_t(fields[field]));
+  }
 };
 
 inline bool operator==(const Instruction &a, const Instruction &b) {

@@ -7,7 +7,8 @@
 //
 // A session puts named arrays where the package's bindings say, runs the
 // emulator and reads the outputs back. It copies elements and converts their
-// types; it knows no operator, so nothing that a model computes can happen here.
+// types; it knows no operator, so nothing that a model computes can happen
+// here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,8 +35,8 @@ public:
   emulator::Engine &engine() { return *machineState; }
 
   /// Places all inputs. The error lists everything that is wrong with the
-  /// arrays at once (missing, unknown or repeated names, shapes, types, integers that the
-  /// chip's type cannot hold); nothing is placed then.
+  /// arrays at once (missing, unknown or repeated names, shapes, types,
+  /// integers that the chip's type cannot hold); nothing is placed then.
   llvm::Error feed(llvm::ArrayRef<NpyArray> arrays);
 
   /// Zeros in all inputs: for runs without values, in which input rows must

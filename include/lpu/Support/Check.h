@@ -21,7 +21,7 @@
   do {                                                                         \
     if (!(cond))                                                               \
       llvm::report_fatal_error("internal error: " what " (" __FILE__           \
-                               ":" LPU_STRINGIFY(__LINE__) ": " #cond ")");     \
+                               ":" LPU_STRINGIFY(__LINE__) ": " #cond ")");    \
   } while (false)
 
 #endif // LPU_SUPPORT_CHECK_H

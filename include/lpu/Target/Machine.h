@@ -50,7 +50,7 @@ struct Machine {
   std::string name;
   double clockMHz = 0;
   unsigned lanes = 0;
-  unsigned streams = 0; // per direction
+  unsigned streams = 0;                                   // per direction
   unsigned slicesPerHalf = 0, slicesPerHop = 0, rows = 0; // two banks a slice
   unsigned planesPerHalf = 0, planeRows = 0, installRows = 0,
            accumulatorRows = 0, fp16Interval = 0;

@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // One job per chunk of the result, batch index and run of rows that the moving
-// operand can be read in. The sum over k is cut where a chunk of an operand ends
-// and where the plane is full. Batch indices that stand side by side in a result
-// row (heads) are K tiles of one job with different column windows: the columns
-// outside a window meet zero weights, so adding concatenates.
+// operand can be read in. The sum over k is cut where a chunk of an operand
+// ends and where the plane is full. Batch indices that stand side by side in a
+// result row (heads) are K tiles of one job with different column windows: the
+// columns outside a window meet zero weights, so adding concatenates.
 //
 //===----------------------------------------------------------------------===//
 
@@ -143,10 +143,12 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
     bool isPossible = true;
     forEach(plan.batchRows, t.domain, [&](llvm::ArrayRef<int64_t> batch) {
       int64_t firstRow = batchNumber++ * m;
-      int64_t aRow = a->place.row + dot(plan.batchRows, batch, a->place.rowStride);
+      int64_t aRow =
+          a->place.row + dot(plan.batchRows, batch, a->place.rowStride);
       int64_t aFeature =
           a->place.feature + dot(plan.batchRows, batch, a->place.featureStride);
-      int64_t bRow = b->place.row + dot(plan.batchRows, batch, b->place.rowStride);
+      int64_t bRow =
+          b->place.row + dot(plan.batchRows, batch, b->place.rowStride);
       int64_t bFeature =
           b->place.feature + dot(plan.batchRows, batch, b->place.featureStride);
       for (int64_t first = 0; first < m && isPossible; first += block)
@@ -180,7 +182,8 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
             }
             int64_t aBase =
                 aFeature + dot(plan.batchFeatures, f, a->place.featureStride);
-            int64_t bBase = bRow + dot(plan.batchFeatures, f, b->place.rowStride);
+            int64_t bBase =
+                bRow + dot(plan.batchFeatures, f, b->place.rowStride);
             std::vector<std::pair<int64_t, int64_t>> pairs;
             forEach(plan.k, t.domain, [&](llvm::ArrayRef<int64_t> k) {
               int64_t position =

@@ -82,8 +82,8 @@ static bool isImm(VectorOperand v, float value) {
 
 VectorOperand Dag::intern(const VectorNode &n) {
   auto key = [](VectorOperand v) { return uint64_t(v.kind) << 32 | v.value; };
-  std::array<uint64_t, 8> code{uint64_t(n.kind), uint64_t(n.op), key(n.a),
-                               key(n.b),         key(n.c),       n.read,
+  std::array<uint64_t, 8> code{uint64_t(n.kind), uint64_t(n.op),    key(n.a),
+                               key(n.b),         key(n.c),          n.read,
                                n.allLanes,       uint64_t(n.period)};
   auto [it, isNew] = known.try_emplace(code, nodes.size());
   if (isNew)
@@ -142,7 +142,8 @@ static std::optional<VectorOperand> folded(Opcode op, VectorOperand a,
 VectorOperand Dag::alu(Opcode op, VectorOperand a, VectorOperand b,
                        VectorOperand c) {
   auto nodeOf = [&](VectorOperand v) -> const VectorNode * {
-    return v.kind == VectorOperand::Node && nodes[v.value].kind == VectorNode::Alu
+    return v.kind == VectorOperand::Node &&
+                   nodes[v.value].kind == VectorNode::Alu
                ? &nodes[v.value]
                : nullptr;
   };
@@ -358,7 +359,8 @@ void Dag::fuse(llvm::MutableArrayRef<VectorOperand> roots) {
       for (bool swapped : {false, true}) {
         VectorOperand sum = swapped ? n.a : n.b;
         const VectorNode *f = factor(swapped ? n.b : n.a);
-        if (!f || (isImm(sum) && isImm(f->b)) || (f->single && !n.single && users[(swapped ? n.b : n.a).value] > 1))
+        if (!f || (isImm(sum) && isImm(f->b)) ||
+            (f->single && !n.single && users[(swapped ? n.b : n.a).value] > 1))
           continue;
         fused.a = f->a;
         fused.b = f->b;
@@ -370,8 +372,8 @@ void Dag::fuse(llvm::MutableArrayRef<VectorOperand> roots) {
       // a * (b + 1), as in GELU and SiLU.
       for (bool swapped : {false, true}) {
         VectorOperand other = swapped ? n.b : n.a, sum = swapped ? n.a : n.b;
-        if (sum.kind != VectorOperand::Node || other.kind != VectorOperand::Node ||
-            users[sum.value] != 1)
+        if (sum.kind != VectorOperand::Node ||
+            other.kind != VectorOperand::Node || users[sum.value] != 1)
           continue;
         const VectorNode &f = nodes[sum.value];
         if (f.kind != VectorNode::Alu || f.op != Opcode::alu_add ||

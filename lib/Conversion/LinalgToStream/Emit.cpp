@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lpu/Stream/Balance.h"
-#include "lpu/Stream/Inputs.h"
 #include "Emit.h"
 #include "Repeat.h"
+#include "lpu/Stream/Balance.h"
+#include "lpu/Stream/Inputs.h"
 
 #include "lpu/Support/Check.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -85,7 +85,8 @@ void Emitter::formRegions() {
     region->members.push_back(&t);
     regionOf[&t] = region;
   }
-  // A product that only one region reads, where it stands, ends in its epilogue.
+  // A product that only one region reads, where it stands, ends in its
+  // epilogue.
   for (Tensor *each : graph.order) {
     Tensor &t = *each;
     if (t.kind != Tensor::Contract || t.isOutput || t.users.empty())
@@ -481,8 +482,9 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
     return mlir::failure();
   LinalgToStreamOptions limits = options;
   if (!limits.flowStreams) {
-    // All columns that a flow reads or writes stand in different slices, some of
-    // them twice (tiles in both halves): flows are small where slices are few.
+    // All columns that a flow reads or writes stand in different slices, some
+    // of them twice (tiles in both halves): flows are small where slices are
+    // few.
     unsigned slices = machine.numSlices() - unsigned(machine.textSlices.size());
     unsigned share = slices >= 64 ? slices * 2 / 5 : slices / 4;
     limits.flowStreams = std::max(12u, std::min(machine.streams, share));

@@ -7,10 +7,10 @@
 //
 // Kernels are made on demand, starting from the outputs: what a kernel reads is
 // made first. **Heavy** tensors descend from a product or a gather and are made
-// once, in the layout that Layouts.cpp chose. **Light** ones come from inputs and
-// constants only (masks, positions); they are made in whatever layout a reader
-// wants, once per layout, because computing them again costs less than moving
-// lanes to rows.
+// once, in the layout that Layouts.cpp chose. **Light** ones come from inputs
+// and constants only (masks, positions); they are made in whatever layout a
+// reader wants, once per layout, because computing them again costs less than
+// moving lanes to rows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,7 +37,8 @@ public:
 private:
   void report(const Tensor &tensor, const llvm::Twine &reason);
 
-  //===--- Regions (Emit.cpp) ----------------------------------------------===//
+  //===--- Regions (Emit.cpp)
+  //----------------------------------------------===//
   void formRegions();
   bool makes(const Tensor &tensor) const; // its value goes to a tile
   void require(Tensor &tensor);
@@ -53,7 +54,8 @@ private:
   VectorOperand reduced(const Tensor &tensor, Dag &dag, VectorOperand value,
                         bool onLanes, int64_t period);
 
-  //===--- Sources (Sources.cpp) -------------------------------------------===//
+  //===--- Sources (Sources.cpp)
+  //-------------------------------------------===//
   /// A view in a tile.
   struct Located {
     unsigned tile = 0;
@@ -80,7 +82,8 @@ private:
   std::optional<Located> makeLightReduce(const View &view, const Layout &domain,
                                          const Tensor &user);
 
-  //===--- Products, gathers, joins (Contract.cpp, Moves.cpp) ---------------===//
+  //===--- Products, gathers, joins (Contract.cpp, Moves.cpp)
+  //---------------===//
   std::optional<Located> matrixSide(Tensor &tensor, bool moving);
   Located constantSide(const View &view, llvm::ArrayRef<unsigned> rowDims,
                        llvm::ArrayRef<unsigned> featureDims, bool isWeights,
@@ -95,7 +98,8 @@ private:
                  unsigned from, const Place &source, unsigned to,
                  const Layout &target);
 
-  //===--- Tiles -----------------------------------------------------------===//
+  //===--- Tiles
+  //-----------------------------------------------------------===//
   /// An integer that a running reduction has left as a float.
   static bool holdsFloat(const Tensor &tensor);
   isa::ElementType storedType(const Tensor &tensor) const;
@@ -107,9 +111,10 @@ private:
   unsigned maskTile(unsigned count);
   /// The tile that other kernels read a heavy tensor from.
   unsigned tileOf(Tensor &tensor);
-  /// What the planes take is stored in half precision. If the vector unit reads the same
-  /// tensor later (a residual), it reads a copy in single precision: rounding every layer's
-  /// sum to half precision is most of the error of the whole model otherwise.
+  /// What the planes take is stored in half precision. If the vector unit reads
+  /// the same tensor later (a residual), it reads a copy in single precision:
+  /// rounding every layer's sum to half precision is most of the error of the
+  /// whole model otherwise.
   bool hasVectorTile(const Tensor &tensor);
   unsigned vectorTileOf(Tensor &tensor);
   llvm::SmallVector<unsigned, 2> tilesToWrite(Tensor &tensor);

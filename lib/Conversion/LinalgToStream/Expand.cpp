@@ -130,7 +130,8 @@ Tail FlowMaker::tailOf(const Instance &instance) const {
   auto zeroOrTame = [&](bool isZero, bool isTame) {
     return isZero ? Tail::Zero : isTame ? Tail::Finite : Tail::Unknown;
   };
-  bool zeroA = a == Tail::Zero, zeroB = b == Tail::Zero, zeroC = c == Tail::Zero;
+  bool zeroA = a == Tail::Zero, zeroB = b == Tail::Zero,
+       zeroC = c == Tail::Zero;
   switch (instance.node.op) {
   case O::alu_mov:
     return a;
@@ -163,8 +164,8 @@ Tail FlowMaker::tailOf(const Instance &instance) const {
   }
 }
 
-/// The instance with `identity` in the lanes behind the last feature. Later users
-/// take it in place of the original: it is equal where it counts.
+/// The instance with `identity` in the lanes behind the last feature. Later
+/// users take it in place of the original: it is equal where it counts.
 unsigned FlowMaker::masked(unsigned number, unsigned vnode, unsigned chunk,
                            uint32_t identity, Tail tail) {
   unsigned valid = dag.features - int64_t(chunk) * dag.lanes;
@@ -204,9 +205,8 @@ unsigned FlowMaker::expandReduce(unsigned vnode) {
   bool isSum = n.op == Opcode::alu_reduce_sum;
   bool isMax = n.op == Opcode::alu_reduce_max;
   bool isNode = n.a.kind == VectorOperand::Node;
-  unsigned chunks = n.allLanes || !isNode || dag.nodes[n.a.value].single
-                        ? 1
-                        : dag.chunks;
+  unsigned chunks =
+      n.allLanes || !isNode || dag.nodes[n.a.value].single ? 1 : dag.chunks;
   if (!isNode) {
     reduce.refs[0] = n.a;
     return add(reduce);
@@ -336,9 +336,9 @@ unsigned FlowMaker::expand(unsigned vnode, unsigned chunk) {
       if (operands[i].kind == VectorOperand::Node)
         instance.refs[i].value = expand(operands[i].value, chunk);
     }
-    instance.tail = n.single                             ? Tail::Finite
+    instance.tail = n.single                          ? Tail::Finite
                     : n.kind == VectorNode::RowReduce ? Tail::Unknown
-                                                         : tailOf(instance);
+                                                      : tailOf(instance);
     result = add(instance);
     break;
   }

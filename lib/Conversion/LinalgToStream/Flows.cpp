@@ -110,9 +110,9 @@ std::optional<stream::Flow> FlowMaker::build(llvm::ArrayRef<unsigned> set,
       node.access = *access;
     } else {
       LPU_CHECK(source.done, "a value that no flow has computed");
-      node.access = identity(spillTileOf(source.vnode),
-                             dag.nodes[source.vnode].single ? 0 : source.chunk,
-                             1);
+      node.access =
+          identity(spillTileOf(source.vnode),
+                   dag.nodes[source.vnode].single ? 0 : source.chunk, 1);
     }
     flow.nodes.push_back(node);
     local[ref.value] = flow.nodes.size() - 1;
@@ -125,8 +125,7 @@ std::optional<stream::Flow> FlowMaker::build(llvm::ArrayRef<unsigned> set,
     node.a = value(instance.refs[0]);
     node.b = value(instance.refs[1]);
     node.c = value(instance.refs[2]);
-    bool isTernary =
-        stream::aluShape(node.op) == stream::AluShape::Ternary;
+    bool isTernary = stream::aluShape(node.op) == stream::AluShape::Ternary;
     for (VectorOperand ref : instance.refs)
       if (ref.kind == VectorOperand::Immediate) {
         (isTernary ? node.constant : node.imm) = ref.value;
@@ -150,9 +149,11 @@ std::optional<stream::Flow> FlowMaker::build(llvm::ArrayRef<unsigned> set,
       if (first % output.period != 0 || flow.iterations % output.period != 0)
         possible &= demandOnly;
       for (unsigned tile : output.tiles) {
-        stream::Access access = identity(tile, chunk + output.chunk, output.period);
+        stream::Access access =
+            identity(tile, chunk + output.chunk, output.period);
         if (output.rows && !demandOnly) {
-          std::optional<stream::Access> part = output.rows->access(first, count);
+          std::optional<stream::Access> part =
+              output.rows->access(first, count);
           possible &= part.has_value();
           if (part) {
             part->tile = access.tile;
@@ -189,8 +190,8 @@ unsigned FlowMaker::spills(llvm::ArrayRef<unsigned> set, bool ofProduct) {
   for (unsigned number : set)
     count += (!ofProduct || instances[number].product != -1) &&
              llvm::any_of(instances[number].users, [&](unsigned user) {
-      return !members.count(user) && !instances[user].done;
-    });
+               return !members.count(user) && !instances[user].done;
+             });
   return count;
 }
 
@@ -216,8 +217,7 @@ std::string FlowMaker::tooLarge(const stream::Flow &flow,
 }
 
 /// Numbers of rows after which a source of the set begins a new run.
-SmallVector<int64_t>
-FlowMaker::blockSizes(llvm::ArrayRef<unsigned> set) const {
+SmallVector<int64_t> FlowMaker::blockSizes(llvm::ArrayRef<unsigned> set) const {
   std::set<int64_t, std::greater<int64_t>> sizes{dag.rows, 1};
   auto addAxes = [&](const RowMap &rows) {
     int64_t size = 1;
@@ -310,8 +310,7 @@ std::string FlowMaker::emit(const FlowLimits &limits,
       break;
     }
     if (!isEmitted)
-      return "the rows of \"" + name +
-             "\" cannot be walked with two strides";
+      return "the rows of \"" + name + "\" cannot be walked with two strides";
     for (unsigned number : set)
       instances[number].done = true;
   }

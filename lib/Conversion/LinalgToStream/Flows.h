@@ -48,7 +48,8 @@ public:
   std::string emit(const FlowLimits &limits,
                    std::vector<stream::Kernel> &kernels);
 
-  //===--- Epilogues -------------------------------------------------------===//
+  //===--- Epilogues
+  //-------------------------------------------------------===//
   /// Chooses what the jobs of the product compute on the way.
   std::string planEpilogues(const FlowLimits &limits);
   /// Rows first .. first+count-1 of a chunk of the product; nullopt if a source
@@ -60,15 +61,15 @@ public:
 
 private:
   struct Instance {
-    stream::Node node;          // operation, immediate, group, period
-    VectorOperand refs[3];      // Node: number of an instance
+    stream::Node node;     // operation, immediate, group, period
+    VectorOperand refs[3]; // Node: number of an instance
     VectorNode::Kind kind = VectorNode::Alu;
     unsigned vnode = 0;
     unsigned chunk = 0;
     Tail tail = Tail::Unknown;
-    int product = -1;           // chunk of the product it needs; -2: several
+    int product = -1; // chunk of the product it needs; -2: several
     SmallVector<unsigned, 4> users;
-    int output = -1;            // number of the region output
+    int output = -1; // number of the region output
     bool done = false, spilled = false;
   };
 
@@ -88,8 +89,8 @@ private:
   /// Values of the set that others need (of an epilogue: only those that come
   /// from the product; the others are computed again).
   unsigned spills(llvm::ArrayRef<unsigned> set, bool ofProduct = false);
-  void extend(llvm::SmallVector<unsigned> &set,
-              llvm::ArrayRef<unsigned> later, const FlowLimits &limits);
+  void extend(llvm::SmallVector<unsigned> &set, llvm::ArrayRef<unsigned> later,
+              const FlowLimits &limits);
   bool fits(const stream::Flow &flow, const FlowLimits &limits) const;
   std::string tooLarge(const stream::Flow &flow,
                        const FlowLimits &limits) const;
@@ -105,8 +106,8 @@ private:
   std::vector<unsigned> nodeUsers; // in the dag
   std::vector<Instance> instances;
   std::map<std::pair<unsigned, unsigned>, unsigned> instanceOf;
-  std::map<unsigned, unsigned> spillTiles; // by node
-  std::vector<unsigned> order;             // ALU instances
+  std::map<unsigned, unsigned> spillTiles;      // by node
+  std::vector<unsigned> order;                  // ALU instances
   std::vector<SmallVector<unsigned>> epilogues; // by chunk of the product
 };
 

@@ -85,7 +85,8 @@ private:
     return wholeView(&t);
   }
   /// The view of an operand over the iteration space of `op`.
-  View operandView(linalg::GenericOp op, unsigned number, ArrayRef<int64_t> sizes);
+  View operandView(linalg::GenericOp op, unsigned number,
+                   ArrayRef<int64_t> sizes);
   /// A tensor of one element.
   View splat(Operation &op, ArrayRef<int64_t> shape, StringRef element,
              uint32_t bits);
@@ -187,7 +188,8 @@ void Reader::readMap(linalg::GenericOp op) {
   // Dimensions along which nothing changes are not stored.
   Sizes stored = sizes;
   for (size_t d = 0; d < sizes.size(); ++d)
-    if (llvm::all_of(operands, [&](const View &v) { return v.strides[d] == 0; }))
+    if (llvm::all_of(operands,
+                     [&](const View &v) { return v.strides[d] == 0; }))
       stored[d] = 1;
   for (View &view : operands)
     view.sizes = stored;
@@ -280,8 +282,8 @@ void Reader::readReduction(linalg::GenericOp op) {
     t.shape = kept;
     t.element = element;
     t.operands.push_back(result);
-    uint32_t count = isFloat ? llvm::bit_cast<uint32_t>(float(repeats))
-                             : uint32_t(repeats);
+    uint32_t count =
+        isFloat ? llvm::bit_cast<uint32_t>(float(repeats)) : uint32_t(repeats);
     t.body.push_back({isFloat ? Opcode::alu_mul : Opcode::alu_imul,
                       {ScalarOperand::Input, 0},
                       {ScalarOperand::Immediate, count},
@@ -303,8 +305,9 @@ void Reader::readContraction(linalg::GenericOp op) {
               out = elementOf(op.getResult(0));
   bool isInteger = in == "i8" && rhs == "i8" && out == "i32";
   if (!isInteger && (in[0] != 'f' || rhs[0] != 'f'))
-    return report(*op, "the matrix planes multiply floats or signed bytes, not " +
-                           Twine(in) + " by " + rhs);
+    return report(*op,
+                  "the matrix planes multiply floats or signed bytes, not " +
+                      Twine(in) + " by " + rhs);
   for (Operation &scalar : op.getRegion().front())
     if (isa<arith::ExtUIOp>(scalar))
       return report(*op, "the matrix planes have no unsigned bytes");
@@ -335,10 +338,12 @@ void Reader::readGather(linalg::GenericOp op, tensor::ExtractOp extract) {
   std::optional<View> flat = reshaped(table, {rows, features});
   if (!flat)
     flat = reshaped(copied(table, *op), {rows, features});
-  for (auto [i, position] : llvm::enumerate(extract.getIndices().drop_front())) {
+  for (auto [i, position] :
+       llvm::enumerate(extract.getIndices().drop_front())) {
     auto number = position.getDefiningOp<linalg::IndexOp>();
     if (!number || number.getDim() != indexRank + i)
-      return report(*op, "a gather whose position depends on more than one index");
+      return report(*op,
+                    "a gather whose position depends on more than one index");
   }
   Tensor &t = add(Tensor::Gather, *op);
   t.shape = sizes;
@@ -497,8 +502,9 @@ void Reader::read(Operation &op) {
     for (unsigned i = 0; i < view.rank(); ++i) {
       view.offset += slice.getStaticOffsets()[i] * view.strides[i];
       view.sizes[i] = slice.getStaticSizes()[i];
-      view.strides[i] =
-          view.sizes[i] == 1 ? 0 : view.strides[i] * slice.getStaticStrides()[i];
+      view.strides[i] = view.sizes[i] == 1
+                            ? 0
+                            : view.strides[i] * slice.getStaticStrides()[i];
     }
     return setView(op.getResult(0), view);
   }
@@ -559,8 +565,8 @@ LogicalResult Reader::run(func::FuncOp function) {
     DictionaryAttr attrs = function.getResultAttrDict(i);
     graph.outputs.push_back(
         {noted(attrs, "onnx.name", "output" + Twine(i)),
-         noted(attrs, "onnx.type", numpyName(elementOf(value))),
-         viewOf(value), value.getLoc()});
+         noted(attrs, "onnx.type", numpyName(elementOf(value))), viewOf(value),
+         value.getLoc()});
   }
   return failure(failed);
 }

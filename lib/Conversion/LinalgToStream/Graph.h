@@ -10,12 +10,12 @@
 // transpose, slice, broadcast) is a **view**: an offset and a stride per
 // dimension, counted in elements of the tensor as if it were row-major.
 //
-// A **layout** says where a tensor's elements are in a tile: each dimension walks
-// along tile rows or along features. A view and a layout together give the tile
-// row and the feature of every element of the view; if that is linear in the
-// view's indices, reading the view costs nothing. Layouts are dense: features
-// fill chunks of `lanes`. Nothing needs an attention head to stay in one chunk,
-// since the matrix unit works on windows of lanes.
+// A **layout** says where a tensor's elements are in a tile: each dimension
+// walks along tile rows or along features. A view and a layout together give
+// the tile row and the feature of every element of the view; if that is linear
+// in the view's indices, reading the view costs nothing. Layouts are dense:
+// features fill chunks of `lanes`. Nothing needs an attention head to stay in
+// one chunk, since the matrix unit works on windows of lanes.
 //
 // A tensor of a value per row (a mean, a maximum) has no features: all lanes of
 // its tile row hold the value (`isSplat`).
@@ -32,10 +32,10 @@
 
 namespace lpu::linalg_to_stream {
 
-using llvm::ArrayRef;
-using llvm::SmallVector;
 using isa::ElementType;
 using isa::Opcode;
+using llvm::ArrayRef;
+using llvm::SmallVector;
 using Sizes = SmallVector<int64_t, 6>;
 
 struct Tensor;
@@ -73,9 +73,8 @@ struct Layout {
   bool isSplat = false;
 
   bool operator==(const Layout &other) const {
-    return row == other.row && feature == other.feature &&
-           rows == other.rows && features == other.features &&
-           isSplat == other.isSplat;
+    return row == other.row && feature == other.feature && rows == other.rows &&
+           features == other.features && isSplat == other.isSplat;
   }
 };
 
@@ -116,7 +115,8 @@ struct Tensor {
   /// operand, of which `reduced` dimensions disappear. Contract: two operands
   /// over the dimensions of `domain`; `shape` are the dimensions that stay
   /// (`keptDims`), the others are summed over. Gather: the table (rows x
-  /// features) and the indices. Join: pieces written at `pieces` into the result.
+  /// features) and the indices. Join: pieces written at `pieces` into the
+  /// result.
   SmallVector<View, 2> operands;
   SmallVector<ScalarStep, 2> body;
   ScalarOperand result;
@@ -124,12 +124,12 @@ struct Tensor {
   SmallVector<bool, 6> reduced;
   Sizes domain;
   SmallVector<unsigned, 6> keptDims;
-  bool isInteger = false; // Contract: int8 operands, int32 sums
+  bool isInteger = false;       // Contract: int8 operands, int32 sums
   SmallVector<Sizes, 2> pieces; // offset of each operand of a Join
 
   // Decisions.
   ContractPlan plan;
-  Layout domainRows; // Reduce: layout of the operand's dimensions
+  Layout domainRows;    // Reduce: layout of the operand's dimensions
   bool isLight = false; // computed from inputs and constants only
   unsigned stage = 0;
   Layout layout;
@@ -166,8 +166,8 @@ struct Graph {
 /// Reads the module's function. Reports everything it cannot express.
 mlir::FailureOr<std::unique_ptr<Graph>> buildGraph(mlir::ModuleOp module);
 
-/// Replaces a product or elementwise tensor of which only disjoint parts are read
-/// (queries, keys and values of one matrix) by one tensor per part.
+/// Replaces a product or elementwise tensor of which only disjoint parts are
+/// read (queries, keys and values of one matrix) by one tensor per part.
 void sinkSlices(Graph &graph);
 
 /// Fills `order` and numbers the tensors by it.
@@ -192,7 +192,8 @@ std::optional<Place> placeOf(const View &view, const Layout &layout);
 /// source; nullopt if that cannot be.
 std::optional<View> refined(const View &view);
 
-/// Dimensions of size > 1 that walk rows (features) of a layout, outermost first.
+/// Dimensions of size > 1 that walk rows (features) of a layout, outermost
+/// first.
 SmallVector<unsigned, 6> rowDims(ArrayRef<int64_t> sizes, const Layout &layout);
 SmallVector<unsigned, 6> featureDims(ArrayRef<int64_t> sizes,
                                      const Layout &layout);
@@ -213,9 +214,9 @@ Layout domainLayout(const Tensor &tensor);
 /// same feature or one value for all lanes.
 bool isAligned(const View &view, const Layout &layout, const Layout &domain);
 
-/// Decides light tensors, users, layouts, plans and stages: tensors of one stage
-/// that are aligned are computed in one pass over their rows. Reports operands
-/// for which there is no way.
+/// Decides light tensors, users, layouts, plans and stages: tensors of one
+/// stage that are aligned are computed in one pass over their rows. Reports
+/// operands for which there is no way.
 mlir::LogicalResult assignLayouts(Graph &graph, const Machine &machine);
 
 } // namespace lpu::linalg_to_stream

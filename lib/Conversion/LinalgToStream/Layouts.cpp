@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Layouts follow the data: a product has its columns where its stationary operand
-// has them, an elementwise result stands where its largest operand stands. So
-// [B, S, H*D] -> [B, H, S, D] and back never moves an element: heads are windows
-// of lanes.
+// Layouts follow the data: a product has its columns where its stationary
+// operand has them, an elementwise result stands where its largest operand
+// stands. So [B, S, H*D] -> [B, H, S, D] and back never moves an element: heads
+// are windows of lanes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,7 +25,7 @@ Layout lpu::linalg_to_stream::domainLayout(const Tensor &tensor) {
 }
 
 bool lpu::linalg_to_stream::isAligned(const View &view, const Layout &layout,
-                                 const Layout &domain) {
+                                      const Layout &domain) {
   std::optional<Place> place = placeOf(view, layout);
   if (!place || place->row != 0 || place->feature != 0 ||
       layout.rows != domain.rows)
@@ -137,9 +137,8 @@ private:
       break;
     case Tensor::Map:
     case Tensor::Reduce:
-      t.isLight = llvm::all_of(t.operands, [](const View &v) {
-        return v.source->isLight;
-      });
+      t.isLight = llvm::all_of(t.operands,
+                               [](const View &v) { return v.source->isLight; });
       break;
     default:
       break;
@@ -148,7 +147,8 @@ private:
       v.source->users.push_back(&t);
   }
 
-  //===--- Moves -----------------------------------------------------------===//
+  //===--- Moves
+  //-----------------------------------------------------------===//
 
   /// Whether a region in `domain` can read the view as it stands.
   bool isReadable(const View &v, const Layout &domain) {
@@ -257,12 +257,14 @@ private:
                             featureDims(t.shape, t.layout)));
   }
 
-  //===--- Elementwise and reductions --------------------------------------===//
+  //===--- Elementwise and reductions
+  //--------------------------------------===//
 
   /// The layout of a space whose dimensions stand where `place` has them;
   /// nullopt if lanes would have to move.
   std::optional<Layout> spaceOf(ArrayRef<int64_t> sizes, const Place &place,
-                                bool isSplat, ArrayRef<unsigned> innermost = {}) {
+                                bool isSplat,
+                                ArrayRef<unsigned> innermost = {}) {
     Layout space;
     space.row.assign(sizes.size(), 0);
     space.feature.assign(sizes.size(), 0);
@@ -288,8 +290,8 @@ private:
       space.feature[d] = space.features;
       space.features *= sizes[d];
     }
-    // Dimensions that the operand repeats: the innermost becomes the features if
-    // there are none, the others are outer rows.
+    // Dimensions that the operand repeats: the innermost becomes the features
+    // if there are none, the others are outer rows.
     if (features.empty() && isSplat && !open.empty()) {
       unsigned d = open.pop_back_val();
       space.feature[d] = 1;
@@ -396,7 +398,8 @@ private:
       }
   }
 
-  //===--- Gathers and products --------------------------------------------===//
+  //===--- Gathers and products
+  //--------------------------------------------===//
 
   void gather(Tensor &t) {
     unsigned indexRank = t.operands[1].rank();
@@ -424,9 +427,9 @@ private:
     std::optional<Place> place;
     if (!index.source->isLight)
       place = placeOf(index, index.source->layout);
-    bool isLane0 = index.source->isLight ||
-                   (place && place->feature % machine.lanes == 0 &&
-                    onRows(*place, dims));
+    bool isLane0 =
+        index.source->isLight ||
+        (place && place->feature % machine.lanes == 0 && onRows(*place, dims));
     if (!isLane0)
       move(t, 1, dims, {});
   }
@@ -445,8 +448,8 @@ private:
   }
 
   static bool onRows(const Place &place, ArrayRef<unsigned> dims) {
-    return llvm::all_of(dims,
-                        [&](unsigned d) { return place.featureStride[d] == 0; });
+    return llvm::all_of(
+        dims, [&](unsigned d) { return place.featureStride[d] == 0; });
   }
   static bool onFeatures(const Place &place, ArrayRef<unsigned> dims) {
     return llvm::all_of(dims,
@@ -505,16 +508,17 @@ private:
       }
     // Move the stationary operand, or the moving one, or both.
     if (attempt == 2)
-      return report(t, "the operands of a product cannot be brought into place");
+      return report(t,
+                    "the operands of a product cannot be brought into place");
     auto moveSide = [&](unsigned number, ArrayRef<unsigned> rows,
                         ArrayRef<unsigned> features) {
       SmallVector<unsigned, 8> all(batch.begin(), batch.end());
       all.append(rows.begin(), rows.end());
       move(t, number, all, features);
     };
-    bool lhsFits = sides[0].isFree ||
-                   (sides[0].place && onFeatures(*sides[0].place, k) &&
-                    onRows(*sides[0].place, own[0]));
+    bool lhsFits =
+        sides[0].isFree || (sides[0].place && onFeatures(*sides[0].place, k) &&
+                            onRows(*sides[0].place, own[0]));
     if (!lhsFits)
       moveSide(0, own[0], k);
     else
@@ -534,7 +538,8 @@ private:
       layout.features *= t.domain[d];
     };
     for (unsigned d : batch) {
-      bool side = !b.isFree && !plan.byColumns && b.place->featureStride[d] != 0;
+      bool side =
+          !b.isFree && !plan.byColumns && b.place->featureStride[d] != 0;
       (side ? plan.batchFeatures : plan.batchRows).push_back(d);
     }
     if (b.isFree || plan.byColumns) {
@@ -583,7 +588,8 @@ private:
     return true;
   }
 
-  //===--- Stages ----------------------------------------------------------===//
+  //===--- Stages
+  //----------------------------------------------------------===//
 
   void decideStage(Tensor &t) {
     for (const View &v : t.operands) {
@@ -592,8 +598,8 @@ private:
         continue;
       bool joins = t.isVector();
       if (joins && (from.isVector() || from.kind == Tensor::Contract)) {
-        bool reducesRows =
-            from.kind == Tensor::Reduce && from.layout.rows != from.domainRows.rows;
+        bool reducesRows = from.kind == Tensor::Reduce &&
+                           from.layout.rows != from.domainRows.rows;
         joins = !reducesRows && isAligned(v, from.layout, domainLayout(t));
       }
       t.stage = std::max(t.stage, from.stage + !joins);
@@ -608,7 +614,8 @@ private:
 };
 } // namespace
 
-LogicalResult lpu::linalg_to_stream::assignLayouts(Graph &graph,
-                                              const lpu::Machine &machine) {
+LogicalResult
+lpu::linalg_to_stream::assignLayouts(Graph &graph,
+                                     const lpu::Machine &machine) {
   return Assigner(graph, machine).run();
 }

@@ -68,8 +68,9 @@ void Emitter::emitGather(Tensor &t) {
   for (unsigned d : dims)
     isLane0 = isLane0 && at->place.featureStride[d] == 0;
   if (!isLane0)
-    return report(t, "the indices of a gather would have to be moved from lanes "
-                     "to rows");
+    return report(t,
+                  "the indices of a gather would have to be moved from lanes "
+                  "to rows");
 
   RowMap rows;
   rows.base = at->place.row;
@@ -117,12 +118,10 @@ struct Stretch {
 
 /// Positions of all points of some dimensions in two places, in stretches that
 /// go up by one in both and stay in a chunk of the place that has one.
-static std::vector<Stretch> stretches(llvm::ArrayRef<unsigned> dims,
-                                      llvm::ArrayRef<int64_t> sizes,
-                                      const Sizes &from, int64_t fromBase,
-                                      const Sizes &to, int64_t toBase,
-                                      int64_t chunkFrom, int64_t chunkTo,
-                                      int64_t most) {
+static std::vector<Stretch>
+stretches(llvm::ArrayRef<unsigned> dims, llvm::ArrayRef<int64_t> sizes,
+          const Sizes &from, int64_t fromBase, const Sizes &to, int64_t toBase,
+          int64_t chunkFrom, int64_t chunkTo, int64_t most) {
   std::vector<Stretch> result;
   int64_t count = 1;
   for (unsigned d : dims)
@@ -161,7 +160,8 @@ bool Emitter::transpose(const std::string &name, llvm::ArrayRef<int64_t> sizes,
     (onLanes ? x : target.feature[d] != 0 ? y : z).push_back(d);
   }
   auto by = [](const Sizes &strides) {
-    return [&strides](unsigned a, unsigned b) { return strides[a] > strides[b]; };
+    return
+        [&strides](unsigned a, unsigned b) { return strides[a] > strides[b]; };
   };
   llvm::sort(x, by(source.featureStride));
   llvm::sort(y, by(target.feature));
@@ -228,13 +228,14 @@ void Emitter::emitMove(Tensor &t) {
     if (view.sizes[d] > 1)
       (place->featureStride[d] != 0 ? rows : features).push_back(d);
   auto by = [](const Sizes &strides) {
-    return [&strides](unsigned a, unsigned b) { return strides[a] > strides[b]; };
+    return
+        [&strides](unsigned a, unsigned b) { return strides[a] > strides[b]; };
   };
   llvm::sort(rows, by(place->featureStride));
   llvm::sort(features, by(place->rowStride));
   Layout between = layoutOf(view.sizes, rows, features);
-  unsigned middle = temporary(t.name, program.tiles[to].type, between.rows,
-                              between.features);
+  unsigned middle =
+      temporary(t.name, program.tiles[to].type, between.rows, between.features);
   Place at;
   at.rowStride = between.row;
   at.featureStride = between.feature;

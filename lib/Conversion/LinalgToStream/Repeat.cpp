@@ -145,8 +145,7 @@ struct Loop {
 
 class Outliner {
 public:
-  Outliner(Program &program, unsigned phase)
-      : program(program), phase(phase) {}
+  Outliner(Program &program, unsigned phase) : program(program), phase(phase) {}
 
   void run() {
     std::vector<Segment> old = std::move(program.segments);
@@ -213,7 +212,7 @@ bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels) {
   size_t end = loop.start + loop.period * loop.iterations;
   // Tiles of each iteration by the tile of the first one.
   std::vector<std::map<unsigned, unsigned>> images(loop.iterations);
-  std::vector<unsigned> references; // of iteration 0, in order
+  std::vector<unsigned> references;                // of iteration 0, in order
   std::map<unsigned, size_t> firstWrite, lastRead; // kernel of the body
   std::map<unsigned, bool> readFirst;
   for (size_t j = 0; j < loop.period; ++j)
@@ -230,15 +229,14 @@ bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels) {
     bool agrees = true;
     std::set<unsigned> used;
     for (size_t j = 0; j < loop.period; ++j)
-      visitTiles(kernels[loop.start + t * loop.period + j],
-                 [&](unsigned &tile, bool) {
-                   auto [it, isNew] =
-                       images[t].try_emplace(references[next++], tile);
-                   agrees &= it->second == tile;
-                   if (isNew)
-                     agrees &= program.tiles[tile].kind == Tile::Constant ||
-                               used.insert(tile).second;
-                 });
+      visitTiles(
+          kernels[loop.start + t * loop.period + j], [&](unsigned &tile, bool) {
+            auto [it, isNew] = images[t].try_emplace(references[next++], tile);
+            agrees &= it->second == tile;
+            if (isNew)
+              agrees &= program.tiles[tile].kind == Tile::Constant ||
+                        used.insert(tile).second;
+          });
     if (!agrees)
       return false;
   }

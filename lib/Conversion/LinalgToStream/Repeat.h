@@ -13,8 +13,8 @@
 namespace lpu::linalg_to_stream {
 
 /// Finds kernels that repeat with other constants and makes them a segment with
-/// iterations. The program computes the same bits. The largest loop begins `phase`
-/// kernels behind the earliest place if it can.
+/// iterations. The program computes the same bits. The largest loop begins
+/// `phase` kernels behind the earliest place if it can.
 void outlineRepeats(stream::Program &program, unsigned phase);
 
 } // namespace lpu::linalg_to_stream

@@ -86,8 +86,8 @@ std::optional<ScalarOperand> ScalarBuilder::compare(Operation &op) {
     case P::ULT:
       return logicalNot(step(O::alu_cmple, b, a));
     case P::UEQ:
-      return logicalNot(step(O::alu_or, step(O::alu_cmplt, a, b),
-                             step(O::alu_cmplt, b, a)));
+      return logicalNot(
+          step(O::alu_or, step(O::alu_cmplt, a, b), step(O::alu_cmplt, b, a)));
     case P::AlwaysTrue:
       return imm(1);
     case P::AlwaysFalse:
@@ -230,14 +230,12 @@ std::string ScalarBuilder::translate(Operation &op) {
           })
           .Case([&](math::FloorOp) { return step(O::alu_floor, a); })
           .Case([&](math::CeilOp) {
-            return step(O::alu_neg,
-                        step(O::alu_floor, step(O::alu_neg, a)));
+            return step(O::alu_neg, step(O::alu_floor, step(O::alu_neg, a)));
           })
           .Case([&](math::TruncOp) { return step(O::alu_trunc, a); })
           .Case([&](math::RoundEvenOp) { return step(O::alu_rint, a); })
           .Case([&](math::IsNaNOp) { return step(O::alu_cmpuno, a, a); })
-          .Case<arith::CmpFOp, arith::CmpIOp>(
-              [&](auto) { return compare(op); })
+          .Case<arith::CmpFOp, arith::CmpIOp>([&](auto) { return compare(op); })
           .Default([&](Operation *) -> std::optional<ScalarOperand> {
             return op.getNumOperands() == 1 && op.getNumResults() == 1
                        ? convert(op, a)

@@ -9,8 +9,8 @@
 #define LPU_LIB_CONVERSION_LINALGTOSTREAM_SCALARS_H
 
 #include "Graph.h"
-#include "llvm/ADT/DenseMap.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/DenseMap.h"
 
 namespace lpu::linalg_to_stream {
 
@@ -18,7 +18,8 @@ namespace lpu::linalg_to_stream {
 /// bits: floats are fp32, integers int32 (i8 sign-extended; i1 is 0 or 1).
 class ScalarBuilder {
 public:
-  explicit ScalarBuilder(llvm::SmallVectorImpl<ScalarStep> &steps) : steps(steps) {}
+  explicit ScalarBuilder(llvm::SmallVectorImpl<ScalarStep> &steps)
+      : steps(steps) {}
 
   void bind(mlir::Value value, ScalarOperand operand) {
     values[value] = operand;

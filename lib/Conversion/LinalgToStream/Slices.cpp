@@ -5,9 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One matrix may hold the weights of queries, keys and values. Cutting its product
-// would move lanes; cutting the matrix moves nothing. So a slice is taken before
-// the computation instead of after it, if the parts that are read are disjoint.
+// One matrix may hold the weights of queries, keys and values. Cutting its
+// product would move lanes; cutting the matrix moves nothing. So a slice is
+// taken before the computation instead of after it, if the parts that are read
+// are disjoint.
 //
 //===----------------------------------------------------------------------===//
 
@@ -61,7 +62,8 @@ struct Box {
   }
   bool overlaps(const Box &other) const {
     for (unsigned i = 0; i < low.size(); ++i)
-      if (low[i] + size[i] <= other.low[i] || other.low[i] + other.size[i] <= low[i])
+      if (low[i] + size[i] <= other.low[i] ||
+          other.low[i] + other.size[i] <= low[i])
         return false;
     return true;
   }

@@ -38,8 +38,8 @@ VectorOperand Emitter::readLocated(const Located &at, const View &view,
   if (!varies) {
     VectorOperand value = dag.read(read, /*single=*/true);
     if (!at.isSplat)
-      value = dag.laneBroadcast(
-          value, lane, at.features == 1 && stored == Tail::Zero);
+      value = dag.laneBroadcast(value, lane,
+                                at.features == 1 && stored == Tail::Zero);
     return value;
   }
   if (!agrees || lane != 0) {
@@ -105,8 +105,8 @@ VectorOperand Emitter::readConstant(const View &view, const Layout &domain,
   }
   if (!varies) // one value in all lanes
     constant.featureAxes.assign(1, {int64_t(machine.lanes), 0});
-  isa::ElementType type = from.isFloat() ? isa::ElementType::f32
-                                         : storedType(from);
+  isa::ElementType type =
+      from.isFloat() ? isa::ElementType::f32 : storedType(from);
   read.tile = constantTile(from.name, type, constant, false);
   read.tail = Tail::Zero;
   return dag.read(read, !varies);
@@ -139,11 +139,11 @@ Emitter::readInput(const View &view, const Layout &domain,
                      "\" is used in a shape that needs its elements moved");
     return std::nullopt;
   }
-  isa::ElementType type =
-      wanted ? *wanted
-             : input.isFloat() ? isa::ElementType::f32 : storedType(input);
-  std::string key = "input " + std::to_string(input.id) + " " +
-                    std::to_string(int(type));
+  isa::ElementType type = wanted            ? *wanted
+                          : input.isFloat() ? isa::ElementType::f32
+                                            : storedType(input);
+  std::string key =
+      "input " + std::to_string(input.id) + " " + std::to_string(int(type));
   for (unsigned i = 0; i < input.shape.size(); ++i)
     key += " " + std::to_string(layout.row[i]) + ":" +
            std::to_string(layout.feature[i]);
@@ -249,8 +249,8 @@ Emitter::makeLight(const View &view, const Layout &domain,
   // repeats along all of them.
   View active = view;
   SmallVector<unsigned, 6> rows, features = featureDims(view.sizes, domain);
-  bool varies = llvm::any_of(
-      features, [&](unsigned d) { return view.strides[d] != 0; });
+  bool varies =
+      llvm::any_of(features, [&](unsigned d) { return view.strides[d] != 0; });
   if (!varies)
     features.clear();
   for (unsigned d : rowDims(view.sizes, domain))
@@ -260,9 +260,9 @@ Emitter::makeLight(const View &view, const Layout &domain,
     if (!llvm::is_contained(rows, d) && !llvm::is_contained(features, d))
       active.sizes[d] = 1;
   Layout layout = layoutOf(active.sizes, rows, features);
-  isa::ElementType type =
-      wanted ? *wanted
-             : from.isFloat() ? isa::ElementType::f32 : storedType(from);
+  isa::ElementType type = wanted           ? *wanted
+                          : from.isFloat() ? isa::ElementType::f32
+                                           : storedType(from);
 
   std::string key = "light " + keyOf(active) + " " + std::to_string(int(type)) +
                     (isMoving ? " moving" : "");
@@ -294,9 +294,9 @@ Emitter::makeLight(const View &view, const Layout &domain,
   return at;
 }
 
-std::optional<Emitter::Located>
-Emitter::makeLightReduce(const View &view, const Layout &domain,
-                         const Tensor &user) {
+std::optional<Emitter::Located> Emitter::makeLightReduce(const View &view,
+                                                         const Layout &domain,
+                                                         const Tensor &user) {
   Tensor &from = *view.source;
   const View &operand = from.operands[0];
   // Kept dimensions go where the reader has them, reduced ones on lanes if no

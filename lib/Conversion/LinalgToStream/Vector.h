@@ -8,13 +8,16 @@
 // A vector region computes tensors that stand in the same rows and features. It
 // is built in three steps:
 //
-// 1. A **dag** of operations on whole rows of features. Equal operations are one
+// 1. A **dag** of operations on whole rows of features. Equal operations are
+// one
 //    node. A node is `single` if one vector holds its value for all features (a
 //    mean, a scale): all lanes equal.
-// 2. The dag is **expanded** to one instance per chunk of lanes. A lane reduction
+// 2. The dag is **expanded** to one instance per chunk of lanes. A lane
+// reduction
 //    over several chunks combines them lane by lane, then reduces one vector.
 //    Lanes behind the last feature are masked where they could do harm.
-// 3. The instances, in an order with few live values, are **cut** into flows that
+// 3. The instances, in an order with few live values, are **cut** into flows
+// that
 //    the vector unit can hold. Values that cross a cut go through fp32 tiles;
 //    sources are read again.
 //

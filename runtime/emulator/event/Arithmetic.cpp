@@ -17,7 +17,8 @@ IsaArithmetic::IsaArithmetic(const RunContext &context, ChipMemory &memory)
     : machine(context.machine), lanes(machine.lanes), pool(context.pool),
       memory(memory), k(context.kernels), workers(context.workers) {
   unsigned longest = longestDelay(machine);
-  lifetime = 2 * longest + std::max(machine.lastPosition(), machine.history) + 8;
+  lifetime =
+      2 * longest + std::max(machine.lastPosition(), machine.history) + 8;
   laneNumbers = lanesOf32();
   for (unsigned i = 0; i < lanes; ++i)
     laneNumbers[i] = i;
@@ -36,7 +37,8 @@ IsaArithmetic::IsaArithmetic(const RunContext &context, ChipMemory &memory)
       allocations.push_back(data);
       return data;
     };
-    plane.results = reinterpret_cast<uint32_t *>(block(size_t(ring) * lanes * 4));
+    plane.results =
+        reinterpret_cast<uint32_t *>(block(size_t(ring) * lanes * 4));
     plane.accumulators = reinterpret_cast<uint32_t *>(
         block(size_t(machine.accumulatorRows) * lanes * 4));
     for (Weights &weights : plane.weights) {
@@ -309,8 +311,8 @@ void IsaArithmetic::define(Weights &weights, unsigned first, unsigned count) {
   }
 }
 
-void IsaArithmetic::install(const Op &op, unsigned number,
-                            const Value *streams, unsigned at) {
+void IsaArithmetic::install(const Op &op, unsigned number, const Value *streams,
+                            unsigned at) {
   Plane &plane = planes[number];
   Weights &weights = plane.weights[1 - plane.active];
   const MatrixOp &m = op.matrix;
@@ -531,8 +533,8 @@ Value IsaArithmetic::shuffle(const Op &op, unsigned unit, Value value) {
 
 void IsaArithmetic::loadMap(unsigned number, const Value *bytes) {
   ShuffleUnit &unit = shuffles[number];
-  auto *map = reinterpret_cast<const uint16_t *>(
-      elements(bytes, 2, elementScratch));
+  auto *map =
+      reinterpret_cast<const uint16_t *>(elements(bytes, 2, elementScratch));
   unsigned slot = (unit.first + unit.number++) % unsigned(unit.coming.size());
   unit.coming[slot].assign(map, map + lanes);
 }

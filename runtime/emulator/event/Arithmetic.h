@@ -154,8 +154,8 @@ private:
   std::vector<uint8_t *> allocations; // freed at the end
   uint32_t *laneNumbers;
   uint32_t *operandScratch[3];
-  uint8_t *byteScratch;     // 4 planes
-  uint8_t *elementScratch;  // elements of 4 bytes
+  uint8_t *byteScratch;    // 4 planes
+  uint8_t *elementScratch; // elements of 4 bytes
   std::vector<float *> fp16Operands;
   std::vector<int16_t *> int8Operands;
 };

@@ -20,8 +20,8 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
                     ChipState &state)
     : m(context.machine), options(options), chip(chip), sram(memory),
       initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
-      initialised(hasData ? memory.initialised : initialisedCopy),
-      links(links), state(state), arithmetic(context, memory),
+      initialised(hasData ? memory.initialised : initialisedCopy), links(links),
+      state(state), arithmetic(context, memory),
       edgePosition(int(m.lastPosition())), lanes(m.lanes),
       perRow(m.instructionsPerRow()) {
   unsigned longest = longestDelay(m);
@@ -168,16 +168,15 @@ template <class A> void ChipRun<A>::runCycle() {
 //===----------------------------------------------------------------------===//
 
 template <class A>
-LLVM_ATTRIBUTE_NOINLINE void
-ChipRun<A>::emptyRead(const Queue &queue, Who me, const StreamRef &ref,
-                      unsigned slot) {
+LLVM_ATTRIBUTE_NOINLINE void ChipRun<A>::emptyRead(const Queue &queue, Who me,
+                                                   const StreamRef &ref,
+                                                   unsigned slot) {
   for (unsigned i = 0; i < ref.width; ++i) {
     unsigned stream = ref.stream + i;
     if (live[slot] >> stream & 1)
       continue;
     std::optional<Who> reader;
-    if (RecentWho last = lastReaders[slot * m.streams + stream];
-        last != nobody)
+    if (RecentWho last = lastReaders[slot * m.streams + stream]; last != nobody)
       reader = lengthen(last, now);
     fault(FaultClass::EmptyRead, me, reader,
           "stream " + std::string(ref.west ? "west " : "east ") +
@@ -241,7 +240,8 @@ template <class A> void ChipRun<A>::land() {
           continue;
         Who writer = lengthen(writers[first + i], now);
         std::string detail =
-            "stream " + std::string(landing.slot >= keyRing ? "west " : "east ") +
+            "stream " +
+            std::string(landing.slot >= keyRing ? "west " : "east ") +
             std::to_string(landing.stream + i) + " is live";
         if (llvm::any_of(due, [&](const Landing &other) {
               return other.writer == writer && other.slot == landing.slot;
@@ -299,27 +299,27 @@ bool ChipRun<A>::inBuffer(Queue &queue, uint32_t row, int64_t when) {
     if (start > when)
       break;
     uint32_t fetched = queue.fetchRow + queue.fetchApplied++;
-    queue.buffer[fetched % size] = {
-        int64_t(fetched), start + m.fetchRowCycles() + m.delayFetch,
-        queue.fetch};
+    queue.buffer[fetched % size] = {int64_t(fetched),
+                                    start + m.fetchRowCycles() + m.delayFetch,
+                                    queue.fetch};
   }
   const auto &slot = queue.buffer[row % size];
   if (LLVM_LIKELY(slot.row == int64_t(row) && slot.usable <= when))
     return true;
   queue.takeOther = slot.fetch;
-  queue.takeDetail =
-      slot.row == int64_t(row)
-          ? "text row " + std::to_string(row) + " is usable from cycle " +
-                std::to_string(slot.usable)
-          : "text row " + std::to_string(row) +
-                " is not in the instruction buffer";
+  queue.takeDetail = slot.row == int64_t(row)
+                         ? "text row " + std::to_string(row) +
+                               " is usable from cycle " +
+                               std::to_string(slot.usable)
+                         : "text row " + std::to_string(row) +
+                               " is not in the instruction buffer";
   return false;
 }
 
 /// The instruction at `pc` is taken in cycle \p when, and issues later.
 template <class A>
-LLVM_ATTRIBUTE_ALWAYS_INLINE void
-ChipRun<A>::take(unsigned number, Queue &queue, int64_t when) {
+LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::take(unsigned number,
+                                                   Queue &queue, int64_t when) {
   uint32_t pc = queue.pc;
   auto cannot = [&](FaultClass kind) {
     queue.faulty = true;
@@ -477,8 +477,7 @@ bool ChipRun<A>::control(Queue &queue, const Op &op, Who me) {
 // Fetching
 //===----------------------------------------------------------------------===//
 
-template <class A>
-void ChipRun<A>::fetch(Queue &queue, const Op &op, Who me) {
+template <class A> void ChipRun<A>::fetch(Queue &queue, const Op &op, Who me) {
   const TextSegment &segment = queue.text->segment;
   unsigned row = op.control.row, rows = op.control.rows;
   if (row + rows > segment.rows)
@@ -550,8 +549,7 @@ template class lpu::emulator::event::ChipRun<IsaArithmetic>;
 //===----------------------------------------------------------------------===//
 
 /// Control depends on nothing but the text, so a queue alone can be run again.
-uint32_t lpu::emulator::event::findIssue(const QueueText &text,
-                                         int64_t cycle) {
+uint32_t lpu::emulator::event::findIssue(const QueueText &text, int64_t cycle) {
   struct Level {
     uint32_t remaining, start;
   };

@@ -6,17 +6,18 @@
 //===----------------------------------------------------------------------===//
 //
 // Streams never move here. A value keeps its slot (direction, stream, key) for
-// life (docs/isa.md, section 2), and keys are taken from a ring that is a little
-// longer than the chip: a slot is an array element, its liveness one bit of a
-// word per direction and key, and the value that reaches the edge in cycle t is
-// the one with a known key. Everything else is events in calendars: rings of
-// buckets, one per cycle. Control does not depend on data, so each queue has
+// life (docs/isa.md, section 2), and keys are taken from a ring that is a
+// little longer than the chip: a slot is an array element, its liveness one bit
+// of a word per direction and key, and the value that reaches the edge in cycle
+// t is the one with a known key. Everything else is events in calendars: rings
+// of buckets, one per cycle. Control does not depend on data, so each queue has
 // one pending issue at a time.
 //
 // Order within a cycle: completions (passes, swaps, constants, maps, rows that
-// fetches read), issues in the order of queue numbers, deaths of slots that were
-// read for the last time, writes to streams, the edge. A fault does not stop the
-// cycle: all of them are collected and the engine picks the one to report.
+// fetches read), issues in the order of queue numbers, deaths of slots that
+// were read for the last time, writes to streams, the edge. A fault does not
+// stop the cycle: all of them are collected and the engine picks the one to
+// report.
 //
 //===----------------------------------------------------------------------===//
 
@@ -83,7 +84,7 @@ struct ChipState {
   int64_t lastEffect = -1;
   bool done = false;
   std::vector<FaultRecord> faults; // of one cycle
-  Counters counters;    // without streamByteHops
+  Counters counters;               // without streamByteHops
   uint64_t streamHops = 0; // of byte streams; exact once nothing is live
   CycleMaxima maxima;
 };
@@ -110,7 +111,7 @@ private:
     const Op *ops = nullptr;
     uint32_t pc = 0, size = 0, repeat = 0;
     int position = 0;
-    uint16_t index = 0; // of its kind
+    uint16_t index = 0;  // of its kind
     bool faulty = false; // the instruction cannot be taken: takeFault
     uint16_t registers[8] = {};
     /// The first instruction of the row that was executable last.
@@ -144,7 +145,14 @@ private:
     uint8_t stream, width;
     Value value;
   };
-  enum class EffectKind : uint8_t { Pass, Swap, Constant, Map, FetchRow, Clash };
+  enum class EffectKind : uint8_t {
+    Pass,
+    Swap,
+    Constant,
+    Map,
+    FetchRow,
+    Clash
+  };
   struct Effect {
     EffectKind kind;
     bool fp16, add;
@@ -280,8 +288,7 @@ private:
   std::vector<uint64_t> starts; // bit per queue
   unsigned startCount = 0;
   std::priority_queue<std::pair<int64_t, unsigned>,
-                      std::vector<std::pair<int64_t, unsigned>>,
-                      std::greater<>>
+                      std::vector<std::pair<int64_t, unsigned>>, std::greater<>>
       far;
   // A bucket holds the number of a list; empty lists are used again at once, so
   // that they stay in the cache.

@@ -24,8 +24,7 @@ namespace lpu::emulator::event {
 //===----------------------------------------------------------------------===//
 
 template <class A>
-LLVM_ATTRIBUTE_NOINLINE void ChipRun<A>::bankConflict(unsigned number,
-                                                      Who me) {
+LLVM_ATTRIBUTE_NOINLINE void ChipRun<A>::bankConflict(unsigned number, Who me) {
   clash(FaultClass::BankConflict, me, banks[number].user,
         "slice " + std::to_string(number / 2) + " bank " +
             std::to_string(number % 2) + " is used twice");
@@ -41,9 +40,9 @@ LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::useBank(unsigned number, Who me) {
 }
 
 template <class A>
-LLVM_ATTRIBUTE_ALWAYS_INLINE void
-ChipRun<A>::memory(Queue &queue, const Op &op, Who me, const Value *in,
-                   bool ok) {
+LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::memory(Queue &queue, const Op &op,
+                                                     Who me, const Value *in,
+                                                     bool ok) {
   const MemOp &mem = op.mem;
   switch (op.kind) {
   case Kind::SetRegister:
@@ -87,9 +86,9 @@ ChipRun<A>::memory(Queue &queue, const Op &op, Who me, const Value *in,
   cycleSram += lanes;
   if (LLVM_UNLIKELY(writes && sram.textBanks[bank] &&
                     ChipMemory::test(sram.text, index)))
-    return coldFault(
-        FaultClass::UnspecifiedBehaviour, me, std::nullopt,
-        [=] { return rowText(bank, row) + " holds program text"; });
+    return coldFault(FaultClass::UnspecifiedBehaviour, me, std::nullopt, [=] {
+      return rowText(bank, row) + " holds program text";
+    });
   // Writes of the last few cycles that are not visible yet. They come from
   // this queue: a slice has only one.
   PendingWrite *pending = &pendingWrites[size_t(bank) * writeRing];
@@ -139,9 +138,9 @@ ChipRun<A>::alu(const Queue &queue, const Op &op, Who me,
     const Source &source = a.source[i];
     if (source.kind == Source::History) {
       int64_t cycle = historyCycles[i] = now - source.age;
-      if (LLVM_UNLIKELY(cycle < 0 || alus[source.alu]
-                                             .results[size_t(cycle & mask)]
-                                             .first != cycle)) {
+      if (LLVM_UNLIKELY(cycle < 0 ||
+                        alus[source.alu].results[size_t(cycle & mask)].first !=
+                            cycle)) {
         coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [=] {
           return "no result of ALU " + std::to_string(source.alu) +
                  " completed " + std::to_string(source.age) + " cycles ago";
@@ -150,9 +149,8 @@ ChipRun<A>::alu(const Queue &queue, const Op &op, Who me,
       }
     } else if (source.kind == Source::Constant &&
                LLVM_UNLIKELY(!unit.constantSet)) {
-      coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [] {
-        return "the lane constants of this ALU are not set";
-      });
+      coldFault(FaultClass::UninitialisedRead, me, std::nullopt,
+                [] { return "the lane constants of this ALU are not set"; });
       ok = false;
     }
   }
@@ -167,9 +165,8 @@ ChipRun<A>::alu(const Queue &queue, const Op &op, Who me,
       });
       start = true;
     } else if (LLVM_UNLIKELY(!start && unit.accumulateOp != a.kernel)) {
-      coldFault(FaultClass::UnspecifiedBehaviour, me, unit.lastAccumulate, [] {
-        return "continues what another operation started";
-      });
+      coldFault(FaultClass::UnspecifiedBehaviour, me, unit.lastAccumulate,
+                [] { return "continues what another operation started"; });
     }
     unit.accumulating = true;
     unit.accumulateOp = a.kernel;
@@ -185,14 +182,14 @@ ChipRun<A>::alu(const Queue &queue, const Op &op, Who me,
                            me, result.second});
   result = {completion, me};
   if (a.kind == AluClass::SetConstant)
-    addEffect(completion, {EffectKind::Constant, false, false, queue.index, 0,
-                           0, me, 0});
+    addEffect(completion,
+              {EffectKind::Constant, false, false, queue.index, 0, 0, me, 0});
   state.counters.aluOps += lanes;
   if constexpr (hasData) {
     if (!ok)
       return;
-    Value value = arithmetic.alu(op, queue.index, in, historyCycles,
-                                 completion, start, output);
+    Value value = arithmetic.alu(op, queue.index, in, historyCycles, completion,
+                                 start, output);
     if (output)
       write(queue, op, me, value);
   } else if (output) {
@@ -280,8 +277,8 @@ template <class A> void ChipRun<A>::pass(Queue &queue, const Op &op, Who me) {
   bool ok = readStreams(queue, me, op.in[0], in);
 
   int64_t completion = now + op.doneDelay;
-  auto &done = plane.completions[size_t(completion) &
-                                 (plane.completions.size() - 1)];
+  auto &done =
+      plane.completions[size_t(completion) & (plane.completions.size() - 1)];
   if (done.first == completion)
     addEffect(completion, {EffectKind::Clash, false, true, queue.index, 0, 0,
                            me, done.second});
@@ -290,11 +287,12 @@ template <class A> void ChipRun<A>::pass(Queue &queue, const Op &op, Who me) {
   if constexpr (hasData)
     if (ok && state.faults.empty())
       number = arithmetic.pass(op, queue.index, in, unsigned(row));
-  addEffect(completion, {EffectKind::Pass, x.fp16 != 0, x.add != 0,
-                         queue.index, uint16_t(row), number, me, 0});
+  addEffect(completion, {EffectKind::Pass, x.fp16 != 0, x.add != 0, queue.index,
+                         uint16_t(row), number, me, 0});
 }
 
-template <class A> void ChipRun<A>::drain(const Queue &queue, const Op &op, Who me) {
+template <class A>
+void ChipRun<A>::drain(const Queue &queue, const Op &op, Who me) {
   int64_t row = op.matrix.acc + int64_t(queue.repeat) * op.matrix.step;
   if (!inRange("accumulator row", row, 1, m.accumulatorRows, me))
     return;
@@ -417,7 +415,8 @@ template <class A> void ChipRun<A>::resyncCheck(Who me) {
               std::to_string(m.resyncCycles) + " are allowed");
 }
 
-template <class A> void ChipRun<A>::send(const Queue &queue, const Op &op, Who me) {
+template <class A>
+void ChipRun<A>::send(const Queue &queue, const Op &op, Who me) {
   Value in[1] = {};
   bool ok = readStreams(queue, me, op.in[0], in);
   resyncCheck(me);
@@ -470,10 +469,10 @@ void ChipRun<A>::receive(const Queue &queue, const Op &op, Who me) {
   resyncCheck(me);
   Wire *wire = links.in[queue.index];
   bool empty = !wire || wire->messages.empty();
-  int64_t receivable =
-      empty ? 0
-            : wire->messages.front().sent + int64_t(m.linkLatency) +
-                  int64_t(m.linkMargin);
+  int64_t receivable = empty
+                           ? 0
+                           : wire->messages.front().sent +
+                                 int64_t(m.linkLatency) + int64_t(m.linkMargin);
   if (empty || receivable > now) {
     // Which vector is under way is known when the sender got here, too: the
     // engine completes this fault.

@@ -96,8 +96,8 @@ EventEngine::EventEngine(const Package &package)
     ChipMemory &memory = memories.emplace_back(m);
     for (const ImageSegment &segment : chip.image)
       for (unsigned i = 0; i < segment.rows; ++i) {
-        size_t index = memory.index(2 * segment.slice + segment.bank,
-                                    segment.row + i);
+        size_t index =
+            memory.index(2 * segment.slice + segment.bank, segment.row + i);
         const uint8_t *row = segment.bytes.empty()
                                  ? zeros.data()
                                  : segment.bytes.data() + size_t(i) * m.lanes;
@@ -224,10 +224,10 @@ RunResult EventEngine::runWith(const RunOptions &options,
   RunResult result;
   std::vector<FaultRecord> faults;
   int64_t limit = int64_t(options.maxCycles) + 1;
-  int64_t window =
-      wires.empty() ? limit
-                    : std::max<int64_t>(1, int64_t(m.linkLatency) -
-                                               int64_t(m.linkMargin));
+  int64_t window = wires.empty()
+                       ? limit
+                       : std::max<int64_t>(1, int64_t(m.linkLatency) -
+                                                  int64_t(m.linkMargin));
   // Vectors that are sent also arrive, where they may overrun a buffer.
   auto allDone = [&] {
     return llvm::all_of(states, [](const ChipState &s) { return s.done; }) &&
@@ -250,14 +250,14 @@ RunResult EventEngine::runWith(const RunOptions &options,
   if (faults.empty() && !result.ranOut)
     for (Wire &wire : wires)
       for (const Message &message : wire.messages)
-        faults.push_back({FaultClass::LiveValueLost,
-                          message.sent + int64_t(m.linkLatency) +
-                              int64_t(m.linkMargin),
-                          message.fromChip, message.fromChip, message.fromChip,
-                          message.sender, std::nullopt,
-                          "chip " + std::to_string(wire.toChip) +
-                              " never receives this vector",
-                          nullptr});
+        faults.push_back(
+            {FaultClass::LiveValueLost,
+             message.sent + int64_t(m.linkLatency) + int64_t(m.linkMargin),
+             message.fromChip, message.fromChip, message.fromChip,
+             message.sender, std::nullopt,
+             "chip " + std::to_string(wire.toChip) +
+                 " never receives this vector",
+             nullptr});
 
   for (const ChipState &state : states) {
     result.cycles = std::max(result.cycles, uint64_t(state.lastEffect + 1));
@@ -273,11 +273,11 @@ RunResult EventEngine::runWith(const RunOptions &options,
     auto key = [](const FaultRecord &f) {
       return std::make_tuple(f.cycle, f.chip, f.kind, queueOf(f.offender));
     };
-    FaultRecord &first = *std::min_element(
-        faults.begin(), faults.end(),
-        [&](const FaultRecord &a, const FaultRecord &b) {
-          return key(a) < key(b);
-        });
+    FaultRecord &first =
+        *std::min_element(faults.begin(), faults.end(),
+                          [&](const FaultRecord &a, const FaultRecord &b) {
+                            return key(a) < key(b);
+                          });
     completeUnderrun(first);
     result.fault = describe(first);
     result.cycles = result.fault->cycle;

@@ -76,9 +76,8 @@ void Decoder::memory() {
     mem.stride = int16_t(getSigned(f::mem_read::stride));
     mem.inner = uint16_t(get(f::mem_read::inner));
     mem.stride2 = int16_t(getSigned(f::mem_read::stride2));
-    StreamRef ref =
-        streams(get(f::mem_read::dir), get(f::mem_read::stream), 1,
-                write && get(f::mem_write::last));
+    StreamRef ref = streams(get(f::mem_read::dir), get(f::mem_read::stream), 1,
+                            write && get(f::mem_write::last));
     if (write)
       input(ref);
     else
@@ -294,8 +293,7 @@ void Decoder::shuffle() {
     op.shuffle = shuffle;
     return;
   }
-  output(streams(get(s::odir), get(s::ostream), width),
-         isa::delay(*inst, m));
+  output(streams(get(s::odir), get(s::ostream), width), isa::delay(*inst, m));
   op.kind = Kind::Shuffle;
   switch (inst->opcode) {
   case Opcode::transpose_t16:
@@ -425,9 +423,9 @@ QueueText lpu::emulator::event::decodeQueue(const Machine &machine,
 }
 
 unsigned lpu::emulator::event::longestDelay(const Machine &m) {
-  unsigned alu = std::max({m.delayAlu, m.delayTranscendental,
-                           m.reduceDelay(15)}) +
-                 2 * m.delayConvert;
+  unsigned alu =
+      std::max({m.delayAlu, m.delayTranscendental, m.reduceDelay(15)}) +
+      2 * m.delayConvert;
   return std::max({alu, m.delaySramRead, m.delaySramWrite, m.delaySwap,
                    m.matrixDelay(false), m.matrixDelay(true), m.delayDrain,
                    m.delayShuffle, m.delayTranspose, m.delayFetch, 1u});

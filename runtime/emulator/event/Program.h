@@ -49,9 +49,7 @@ enum class Kind : uint8_t {
 /// Neighbouring byte streams of one direction.
 struct StreamRef {
   uint8_t west = 0, stream = 0, width = 0, last = 0;
-  uint64_t mask() const {
-    return ((UINT64_C(1) << width) - 1) << stream;
-  }
+  uint64_t mask() const { return ((UINT64_C(1) << width) - 1) << stream; }
 };
 
 enum class AluClass : uint8_t { Lanes, SetConstant, Reduce, Accumulate };
@@ -78,8 +76,8 @@ struct AluOp {
   uint32_t immediate;
   uint16_t group, period; // lanes of a reduction group; acc
   AluClass kind;
-  uint8_t kernel;    // AluKernel or ReduceKernel
-  uint8_t init;      // acc
+  uint8_t kernel;        // AluKernel or ReduceKernel
+  uint8_t init;          // acc
   isa::ElementType type; // of the destination
 };
 struct MatrixOp { // install, pass, drain

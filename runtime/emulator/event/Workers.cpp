@@ -29,8 +29,7 @@ bool WorkerPool::claim() {
   unsigned part = unsigned(seen & 0xffff);
   if (part >= parts)
     return false;
-  if (!state.compare_exchange_strong(seen, seen + 1,
-                                     std::memory_order_acq_rel))
+  if (!state.compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel))
     return true; // somebody else was faster; look again
   (*task.load(std::memory_order_acquire))(part);
   finished.fetch_add(1, std::memory_order_release);

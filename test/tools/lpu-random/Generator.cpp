@@ -114,8 +114,8 @@ void Generator::value(Plan &plan, unsigned chip, bool west, unsigned stream,
                       int64_t lastRead, const Offsets &offsets) {
   for (int64_t offset : offsets)
     for (unsigned i = 0; i < width; ++i)
-      plan.values.push_back({chip, west, stream + i, position,
-                             written + offset, lastRead + offset});
+      plan.values.push_back({chip, west, stream + i, position, written + offset,
+                             lastRead + offset});
 }
 
 std::vector<unsigned> Generator::slices(const Plan &plan, unsigned chip,
@@ -179,13 +179,13 @@ void Generator::supply(Plan &plan, unsigned chip, bool west, unsigned stream,
                                        {"stream", stream + byte}}),
           repeat);
     for (unsigned i = 0; i < repeat.count; ++i) {
-      int64_t row = offset + (inner > 0 ? i % inner * stride + i / inner * stride2
-                                        : i * stride);
+      int64_t row =
+          offset +
+          (inner > 0 ? i % inner * stride + i / inner * stride2 : i * stride);
       plan.rows.push_back({chip, slice, bank, row,
                            issued + int64_t(i) * repeat.interval, false});
     }
-    value(plan, chip, west, stream + byte, 1, x, written, at,
-          repeat.offsets());
+    value(plan, chip, west, stream + byte, 1, x, written, at, repeat.offsets());
   }
 }
 
@@ -208,8 +208,8 @@ void Generator::consume(Plan &plan, unsigned chip, bool west, unsigned stream,
     }
     int64_t lastRead = 0;
     for (unsigned slice : chosen)
-      lastRead = std::max(lastRead,
-                          at + distance(m.slicePosition(slice), position));
+      lastRead =
+          std::max(lastRead, at + distance(m.slicePosition(slice), position));
     bool lastSet = false;
     for (unsigned slice : chosen) {
       int64_t read = at + distance(m.slicePosition(slice), position);
@@ -219,8 +219,8 @@ void Generator::consume(Plan &plan, unsigned chip, bool west, unsigned stream,
       // Into the image's rows, or rows that nothing has defined yet.
       int64_t limit = chance(50) ? loadedRows : m.rows;
       int64_t low = limit == loadedRows ? 0 : firstFreeRow;
-      int64_t offset = low + int64_t(random() % uint64_t(limit - low -
-                                                         repeat.count));
+      int64_t offset =
+          low + int64_t(random() % uint64_t(limit - low - repeat.count));
       issue(plan, chip, Unit::Mem, slice, read,
             makeInstruction("mem.write", {{"bank", bank},
                                           {"offset", offset},
@@ -354,10 +354,9 @@ void Generator::registers(Plan &plan) {
     unsigned as = stream(2), pair = pick(0, unsigned(addresses.size()) - 1);
     base = addresses[pair];
     issue(plan, chip, Unit::Mem, slice, at,
-          makeInstruction("mem.loadreg", {{"reg", reg},
-                                          {"dir", west},
-                                          {"stream", as},
-                                          {"last", 1}}));
+          makeInstruction(
+              "mem.loadreg",
+              {{"reg", reg}, {"dir", west}, {"stream", as}, {"last", 1}}));
     supply(plan, chip, west, as, 2, x, at, Repeat(), pair);
   }
   int64_t next = at + 1 + pick(0, 2);
@@ -491,8 +490,7 @@ void Generator::loops(Plan &plan) {
     return;
   }
   unsigned target = to[random() % to.size()];
-  int64_t reached =
-      outWritten + distance(m.slicePosition(target), outPosition);
+  int64_t reached = outWritten + distance(m.slicePosition(target), outPosition);
   unsigned targetBank = timeline.isTextBank(target, 1) ? 0 : pick(0, 1);
   int64_t row = firstFreeRow + int64_t(pick(0, 100));
   issue(plan, chip, Unit::Mem, target, reached - 3,

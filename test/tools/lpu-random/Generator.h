@@ -78,10 +78,9 @@ private:
   unsigned stream(unsigned width) {
     return pick(0, m.streams / width - 1) * width;
   }
-  isa::Instruction vectorOperation(Plan &plan, unsigned alu, int64_t at,
-                                   Repeat repeat,
-                                   llvm::ArrayRef<std::pair<unsigned, int64_t>>
-                                       history);
+  isa::Instruction
+  vectorOperation(Plan &plan, unsigned alu, int64_t at, Repeat repeat,
+                  llvm::ArrayRef<std::pair<unsigned, int64_t>> history);
   /// A nop that keeps a queue busy up to a cycle.
   void hold(Plan &plan, unsigned chip, Unit unit, unsigned index, int64_t at);
 
@@ -91,8 +90,8 @@ private:
   Timeline timeline;
   std::vector<LinkWire> wires;
   static constexpr unsigned loadedRows = 64;
-  std::vector<unsigned> addresses; // values of the address rows
-  unsigned firstFreeRow;           // behind the rows of the image
+  std::vector<unsigned> addresses;            // values of the address rows
+  unsigned firstFreeRow;                      // behind the rows of the image
   std::vector<std::vector<bool>> accumulated; // [chip][alu]
   std::vector<unsigned> pendingAccumulate;    // of the plan: chip * alus + alu
 };

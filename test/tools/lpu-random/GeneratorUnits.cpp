@@ -159,11 +159,11 @@ void Generator::accumulate(Plan &plan) {
   supply(plan, chip, west, s, width, v, at, repeat);
   auto outType = ElementType(pick(0, 5));
   unsigned outWidth = isa::byteWidth(outType), os = stream(outWidth);
-  isa::Instruction inst = makeInstruction(
-      name, {{"a", streamOperand(west, s, type).encode()},
-             {"dst", destination(out, os, outType).encode()},
-             {"period", period},
-             {"init", init}});
+  isa::Instruction inst =
+      makeInstruction(name, {{"a", streamOperand(west, s, type).encode()},
+                             {"dst", destination(out, os, outType).encode()},
+                             {"period", period},
+                             {"init", init}});
   issue(plan, chip, Unit::Alu, alu, at, inst, repeat);
   for (int64_t offset : repeat.offsets())
     plan.results.push_back({chip, alu, at + isa::delay(inst, m) + offset});
@@ -248,7 +248,8 @@ void Generator::matrix(Plan &plan) {
                                             {"last", 1}}),
         repeat);
   at += int64_t(repeat.count) * repeat.interval + pick(0, 2);
-  issue(plan, chip, Unit::Weights, plane, at, makeInstruction("weights.swap", {}));
+  issue(plan, chip, Unit::Weights, plane, at,
+        makeInstruction("weights.swap", {}));
   at += m.delaySwap + pick(0, 2);
 
   unsigned interval = std::max(fp16 ? m.fp16Interval : 1, 1u);

@@ -78,9 +78,8 @@ Machine lpu::test::makeRandomMachine(uint64_t seed) {
     if (machine)
       return std::move(*machine);
     if (attempt == 999)
-      llvm::report_fatal_error(
-          llvm::Twine("no random machine is possible: ") +
-          llvm::toString(machine.takeError()));
+      llvm::report_fatal_error(llvm::Twine("no random machine is possible: ") +
+                               llvm::toString(machine.takeError()));
     llvm::consumeError(machine.takeError());
   }
   llvm_unreachable("the last attempt reports");
@@ -117,9 +116,8 @@ Package Generator::finish() {
     auto store = [&](unsigned slice, unsigned bank, unsigned row,
                      std::vector<uint8_t> bytes) {
       auto data = std::make_shared<std::vector<uint8_t>>(std::move(bytes));
-      image.image.push_back({slice, bank, row,
-                             unsigned(data->size() / m.lanes), *data,
-                             nullptr});
+      image.image.push_back(
+          {slice, bank, row, unsigned(data->size() / m.lanes), *data, nullptr});
       package.storage.push_back(data);
     };
     for (unsigned number = 0; number < m.numQueues(); ++number) {
@@ -229,10 +227,9 @@ Package lpu::test::mutate(const Package &original, uint64_t seed,
     }
   };
   const isa::InstructionInfo *info = isa::lookup(word[0]);
-  std::string where = "chip " + std::to_string(chip) + " queue " +
-                      std::to_string(text.queue) + " [" +
-                      std::to_string(index) + "] " +
-                      (info ? info->name : "?") + ": ";
+  std::string where =
+      "chip " + std::to_string(chip) + " queue " + std::to_string(text.queue) +
+      " [" + std::to_string(index) + "] " + (info ? info->name : "?") + ": ";
   unsigned kind = unsigned(random() % 8);
   if (kind < 2 && get(8, 16) + 2 < 65535) { // the issue cycle
     uint64_t wait = get(8, 16);

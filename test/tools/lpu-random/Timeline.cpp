@@ -48,9 +48,8 @@ bool Timeline::reserve(unsigned chip, unsigned number, unsigned count) {
   Queue &queue = queues[chip][number];
   unsigned block = blockSize();
   if (block < 6) { // no room for fetch and nop: use the buffer, keep a halt
-    unsigned limit = std::min(m.bufferRows, textRows()) *
-                         m.instructionsPerRow() -
-                     1;
+    unsigned limit =
+        std::min(m.bufferRows, textRows()) * m.instructionsPerRow() - 1;
     queue.full |= queue.text.size() + count > limit;
     return !queue.full;
   }
@@ -81,8 +80,8 @@ void Timeline::append(unsigned chip, unsigned number, int64_t cycle,
   queue.free = cycle + int64_t(inst.count - 1) * inst.interval + 1;
   queue.text.push_back(inst);
   if (inst.info().unit) {
-    int64_t last = queue.free - 1 + effectLater +
-                   int64_t(isa::streamDelay(inst, m));
+    int64_t last =
+        queue.free - 1 + effectLater + int64_t(isa::streamDelay(inst, m));
     lastEffect = std::max(lastEffect, last);
   }
   queue.free += freeLater;
@@ -157,17 +156,16 @@ bool Timeline::free(const Plan &plan, int64_t shift) const {
     int64_t cycle = issue.cycle + shift;
     if (cycle < it->second || cycle - it->second > 60000)
       return false;
-    it->second = cycle +
-                 int64_t(issue.instruction.count - 1) *
-                     issue.instruction.interval +
-                 1 + issue.freeLater;
+    it->second =
+        cycle +
+        int64_t(issue.instruction.count - 1) * issue.instruction.interval + 1 +
+        issue.freeLater;
   }
   // Two values of the plan itself may meet, too.
   auto overlap = [](Interval a, Interval b) {
     return !(a.first >= b.second || b.first >= a.second);
   };
-  std::map<std::tuple<unsigned, bool, unsigned, int64_t>,
-           std::vector<Interval>>
+  std::map<std::tuple<unsigned, bool, unsigned, int64_t>, std::vector<Interval>>
       own;
   for (const PlannedValue &v : plan.values) {
     int64_t written = v.written + shift;
@@ -223,8 +221,7 @@ bool Timeline::place(Plan &plan, std::mt19937_64 &random) {
       return false;
   int64_t first = 0;
   for (const PlannedIssue &issue : plan.issues)
-    first = std::max(first,
-                     queues[issue.chip][issue.queue].free - issue.cycle);
+    first = std::max(first, queues[issue.chip][issue.queue].free - issue.cycle);
   first += int64_t(random() % 4);
   for (int64_t shift = first; shift < first + 48; ++shift) {
     if (!free(plan, shift))

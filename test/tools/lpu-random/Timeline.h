@@ -66,9 +66,7 @@ public:
     int64_t blockReady = 0; // when the next half of the buffer is usable
     bool full = false;      // cannot take more text
   };
-  Queue &queue(unsigned chip, unsigned number) {
-    return queues[chip][number];
-  }
+  Queue &queue(unsigned chip, unsigned number) { return queues[chip][number]; }
   /// Room for \p count instructions in one buffer half; pads with nops.
   bool reserve(unsigned chip, unsigned number, unsigned count);
   /// Places the plan at the earliest cycle found; false if there is none.

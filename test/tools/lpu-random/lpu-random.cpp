@@ -7,7 +7,8 @@
 //
 //   lpu-random write SEED file.lpu          one legal package
 //   lpu-random compare FIRST COUNT          both engines, every set of host
-//                                           instructions: bits, cycles, counters
+//                                           instructions: bits, cycles,
+//                                           counters
 //   lpu-random faults FIRST COUNT           one mutation each: the same fault,
 //                                           or the same result
 //
@@ -75,18 +76,11 @@ std::string difference(const Package &package, Outcome &a, Outcome &b,
   }
   auto counters = [](const RunResult &r) {
     const Counters &c = r.counters;
-    return std::vector<uint64_t>{c.issues,
-                                 c.macsInt8,
-                                 c.macsFp16,
-                                 c.aluOps,
-                                 c.sramBytesRead,
-                                 c.sramBytesWritten,
-                                 c.streamByteHops,
-                                 c.fetchBytes,
-                                 c.linkVectors,
-                                 r.maxima.macs,
-                                 r.maxima.sramBytes,
-                                 r.maxima.fetchBytes};
+    return std::vector<uint64_t>{
+        c.issues,         c.macsInt8,         c.macsFp16,
+        c.aluOps,         c.sramBytesRead,    c.sramBytesWritten,
+        c.streamByteHops, c.fetchBytes,       c.linkVectors,
+        r.maxima.macs,    r.maxima.sramBytes, r.maxima.fetchBytes};
   };
   std::vector<uint64_t> cx = counters(x), cy = counters(y);
   for (size_t i = 0; i < cx.size(); ++i)
@@ -145,8 +139,8 @@ unsigned compare(uint64_t first, uint64_t count) {
               event.chip, text.slice, text.bank,
               text.row +
                   event.textIndex / package.machine.instructionsPerRow());
-          uint8_t code = row[event.textIndex %
-                             package.machine.instructionsPerRow() * 16];
+          uint8_t code =
+              row[event.textIndex % package.machine.instructionsPerRow() * 16];
           ++opcodes[isa::lookup(code)->name];
         }
     };
@@ -187,8 +181,8 @@ unsigned compare(uint64_t first, uint64_t count) {
   for (const isa::InstructionInfo &info : isa::instructions())
     if (!opcodes.count(info.name))
       missing += std::string(" ") + info.name;
-  llvm::outs() << "instructions never issued:" << (missing.empty() ? " none" : missing)
-               << "\n";
+  llvm::outs() << "instructions never issued:"
+               << (missing.empty() ? " none" : missing) << "\n";
   return failures;
 }
 
@@ -200,17 +194,17 @@ unsigned faults(uint64_t first, uint64_t count) {
     Package package = mutate(makeRandomProgram({seed / 4, 16}), seed, what);
     Outcome tick = execute(package, false, RunOptions());
     Outcome event = execute(package, true, RunOptions());
-    ++classes[!tick.error.empty()    ? "refused"
-              : tick.result.fault    ? faultName(tick.result.fault->kind)
-              : tick.result.ranOut   ? "runs on"
-                                     : "no fault"];
+    ++classes[!tick.error.empty()  ? "refused"
+              : tick.result.fault  ? faultName(tick.result.fault->kind)
+              : tick.result.ranOut ? "runs on"
+                                   : "no fault"];
     std::string how = difference(package, tick, event, true);
     if (how.empty())
       continue;
     ++failures;
-    llvm::errs() << "seed " << seed << ": " << what << ": " << how << "\ntick: "
-                 << describe(package, tick) << "event: "
-                 << describe(package, event);
+    llvm::errs() << "seed " << seed << ": " << what << ": " << how
+                 << "\ntick: " << describe(package, tick)
+                 << "event: " << describe(package, event);
   }
   llvm::outs() << count << " mutations: " << failures << " failures\n";
   for (auto &[name, number] : classes)

@@ -8,10 +8,10 @@
 //   lpu-session-test HOST-TYPE CHIP-TYPE CYCLES file.lpu
 //
 // Writes a package for `nano` whose program copies a tensor `x`, shape 3 x 20,
-// to `y`, byte plane by byte plane, so that what comes out of lpu-run shows what
-// the session does with bindings and element types. 20 features on 16 lanes
-// take two chunks, 3 rows on 2 stripes two rows in the first and one in the
-// second.
+// to `y`, byte plane by byte plane, so that what comes out of lpu-run shows
+// what the session does with bindings and element types. 20 features on 16
+// lanes take two chunks, 3 rows on 2 stripes two rows in the first and one in
+// the second.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,10 +64,11 @@ int main(int argc, char **argv) {
         const unsigned start = 40 + 4 * (column / width);
         const unsigned from = m.slicePosition(byte),
                        to = m.slicePosition(4 + byte);
-        builder.at(start, Unit::Mem, byte,
-                   make("mem.read",
-                        {{"offset", 8 * column}, {"stride", 1}, {"stream", byte}},
-                        rows));
+        builder.at(
+            start, Unit::Mem, byte,
+            make("mem.read",
+                 {{"offset", 8 * column}, {"stride", 1}, {"stream", byte}},
+                 rows));
         builder.at(start + m.delaySramRead + to - from, Unit::Mem, 4 + byte,
                    make("mem.write",
                         {{"offset", 8 * column + 3},
