@@ -12,6 +12,9 @@ attention implementations writes a different graph for the same function:
     minilm_dynamo_eager.onnx  torch.onnx.export(dynamo=True), opset 18,
     minilm_dynamo_sdpa.onnx   weights beside it in <name>.onnx.data
 
+A fifth file, minilm_ts_layer.onnx, is minilm_ts_eager.onnx with the first of its six
+layers only: the same trained weights, small enough for the tick engine.
+
 Inputs:  input_ids, attention_mask, token_type_ids: int64 [batch, seq]
 Outputs: last_hidden_state  float32 [batch, seq, 384]
          sentence_embedding float32 [batch, 384]: mean over the tokens that the
@@ -29,7 +32,9 @@ import transformers
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # File name part -> dynamo flag and opset.
 EXPORTERS = {"ts": (False, 17), "dynamo": (True, 18)}
-ATTENTIONS = ["eager", "sdpa"]
+# File name part -> attention implementation and layers (None: all of them).
+VARIANTS = {"eager": ("eager", None), "sdpa": ("sdpa", None), "layer": ("eager", 1)}
+NAMES = ["ts_eager", "ts_sdpa", "dynamo_eager", "dynamo_sdpa", "ts_layer"]
 
 
 class SentenceEncoder(torch.nn.Module):
@@ -48,14 +53,15 @@ class SentenceEncoder(torch.nn.Module):
         return tokens, F.normalize(mean, p=2.0, dim=1)
 
 
-def load(attention: str) -> SentenceEncoder:
-    encoder = transformers.BertModel.from_pretrained(
+def load(attention: str, layers: int | None) -> SentenceEncoder:
+    bert = transformers.BertModel.from_pretrained(
         texts.model_dir(), add_pooling_layer=False, attn_implementation=attention,
         dtype=torch.float32)
-    return SentenceEncoder(encoder)
+    bert.encoder.layer = bert.encoder.layer[:layers]
+    return SentenceEncoder(bert)
 
 
-def export(attention: str, path: pathlib.Path, *, dynamo: bool, opset: int) -> None:
+def export(variant: str, path: pathlib.Path, *, dynamo: bool, opset: int) -> None:
     # Example sizes above one: torch.export would otherwise fix a dim of size 1.
     ids = torch.arange(2 * 9).reshape(2, 9) + 1000
     mask = torch.ones_like(ids)
@@ -63,7 +69,7 @@ def export(attention: str, path: pathlib.Path, *, dynamo: bool, opset: int) -> N
     args = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
     outputs = {"last_hidden_state": ["batch", "seq"], "sentence_embedding": ["batch"]}
     # The model is loaded anew for each file: an export may change the module.
-    exporting.export(load(attention), args, path, dynamo=dynamo, opset=opset, outputs=outputs,
+    exporting.export(load(*VARIANTS[variant]), args, path, dynamo=dynamo, opset=opset, outputs=outputs,
                      dynamic={"batch": None, "seq": 512})
 
 
@@ -77,20 +83,19 @@ def main() -> None:
     parser.add_argument("--if-changed", action="store_true",
                         help="do nothing if the files are there and made by this script")
     options = parser.parse_args()
-    names = [f"{exporter}_{attention}" for exporter in EXPORTERS for attention in ATTENTIONS]
-    unknown = set(options.only or []) - set(names)
+    unknown = set(options.only or []) - set(NAMES)
     if unknown:
-        parser.error(f"unknown file {', '.join(sorted(unknown))}; known: {', '.join(names)}")
+        parser.error(f"unknown file {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")
     options.out.mkdir(parents=True, exist_ok=True)
     stamp = exporting.Stamp(options.out, __file__)
-    if options.if_changed and stamp.fresh():
+    files = {name: options.out / f"minilm_{name}.onnx" for name in options.only or NAMES}
+    if options.if_changed and stamp.fresh() and all(path.exists() for path in files.values()):
         return
     exporting.quiet()
-    for name in options.only or names:
-        exporter, attention = name.split("_")
+    for name, path in files.items():
+        exporter, variant = name.split("_")
         dynamo, opset = EXPORTERS[exporter]
-        path = options.out / f"minilm_{name}.onnx"
-        export(attention, path, dynamo=dynamo, opset=opset)
+        export(variant, path, dynamo=dynamo, opset=opset)
         print(f"wrote {path}", flush=True)
     if not options.only:
         stamp.write()

@@ -122,12 +122,13 @@ def main() -> int:
         parser.error(f"unknown file {', '.join(sorted(unknown))}; known: {', '.join(names)}")
     options.out.mkdir(parents=True, exist_ok=True)
     stamp = exporting.Stamp(options.out, __file__)
-    if options.if_changed and stamp.fresh():
+    files = {name: options.out / f"{name}.onnx" for name in options.only or names}
+    if options.if_changed and stamp.fresh() and all(path.exists() for path in files.values()):
         return 0
     exporting.quiet()
-    for name in options.only or names:
-        export(name, options.out / f"{name}.onnx")
-        print(f"wrote {options.out / name}.onnx", flush=True)
+    for name, path in files.items():
+        export(name, path)
+        print(f"wrote {path}", flush=True)
     if not options.only:
         stamp.write()
     return 0

@@ -1,12 +1,14 @@
 # The four MiniLM files: opset and weights as documented, no Dropout (exported in
-# eval mode), and one function: ONNX Runtime computes the same from each.
-# REQUIRES: onnxruntime, transformers, model-minilm_ts_eager, model-minilm_dynamo_sdpa
+# eval mode), and one function: ONNX Runtime computes the same from each. The fifth holds
+# the first layer, and only that, with the same weights.
+# REQUIRES: onnxruntime, transformers, model-minilm_ts_eager, model-minilm_dynamo_sdpa, model-minilm_ts_layer
 # RUN: %python %s %root %models
 import pathlib
 import sys
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 
 root, models = map(pathlib.Path, sys.argv[1:])
 sys.path.insert(0, str(root / "scripts"))
@@ -32,3 +34,16 @@ for name, output in outputs.items():
     for key, want in outputs["ts_eager"].items():
         assert compare.measure(output[key], want)[0] < 1e-5, (name, key)
     assert np.allclose(np.linalg.norm(output["sentence_embedding"], axis=1), 1, atol=1e-5)
+
+
+# Weights of products have names of their own in the graph, their values are those of the checkpoint.
+def products(name):
+    graph = onnx.load(models / f"minilm_{name}.onnx").graph
+    weights = {i.name: i for i in graph.initializer}
+    return [onnx.numpy_helper.to_array(weights[node.input[1]]) for node in graph.node
+            if node.op_type == "MatMul" and node.input[1] in weights]
+
+
+whole, layer = products("ts_eager"), products("ts_layer")
+assert len(whole) == 36 and len(layer) == 6, (len(whole), len(layer))
+assert all(np.array_equal(a, b) for a, b in zip(whole, layer))
