@@ -7,6 +7,7 @@
 
 #include "LastReads.h"
 #include "lpu/Report/Report.h"
+#include "lpu/Target/Energy.h"
 #include "llvm/Support/ErrorHandling.h"
 
 using namespace lpu;
@@ -186,14 +187,15 @@ Activity lpu::countActivity(const std::vector<ClassProgram> &classes,
 }
 
 double lpu::joules(const Activity &a, const Machine &m, int64_t cycles) {
-  const EnergyConstants &e = m.energy;
-  double pico = e.sramByte * double(a.sramBytesRead + a.sramBytesWritten) +
-                e.hopByte * double(a.streamByteHops) +
-                e.macInt8 * double(a.macsInt8) +
-                e.macFp16 * double(a.macsFp16) + e.aluOp * double(a.aluOps) +
-                e.fetchByte * double(a.fetchBytes) +
-                e.linkByte * double(a.linkVectors) * m.lanes;
-  return pico * 1e-12 + e.idleWatts * double(cycles) / (m.clockMHz * 1e6);
+  EnergyEvents events;
+  events.sramBytes = a.sramBytesRead + a.sramBytesWritten;
+  events.hopBytes = a.streamByteHops;
+  events.macsInt8 = a.macsInt8;
+  events.macsFp16 = a.macsFp16;
+  events.aluOps = a.aluOps;
+  events.linkBytes = a.linkVectors * m.lanes;
+  events.fetchBytes = a.fetchBytes;
+  return joules(events, m, uint64_t(cycles), 1);
 }
 
 int64_t lpu::hostCycles(const std::vector<TensorBinding> &bindings,

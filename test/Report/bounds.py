@@ -77,7 +77,8 @@ def check(model, target, macs=None, weights=None):
     printed = run("lpu-compile", model, "--target", target, "-o", package, "--report", report,
                   "--trace", trace)
     said = json.loads(report.read_text())
-    measured = dict(re.findall(r"^([^:\n]+): (\d+)", run("lpu-run", package, "--no-data", "--stats"), re.M))
+    stats = run("lpu-run", package, "--no-data", "--stats")
+    measured = dict(re.findall(r"^([^:\n]+): (\d+)", stats, re.M))
 
     def same(what, one, other):
         if one != other:
@@ -88,6 +89,9 @@ def check(model, target, macs=None, weights=None):
     same("host nodes", [said["hostNodes"], measured["host nodes"]], [0, "0"])
     for name, line in COUNTS.items():
         same(f"{name}, report and lpu-run", said["activity"][name], int(measured[line]))
+    joules = float(re.search(r"^joules: (\S+)$", stats, re.M)[1])
+    if not joules > 0 or abs(said["joules"] / joules - 1) > 1e-6:
+        problems.append(f"{case}: the report states {said['joules']} J, lpu-run measures {joules}")
     if said["necessaryBound"] > said["cycles"]:
         problems.append(f"{case}: {said['cycles']} cycles beat the bound {said['necessaryBound']}")
     same("necessary bound", said["necessaryBound"], max(said["multiplyAddBound"], said["weightBound"]))

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Session/Session.h"
+#include "lpu/Target/Energy.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -33,8 +34,8 @@ Runs a package in the emulator.
   --threads N          host threads of the event engine (default 1)
   --max-cycles N       stop behind this cycle
   --no-check-cycles    do not fail if the cycles differ from the package's
-  --stats              print counters, and the most that one chip did in a cycle
-                       with the machine's limits
+  --stats              print counters, joules, and the most that one chip did in
+                       a cycle with the machine's limits
   --dump-sram FILE     write the initialised rows after the run: chip, slice,
                        bank, row as 32-bit little-endian numbers, then the bytes
   --dump-sram-before FILE
@@ -173,8 +174,22 @@ static emulator::CycleMaxima limits(const Machine &m) {
   return most;
 }
 
-static void printStats(const emulator::RunResult &result, const Machine &m,
-                       double seconds) {
+static double joules(const emulator::RunResult &result, const Package &p) {
+  const emulator::Counters &c = result.counters;
+  EnergyEvents events;
+  events.sramBytes = c.sramBytesRead + c.sramBytesWritten;
+  events.hopBytes = c.streamByteHops;
+  events.macsInt8 = c.macsInt8;
+  events.macsFp16 = c.macsFp16;
+  events.aluOps = c.aluOps;
+  events.linkBytes = c.linkVectors * p.machine.lanes;
+  events.fetchBytes = c.fetchBytes;
+  return joules(events, p.machine, result.cycles, unsigned(p.chips.size()));
+}
+
+static void printStats(const emulator::RunResult &result,
+                       const Package &package, double seconds) {
+  const Machine &m = package.machine;
   const emulator::Counters &c = result.counters;
   llvm::outs() << "multiply-adds int8: " << c.macsInt8
                << "\nmultiply-adds fp16: " << c.macsFp16
@@ -184,6 +199,7 @@ static void printStats(const emulator::RunResult &result, const Machine &m,
                << "\nstream byte hops: " << c.streamByteHops
                << "\nfetch bytes: " << c.fetchBytes
                << "\nlink vectors: " << c.linkVectors
+               << "\njoules: " << llvm::format("%.9g", joules(result, package))
                << "\nmost multiply-adds in a cycle: " << result.maxima.macs
                << " (limit " << limits(m).macs
                << ")\nmost SRAM bytes in a cycle: " << result.maxima.sramBytes
@@ -269,7 +285,7 @@ int main(int argc, char **argv) {
                << llvm::format("%.3f", microseconds(result.cycles + port))
                << "\n";
   if (o.stats)
-    printStats(result, m, seconds);
+    printStats(result, package, seconds);
   emulator::CycleMaxima most = limits(m);
   if (result.maxima.macs > most.macs ||
       result.maxima.sramBytes > most.sramBytes ||

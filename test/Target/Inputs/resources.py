@@ -27,10 +27,10 @@ random = np.random.default_rng(1)
 # Cycles are not what these change; what they do change stands behind a colon.
 OTHER = {"clock_mhz": "microseconds", "host_interval": "hostCyclesIn", "energy_sram_byte": "joules",
          "energy_hop_byte": "joules", "energy_mac_int8": "joules", "energy_mac_fp16": "joules",
-         "energy_alu_op": "joules", "energy_fetch_byte": "joules", "idle_watts": "joules"}
+         "energy_alu_op": "joules", "energy_fetch_byte": "joules", "energy_link_byte": "joules", "idle_watts": "joules"}
 
-# docs/status.md says why no program shows these.
-NOT_SHOWN = {"resync_cycles", "node_chips", "energy_link_byte"}
+# docs/status.md says why no program shows this one.
+NOT_SHOWN = {"node_chips"}
 
 # (parameter, program, values from plenty to scarce, other changes of the machine). A function of
 # resource_programs, or an ONNX graph for lpu-compile.
@@ -57,6 +57,7 @@ CASES = [
     ("link_latency", "links", [10, 20, 40], {}),
     ("link_margin", "links", [0, 2, 4, 8], {}),
     ("link_buffer", "links", [4, 3, 2, 1], {}),
+    ("resync_cycles", "resyncs", [10000, 50, 20, 10, 5], {"fetch_bytes_per_cycle": 16, "buffer_rows": 8}),
     ("delay_sram_read", "gemm_int8", [1, 4, 16], {}),
     ("delay_sram_write", "gemm_int8", [1, 4, 16], {}),
     ("delay_alu", "gemm_int8", [1, 4, 16], {}),
@@ -78,6 +79,7 @@ CASES = [
     ("energy_mac_int8", "gemm_int8", [0.1, 0.3, 1], {}),
     ("energy_mac_fp16", "gemm_fp16", [0.5, 1, 2], {}),
     ("energy_alu_op", "gemm_int8", [0.5, 1, 2], {}),
+    ("energy_link_byte", "links", [20, 40, 80], {}),
     ("energy_fetch_byte", "gemv_int8", [0.5, 1, 2], {"buffer_rows": 8}),
     ("idle_watts", "gemm_int8", [0, 1, 2], {}),
 ]
@@ -119,8 +121,11 @@ def run(*command):
     return done.stdout
 
 
-def cycles_of(package):
-    return int(re.search(r"^cycles: (\d+)$", run("lpu-run", package, "--no-data"), re.M)[1])
+def measured(package):
+    """What the emulator says."""
+    text = run("lpu-run", package, "--no-data", "--stats")
+    number = {name: re.search(rf"^{name}: (\S+)$", text, re.M)[1] for name in ("cycles", "joules")}
+    return {"cycles": int(number["cycles"]), "joules": float(number["joules"])}
 
 
 def with_values(changes):
@@ -140,13 +145,13 @@ def measure(parameter, program, changes):
         text.write_text(p.text())
         run("lpu-translate", "--isa-to-binary", text, "-o", package)
         run("lpu-verify", package)
-        said = {"cycles": p.cycles}
+        said = {"cycles": p.cycles, "joules": measured(package)["joules"]}
     else:
         report = folder / "program.json"
         run("lpu-compile", folder / f"{program}.onnx", "--target", machine, "-o", package, "--report", report, "--quiet")
         said = json.loads(report.read_text())
-    if cycles_of(package) != said["cycles"]:
-        raise RuntimeError(f"stated {said['cycles']} cycles, measured {cycles_of(package)}")
+    if measured(package)["cycles"] != said["cycles"]:
+        raise RuntimeError(f"stated {said['cycles']} cycles, measured {measured(package)['cycles']}")
     return said[OTHER.get(parameter, "cycles")]
 
 
