@@ -56,6 +56,63 @@ static int along(bool west, int position) {
   return west ? -position : position;
 }
 
+unsigned SchedulerImpl::addWeightReads(
+    Template &t, const Gang &gang, llvm::MutableArrayRef<PlacedColumn> columns,
+    unsigned width, int byte, unsigned stored, int64_t row, int64_t count,
+    int64_t interval, int64_t cycle) {
+  int position = machine.unitPosition(Unit::Weights, gang.planes[0]);
+  bool west = !gang.east; // outward
+  unsigned n = unsigned(columns.size()) / stored * width;
+  StreamGroup streams;
+  streams.west = west;
+  streams.width = n;
+  // Blocks of full install width do not break up the streams that another
+  // install needs.
+  streams.align = machine.streams % n == 0 ? n : width;
+  streams.start = homeStream(gang);
+  streams.run.keyLow = west ? cycle + position : cycle - position;
+  streams.run.keyHigh = streams.run.keyLow + (count - 1) * interval;
+  streams.run.posHigh = along(west, position);
+  streams.run.posLow = INT32_MAX;
+  unsigned index = t.groups.size();
+  for (unsigned j = 0; j < n; ++j) {
+    PlacedColumn &column = columns[byte < 0 ? j : j * stored + unsigned(byte)];
+    int from = machine.slicePosition(column.slice);
+    QueueRun read;
+    read.queue = machine.queueNumber(Unit::Mem, column.slice);
+    read.offset = cycle - std::abs(position - from) - machine.delaySramRead;
+    read.inst.opcode = isa::Opcode::mem_read;
+    read.inst.count = uint16_t(count);
+    read.inst.interval = count == 1 ? 1 : uint8_t(interval);
+    setField(read.inst, "bank", column.bank);
+    setField(read.inst, "reg", column.stepped ? 1 + column.bank : 0);
+    setField(read.inst, "offset", column.row + row);
+    setField(read.inst, "stride", count > 1 ? 1 : 0);
+    setField(read.inst, "dir", west);
+    read.streamFields.push_back(
+        {fieldIndex(read.inst.opcode, "stream"), index, j});
+    streams.run.posLow = std::min(streams.run.posLow, along(west, from));
+    t.touch(&column, false, read.offset, read.offset + read.span() - 1);
+    t.runs.push_back(read);
+  }
+  t.groups.push_back(streams);
+  return index;
+}
+
+isa::Instruction SchedulerImpl::installOf(const KTile &k, bool fp16,
+                                          unsigned stripes, int64_t row) {
+  isa::Instruction inst;
+  inst.opcode = isa::Opcode::weights_install;
+  setField(inst, "fp16", fp16);
+  setField(inst, "columns", k.byColumns);
+  setField(inst, "n", stripes * (fp16 ? 2 : 1));
+  setField(inst, "at", (k.byColumns ? k.columnBase : 0) + row);
+  setField(inst, "lane_base", k.byColumns ? k.bLaneBase : k.columnBase);
+  setField(inst, "lane_count", k.byColumns ? k.laneCount : k.columnCount);
+  setField(inst, "last", 1);
+  return inst;
+}
+
 bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
                                  int64_t rows, const std::string &name,
                                  int byte) {
@@ -64,8 +121,6 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
   unsigned stored = isa::byteWidth(program.tiles[k.b].type);
   unsigned stripes = layout->stripes(k.b);
   int64_t panelRows = layout->panelRows(k.b);
-  int position = machine.unitPosition(Unit::Weights, gang.planes[0]);
-  bool west = !gang.east; // outward
   // Rows of tile b to read, as installs of up to `stripes` rows.
   int64_t total = k.byColumns ? k.columnCount : k.laneCount;
   if (k.bRow % stripes) {
@@ -94,58 +149,16 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
         readColumns(k.b, unsigned(panel), k.bChunk, gang.east, used, group);
     if (columns.empty())
       return false;
-    StreamGroup streams;
-    streams.west = west;
-    streams.width = stripes * width;
-    // Blocks of full install width do not break up the streams that another
-    // install needs.
-    streams.align =
-        machine.streams % streams.width == 0 ? streams.width : width;
-    streams.start = homeStream(gang);
-    int64_t key = west ? cycle + position : cycle - position;
-    streams.run.keyLow = key;
-    streams.run.keyHigh = key + cycles - 1;
-    streams.run.posHigh = along(west, position);
-    streams.run.posLow = INT32_MAX;
-    unsigned index = t.groups.size();
-    for (unsigned j = 0; j < stripes * width; ++j) {
-      PlacedColumn &column =
-          columns[byte < 0 ? j : j * stored + unsigned(byte)];
-      int from = machine.slicePosition(column.slice);
-      QueueRun read;
-      read.queue = machine.queueNumber(Unit::Mem, column.slice);
-      read.offset = cycle - std::abs(position - from) - machine.delaySramRead;
-      read.inst.opcode = isa::Opcode::mem_read;
-      read.inst.count = uint16_t(cycles);
-      setField(read.inst, "bank", column.bank);
-      setField(read.inst, "reg", column.stepped ? 1 + column.bank : 0);
-      setField(read.inst, "offset",
-               column.row + (absolute - panel * panelRows) / stripes);
-      setField(read.inst, "stride", cycles > 1 ? 1 : 0);
-      setField(read.inst, "dir", west);
-      read.streamFields.push_back(
-          {fieldIndex(read.inst.opcode, "stream"), index, j});
-      streams.run.posLow = std::min(streams.run.posLow, along(west, from));
-      t.touch(&column, false, read.offset, read.offset + cycles - 1);
-      t.runs.push_back(read);
-    }
-    t.groups.push_back(streams);
+    unsigned index = addWeightReads(t, gang, columns, width, byte, stored,
+                                    (absolute - panel * panelRows) / stripes,
+                                    cycles, 1, cycle);
     for (unsigned plane : gang.planes) {
       QueueRun install;
       install.queue = machine.queueNumber(Unit::Weights, plane);
       install.offset = cycle;
-      install.inst.opcode = isa::Opcode::weights_install;
+      install.inst = installOf(k, fp16, stripes, row);
       install.inst.count = uint16_t(cycles);
-      setField(install.inst, "fp16", fp16);
-      setField(install.inst, "columns", k.byColumns);
-      setField(install.inst, "n", stripes * width);
-      setField(install.inst, "at", (k.byColumns ? k.columnBase : 0) + row);
       setField(install.inst, "step", cycles > 1 ? stripes : 0);
-      setField(install.inst, "lane_base",
-               k.byColumns ? k.bLaneBase : k.columnBase);
-      setField(install.inst, "lane_count",
-               k.byColumns ? k.laneCount : k.columnCount);
-      setField(install.inst, "last", 1);
       install.streamFields.push_back(
           {fieldIndex(install.inst.opcode, "stream"), index, 0});
       t.runs.push_back(install);
@@ -175,56 +188,48 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
   return true;
 }
 
-std::optional<int64_t>
-SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
-                           int64_t rowBegin, int64_t rowEnd, bool add,
-                           const std::string &name) {
-  const KTile &k = *works[0].tile;
-  Gang &lead = *works[0].gang;
-  unsigned width = fp16 ? 2 : 1, g = lead.planes.size();
-  int64_t n = rowEnd - rowBegin;
-  int64_t interval = fp16 ? (machine.fp16Interval + g - 1) / g : 1;
-  int position = machine.unitPosition(Unit::Pass, lead.planes[0]);
-  bool west = !lead.east;
-  Template t;
-  t.name = name;
-  stream::Access access = k.a;
-  if (access.inner > 0 &&
-      rowBegin / access.inner == (rowEnd - 1) / access.inner) {
-    access.row = access.rowOf(rowBegin);
+/// The rows [begin, end) of an access, of which a block is never a part of an
+/// inner group.
+static stream::Access rowsOf(stream::Access access, int64_t begin,
+                             int64_t end) {
+  if (access.inner > 0 && begin / access.inner == (end - 1) / access.inner) {
+    access.row = access.rowOf(begin);
     access.inner = 0;
   } else if (access.inner > 0) {
-    LPU_CHECK(rowBegin % access.inner == 0, "block cuts a nested access");
-    access.row += rowBegin / access.inner * access.stride2;
+    LPU_CHECK(begin % access.inner == 0, "block cuts a nested access");
+    access.row += begin / access.inner * access.stride2;
   } else {
-    access.row += rowBegin * access.stride;
+    access.row += begin * access.stride;
   }
-  StreamGroup streams;
-  streams.west = west;
-  streams.width = streams.align = width;
-  streams.start = homeStream(lead);
-  streams.run.keyLow = west ? position : -position;
-  streams.run.keyHigh = streams.run.keyLow + (n - 1) * interval;
-  streams.run.posHigh = along(west, position);
-  streams.run.posLow = INT32_MAX;
+  return access;
+}
+
+bool SchedulerImpl::addOperandReads(Template &t, unsigned index,
+                                    const stream::Access &access, int64_t n,
+                                    int64_t interval, int64_t at, bool east,
+                                    const std::set<unsigned> &avoid) {
+  StreamGroup &streams = t.groups[index];
+  int position = east ? streams.run.posHigh : -streams.run.posHigh;
+  bool west = streams.west;
   std::map<unsigned, llvm::MutableArrayRef<PlacedColumn>> panels;
   for (const AccessPiece &piece :
        splitAccess(access, n, layout->panelRows(access.tile),
                    layout->stripes(access.tile))) {
     if (!panels.count(piece.panel)) {
-      std::set<unsigned> used;
+      std::set<unsigned> used = avoid;
       auto columns =
-          readColumns(access.tile, piece.panel, access.chunk, lead.east, used);
+          readColumns(access.tile, piece.panel, access.chunk, east, used);
       if (columns.empty())
-        return std::nullopt;
+        return false;
       panels[piece.panel] = columns;
     }
-    for (unsigned byte = 0; byte < width; ++byte) {
-      PlacedColumn &column = panels[piece.panel][piece.stripe * width + byte];
+    for (unsigned byte = 0; byte < streams.width; ++byte) {
+      PlacedColumn &column =
+          panels[piece.panel][piece.stripe * streams.width + byte];
       int from = machine.slicePosition(column.slice);
       QueueRun read;
       read.queue = machine.queueNumber(Unit::Mem, column.slice);
-      read.offset = piece.first * interval - std::abs(position - from) -
+      read.offset = at + piece.first * interval - std::abs(position - from) -
                     machine.delaySramRead;
       read.inst.opcode = isa::Opcode::mem_read;
       read.inst.count = uint16_t(piece.count);
@@ -240,13 +245,60 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
       }
       setField(read.inst, "dir", west);
       read.streamFields.push_back(
-          {fieldIndex(read.inst.opcode, "stream"), 0, byte});
+          {fieldIndex(read.inst.opcode, "stream"), index, byte});
       streams.run.posLow = std::min(streams.run.posLow, along(west, from));
       t.touch(&column, false, read.offset, read.offset + read.span() - 1);
       t.runs.push_back(read);
     }
   }
-  t.groups.push_back(streams);
+  return true;
+}
+
+StreamGroup SchedulerImpl::operandStreams(const Gang &gang, bool fp16,
+                                          int64_t at, int64_t last) const {
+  int position = machine.unitPosition(Unit::Pass, gang.planes[0]);
+  bool west = !gang.east; // outward
+  StreamGroup streams;
+  streams.west = west;
+  streams.width = streams.align = fp16 ? 2 : 1;
+  streams.start = homeStream(gang);
+  streams.run.keyLow = west ? at + position : at - position;
+  streams.run.keyHigh = streams.run.keyLow + last - at;
+  streams.run.posHigh = along(west, position);
+  streams.run.posLow = INT32_MAX;
+  return streams;
+}
+
+isa::Instruction SchedulerImpl::passOf(const KTile &k, bool fp16, int64_t rows,
+                                       int64_t interval, bool add) {
+  isa::Instruction inst;
+  inst.opcode = isa::Opcode::pass_run;
+  inst.count = uint16_t(rows);
+  inst.interval = rows == 1 ? 1 : uint8_t(interval);
+  setField(inst, "fp16", fp16);
+  setField(inst, "last", 1);
+  setField(inst, "lane_base", k.laneBase);
+  setField(inst, "lane_count", k.laneCount);
+  setField(inst, "acc_stride", rows == 1 ? 0 : 1);
+  setField(inst, "add", add);
+  return inst;
+}
+
+std::optional<int64_t>
+SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
+                           int64_t rowBegin, int64_t rowEnd, bool add,
+                           const std::string &name) {
+  const KTile &k = *works[0].tile;
+  Gang &lead = *works[0].gang;
+  unsigned g = lead.planes.size();
+  int64_t n = rowEnd - rowBegin;
+  int64_t interval = fp16 ? (machine.fp16Interval + g - 1) / g : 1;
+  Template t;
+  t.name = name;
+  t.groups.push_back(operandStreams(lead, fp16, 0, (n - 1) * interval));
+  if (!addOperandReads(t, 0, rowsOf(k.a, rowBegin, rowEnd), n, interval, 0,
+                       lead.east, {}))
+    return std::nullopt;
   // Every gang of the half that wants these rows reads them from the same
   // streams.
   int64_t busy = 0, next = 0, bound = 0;
@@ -259,15 +311,7 @@ SchedulerImpl::placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
       QueueRun pass;
       pass.queue = machine.queueNumber(Unit::Pass, work.gang->planes[p]);
       pass.offset = p * interval;
-      pass.inst.opcode = isa::Opcode::pass_run;
-      pass.inst.count = uint16_t(rows);
-      pass.inst.interval = rows == 1 ? 1 : uint8_t(interval * g);
-      setField(pass.inst, "fp16", fp16);
-      setField(pass.inst, "last", 1);
-      setField(pass.inst, "lane_base", own.laneBase);
-      setField(pass.inst, "lane_count", own.laneCount);
-      setField(pass.inst, "acc_stride", rows == 1 ? 0 : 1);
-      setField(pass.inst, "add", add);
+      pass.inst = passOf(own, fp16, rows, interval * g, add);
       pass.streamFields.push_back(
           {fieldIndex(pass.inst.opcode, "stream"), 0, 0});
       t.runs.push_back(pass);

@@ -213,20 +213,17 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     for (unsigned k = 0; k < group.width; ++k)
       res.streams.insert(group.west, group.stream + k, run);
   }
-  auto complete = [&](int64_t lastIssue, const isa::Instruction &inst) {
-    horizon =
-        std::max(horizon, lastIssue + isa::streamDelay(inst, machine) + 1);
-    kernelLast =
-        std::max(kernelLast, lastIssue + isa::streamDelay(inst, machine));
+  auto issue = [&](unsigned queue, QueueItem item) {
+    int64_t last = lastEffect(item, 0, machine);
+    horizon = std::max(horizon, last + 1);
+    kernelLast = std::max(kernelLast, last);
+    issues.push_back({queue, std::move(item)});
   };
-  for (QueueRun &run : t.runs) {
-    for (const StreamField &f : run.streamFields)
-      run.inst.fields[f.field] = t.groups[f.group].stream + f.byte;
+  for (const QueueRun &run : t.runs) {
     int64_t at = anchor + run.offset;
     res.queues[run.queue].insert(at, run.span());
-    issues.push_back({run.queue, at, run.inst});
     kernelFirst = std::min(kernelFirst, at);
-    complete(at + run.span() - 1, run.inst);
+    issue(run.queue, itemOf(run, t, anchor));
   }
   for (const AluRun &run : t.alus) {
     unsigned queue = machine.queueNumber(Unit::Alu, run.alu);
@@ -245,7 +242,7 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
       setField(set, "a", imm.encode());
       setField(set, "dst", isa::Dest().encode());
       setField(set, "imm", run.constant);
-      issues.push_back({queue, at - lead, set});
+      issue(queue, QueueItem::instruction(uint64_t(at - lead), set));
     }
     isa::Instruction inst;
     inst.opcode = run.op;
@@ -280,9 +277,8 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
       dest.type = run.destType;
     }
     setField(inst, "dst", dest.encode());
-    issues.push_back({queue, at, inst});
     kernelFirst = std::min(kernelFirst, at);
-    complete(at + span - 1, inst);
+    issue(queue, QueueItem::instruction(uint64_t(at), inst));
   }
   // Room to fetch, where nothing of this template follows at once.
   for (const QueueRun &run : t.runs) {

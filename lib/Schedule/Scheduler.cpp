@@ -229,12 +229,14 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
   // are empty at its end and an iteration finds what the first one found.
   std::stable_sort(issues.begin(), issues.end(),
                    [](const IssueRecord &a, const IssueRecord &b) {
-                     return std::tie(a.queue, a.at) < std::tie(b.queue, b.at);
+                     return std::tie(a.queue, a.item.at) <
+                            std::tie(b.queue, b.item.at);
                    });
   if (segment.iterations == 1) {
-    for (const IssueRecord &issue : issues)
-      queueItems[issue.queue].push_back(
-          QueueItem::instruction(time + issue.at, issue.inst));
+    for (IssueRecord &issue : issues) {
+      issue.item.at += time;
+      queueItems[issue.queue].push_back(std::move(issue.item));
+    }
     time += horizon + segmentGap();
     return;
   }
@@ -244,8 +246,8 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
   int64_t start = time + (looped ? 2 : 0);
   int64_t period = horizon + 3;
   std::vector<std::vector<QueueItem>> bodies(machine.numQueues());
-  for (const IssueRecord &issue : issues)
-    bodies[issue.queue].push_back(QueueItem::instruction(issue.at, issue.inst));
+  for (IssueRecord &issue : issues)
+    bodies[issue.queue].push_back(std::move(issue.item));
   for (unsigned slice = 0; slice < machine.numSlices(); ++slice) {
     unsigned queue = machine.queueNumber(Unit::Mem, slice);
     bool any = false;
@@ -277,30 +279,27 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
   time = start + 1 + segment.iterations * period + segmentGap();
 }
 
+int64_t lpu::schedule::lastEffect(const QueueItem &item, int64_t base,
+                                  const Machine &machine) {
+  base += int64_t(item.at);
+  int64_t last = -1;
+  if (item.isLoop()) {
+    base += 1 + int64_t(item.iterations - 1) * int64_t(item.period);
+    for (const QueueItem &inner : item.body)
+      last = std::max(last, lastEffect(inner, base, machine));
+  } else if (item.inst.info().unit) { // control instructions have no effect
+    last = base + int64_t(item.inst.count - 1) * item.inst.interval +
+           int64_t(isa::streamDelay(item.inst, machine));
+  }
+  return last;
+}
+
 int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
                                      const Machine &machine) {
-  // The last effect of a tree; `base` is the cycle of the block's start in its
-  // last iteration.
   int64_t last = -1;
-  auto walk = [&](auto &self, const std::vector<QueueItem> &items,
-                  int64_t base) -> void {
-    for (const QueueItem &item : items) {
-      if (item.isLoop()) {
-        self(self, item.body,
-             base + int64_t(item.at) + 1 +
-                 int64_t(item.iterations - 1) * int64_t(item.period));
-        continue;
-      }
-      if (!item.inst.info().unit)
-        continue; // control instructions have no effect
-      last =
-          std::max(last, base + int64_t(item.at) +
-                             int64_t(item.inst.count - 1) * item.inst.interval +
-                             int64_t(isa::streamDelay(item.inst, machine)));
-    }
-  };
   for (const QueueProgram &queue : classProgram.queues)
-    walk(walk, queue.items, 0);
+    for (const QueueItem &item : queue.items)
+      last = std::max(last, lastEffect(item, 0, machine));
   return last + 1;
 }
 

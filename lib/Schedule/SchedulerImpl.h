@@ -29,9 +29,12 @@ namespace lpu::schedule {
 /// An issue of the current segment.
 struct IssueRecord {
   unsigned queue;
-  int64_t at;
-  isa::Instruction inst;
+  QueueItem item;
 };
+
+/// The cycle in which the last effect of an item completes, -1 if it has none.
+/// `base` is the start of its block.
+int64_t lastEffect(const QueueItem &item, int64_t base, const Machine &machine);
 
 /// Planes of one half that work in tandem: fp16 rows alternate between them.
 struct Gang {
@@ -105,6 +108,28 @@ private:
   bool scheduleMatmul(const stream::Matmul &matmul);
   bool placeInstall(Gang &gang, const stream::KTile &tile, bool fp16,
                     int64_t rows, const std::string &name, int byte = -1);
+  /// Reads of `count` rows of every stripe of B for installs from `cycle` on;
+  /// returns the stream group. Of elements of `stored` bytes `width` are
+  /// wanted: all, or number `byte`.
+  unsigned addWeightReads(Template &t, const Gang &gang,
+                          llvm::MutableArrayRef<PlacedColumn> columns,
+                          unsigned width, int byte, unsigned stored,
+                          int64_t row, int64_t count, int64_t interval,
+                          int64_t cycle);
+  /// Reads of n operand rows that reach the plane of group `index` from `at`
+  /// on, from slices outside `avoid`.
+  bool addOperandReads(Template &t, unsigned index,
+                       const stream::Access &access, int64_t n,
+                       int64_t interval, int64_t at, bool east,
+                       const std::set<unsigned> &avoid);
+  /// Streams for operand rows at cycles `at` .. `last` of the pass unit.
+  StreamGroup operandStreams(const Gang &gang, bool fp16, int64_t at,
+                             int64_t last) const;
+  /// One repeat of the install of a K tile from its row `row` on.
+  isa::Instruction installOf(const stream::KTile &k, bool fp16,
+                             unsigned stripes, int64_t row);
+  isa::Instruction passOf(const stream::KTile &k, bool fp16, int64_t rows,
+                          int64_t interval, bool add);
   void useFormat(bool fp16);
   /// The passes of one K tile, for all gangs of a half that take the same rows.
   struct PassWork {

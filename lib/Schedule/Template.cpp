@@ -27,6 +27,21 @@ void lpu::schedule::setField(isa::Instruction &inst, const char *name,
   inst.fields[fieldIndex(inst.opcode, name)] = value;
 }
 
+QueueItem lpu::schedule::itemOf(const QueueRun &run, const Template &t,
+                                int64_t anchor) {
+  if (run.iterations) {
+    std::vector<QueueItem> body;
+    for (const QueueRun &inner : run.body)
+      body.push_back(itemOf(inner, t, 0));
+    return QueueItem::loop(uint64_t(anchor + run.offset), run.iterations,
+                           uint64_t(run.period), std::move(body));
+  }
+  isa::Instruction inst = run.inst;
+  for (const StreamField &f : run.streamFields)
+    inst.fields[f.field] = t.groups[f.group].stream + f.byte;
+  return QueueItem::instruction(uint64_t(anchor + run.offset), inst);
+}
+
 /// The hardware's limits of one repeat: count and inner are 16 and 12 bits.
 static constexpr int64_t maxCount = 65535, maxInner = 4095, maxStride = 32767;
 

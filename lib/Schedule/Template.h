@@ -18,6 +18,7 @@
 
 #include "Layout.h"
 #include "Reservations.h"
+#include "lpu/Schedule/QueueProgram.h"
 #include <string>
 #include <vector>
 
@@ -38,14 +39,23 @@ struct StreamField {
   unsigned field, group, byte;
 };
 
-/// A repeated instruction on a fixed queue.
+/// A repeated instruction on a fixed queue, or a loop of such.
 struct QueueRun {
   unsigned queue = 0;
   int64_t offset = 0;
   isa::Instruction inst;
   std::vector<StreamField> streamFields;
+  /// A loop: its `loop` instruction issues at `offset`, and cycle 0 of the
+  /// body, to which the offsets in `body` refer, is the next one.
+  uint32_t iterations = 0;
+  int64_t period = 0;
+  std::vector<QueueRun> body;
 
-  int64_t span() const { return int64_t(inst.count - 1) * inst.interval + 1; }
+  /// Cycles from the first issue to the last.
+  int64_t span() const {
+    return iterations ? 1 + int64_t(iterations) * period
+                      : int64_t(inst.count - 1) * inst.interval + 1;
+  }
 };
 
 /// Source of an ALU operand inside a template.
@@ -98,6 +108,9 @@ struct Template {
     touches.push_back({column, write, first, last});
   }
 };
+
+/// The item of a run whose template stands at `anchor`, streams chosen.
+QueueItem itemOf(const QueueRun &run, const Template &t, int64_t anchor);
 
 /// Sets a field by name; the name must exist.
 void setField(isa::Instruction &inst, const char *name, int64_t value);
