@@ -30,4 +30,7 @@ function(lpu_tool name)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  # What is linked is a promise (test/tools/link-map.py).
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/maps)
+  target_link_options(${name} PRIVATE LINKER:-Map=${CMAKE_BINARY_DIR}/maps/${name}.map)
 endfunction()
