@@ -49,6 +49,7 @@ def main() -> int:
     zoo.add_argument("--target", default="lpu1")
     zoo.add_argument("--batch", type=int, default=2)
     zoo.add_argument("--seq", type=int, default=16)
+    zoo.add_argument("--count", type=int, help="fail unless there are exactly so many files")
     rand = commands.add_parser("random")
     rand.add_argument("folder", type=pathlib.Path, help="where encoder-<seed>.onnx are")
     rand.add_argument("--machine", type=int, required=True, help="seed of the machine")
@@ -63,6 +64,8 @@ def main() -> int:
                 count += 1
                 if not case(model, dim_sizes(model, options.batch, options.seq), options.target, folder):
                     failed.append(model.stem)
+            if options.count not in (None, count):
+                failed.append(f"({count} files, wanted {options.count})")
         else:
             import random_machine
             machine = folder / f"random-{options.machine}.yaml"
