@@ -35,15 +35,18 @@ def ISA_ProgramOp : ISA_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
       }
     }
     ```
-    `machine` names a built-in machine or is the text of a machine file.
+    `machine` names a built-in machine or is the text of a machine file;
+    `interval` is the initiation interval of repeated runs.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$machine,
                        DefaultValuedProp<ISA_U64, "0">:$cycles,
+                       DefaultValuedProp<ISA_U64, "0">:$interval,
                        DefaultValuedProp<ISA_U32, "0">:$host_nodes,
                        OptionalAttr<StrAttr>:$compiler);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `machine` $machine (`cycles` $cycles^)? (`host_nodes` $host_nodes^)?
+    $sym_name `machine` $machine (`cycles` $cycles^)? (`interval` $interval^)?
+    (`host_nodes` $host_nodes^)?
     (`compiler` $compiler^)? attr-dict-with-keyword $body
   }];
   let hasRegionVerifier = 1;
@@ -59,7 +62,7 @@ def ISA_ChipClassOp : ISA_Op<"chip_class", [HasParent<"ProgramOp">, NoTerminator
 def ISA_QueueOp : ISA_Op<"queue", [HasParent<"ChipClassOp">, NoTerminator, SingleBlock]> {
   let summary = "The instructions of one queue, in issue order, ending in isa.halt";
   let description = [{
-    Cycles count from the start of the program. `text` is the place of the
+    Cycles count from the start of the chip. `text` is the place of the
     program text: [slice, bank, first row]; without it the program cannot be
     encoded (--isa-insert-fetches chooses one).
   }];
@@ -88,9 +91,18 @@ def ISA_LoopOp : ISA_Op<"loop", [ParentOneOf<["QueueOp", "LoopOp"]>, NoTerminato
 
 def ISA_ChipOp : ISA_Op<"chip", [HasParent<"ProgramOp">, NoTerminator, SingleBlock]> {
   let summary = "A chip and its image at cycle 0; chips are numbered from 0";
-  let arguments = (ins ISA_U32:$number, ISA_U32:$chip_class);
+  let description = [{
+    `start` is the program cycle of the chip's cycle 0; `links` names the port
+    of each link number of the class (all of them; without it, the same number).
+  }];
+  let arguments = (ins ISA_U32:$number, ISA_U32:$chip_class,
+                       DefaultValuedProp<ISA_U64, "0">:$start,
+                       OptionalAttr<DenseI64ArrayAttr>:$links);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$number `class` $chip_class attr-dict-with-keyword $body";
+  let assemblyFormat = [{
+    $number `class` $chip_class (`start` $start^)? (`links` $links^)?
+    attr-dict-with-keyword $body
+  }];
 }
 
 def ISA_ImageOp : ISA_Op<"image", [HasParent<"ChipOp">]> {
@@ -99,16 +111,19 @@ def ISA_ImageOp : ISA_Op<"image", [HasParent<"ChipOp">]> {
     Contents, one of: nothing (zeros), `hex` (one string per row, missing bytes
     at its end are zero), `splat` (one byte everywhere), `random` (bytes that
     follow from the seed and nothing else), `file` with `offset` (rows x lanes
-    bytes of a file).
+    bytes of a file). Segments with the same `share` number have equal contents,
+    which the package holds once.
   }];
   let arguments = (ins ISA_U32:$slice, ISA_U32:$bank,
                        ISA_U32:$row, ISA_U32:$rows,
                        OptionalAttr<StrArrayAttr>:$hex, OptionalAttr<I64Attr>:$splat,
                        OptionalAttr<I64Attr>:$random, OptionalAttr<StrAttr>:$file,
-                       OptionalAttr<I64Attr>:$offset);
+                       OptionalAttr<I64Attr>:$offset,
+                       DefaultValuedProp<ISA_U32, "0">:$share);
   let assemblyFormat = [{
     `slice` $slice `bank` $bank `row` $row `rows` $rows (`hex` custom<HexRows>($hex)^)?
-    (`splat` $splat^)? (`random` $random^)? (`file` $file^ `offset` $offset)? attr-dict
+    (`splat` $splat^)? (`random` $random^)? (`file` $file^ `offset` $offset)?
+    (`share` $share^)? attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -147,6 +147,7 @@ readImage(ImageOp op, const Machine &machine, ImageSegment &segment,
   segment.bank = op.getBank();
   segment.row = op.getRow();
   segment.rows = op.getRows();
+  segment.share = op.getShare();
   uint64_t size = uint64_t(segment.rows) * machine.lanes;
   if (std::optional<mlir::ArrayAttr> hex = op.getHex()) {
     auto bytes = std::make_shared<std::vector<uint8_t>>(size);
@@ -220,7 +221,7 @@ static void writeImage(mlir::OpBuilder &builder, mlir::Location location,
   }
   ImageOp::create(builder, location, segment.slice, segment.bank, segment.row,
                   segment.rows, hex, /*splat=*/nullptr, /*random=*/nullptr,
-                  file, offset);
+                  file, offset, segment.share);
 }
 
 //===----------------------------------------------------------------------===//
@@ -299,7 +300,7 @@ ProgramOp isa::buildIsaProgram(mlir::OpBuilder &builder,
   auto op = ProgramOp::create(builder, location,
                               builder.getStringAttr(package.programName),
                               builder.getStringAttr(machine), package.cycles,
-                              package.hostNodes, compiler);
+                              package.interval, package.hostNodes, compiler);
   mlir::OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&op.getBody());
   for (size_t c = 0; c < program.classes.size(); ++c) {
@@ -309,8 +310,12 @@ ProgramOp isa::buildIsaProgram(mlir::OpBuilder &builder,
   }
   for (size_t c = 0; c < package.chips.size(); ++c) {
     const Chip &chip = package.chips[c];
-    auto chipOp =
-        ChipOp::create(builder, location, uint32_t(c), chip.chipClass);
+    mlir::DenseI64ArrayAttr links;
+    if (!chip.links.empty())
+      links = builder.getDenseI64ArrayAttr(
+          llvm::SmallVector<int64_t>(chip.links.begin(), chip.links.end()));
+    auto chipOp = ChipOp::create(builder, location, uint32_t(c), chip.chipClass,
+                                 chip.start, links);
     mlir::OpBuilder::InsertionGuard chipGuard(builder);
     builder.createBlock(&chipOp.getBody());
     for (const ImageSegment &segment : chip.image)
@@ -344,6 +349,7 @@ isa::readIsaProgram(ProgramOp op, const Machine *replacement) {
   }
   package.programName = op.getSymName().str();
   package.cycles = op.getCycles();
+  package.interval = op.getInterval();
   package.hostNodes = op.getHostNodes();
   package.compilerVersion = op.getCompiler().value_or("").str();
   for (mlir::Operation &child : op.getBody().front()) {
@@ -352,6 +358,11 @@ isa::readIsaProgram(ProgramOp op, const Machine *replacement) {
     } else if (auto chipOp = llvm::dyn_cast<ChipOp>(child)) {
       Chip chip;
       chip.chipClass = chipOp.getChipClass();
+      chip.start = chipOp.getStart();
+      if (std::optional<llvm::ArrayRef<int64_t>> links = chipOp.getLinks())
+        for (int64_t port : *links)
+          chip.links.push_back(port < 0 || port > UINT32_MAX ? UINT32_MAX
+                                                             : unsigned(port));
       for (ImageOp image : chipOp.getBody().getOps<ImageOp>()) {
         ImageSegment segment;
         if (failed(readImage(image, package.machine, segment, package.storage)))

@@ -10,6 +10,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -20,6 +21,7 @@ namespace {
 // Bounds on what is read from a file, far above any real package.
 constexpr size_t maxRank = 16;
 constexpr int64_t maxElements = int64_t(1) << 40;
+constexpr uint64_t maxCycle = uint64_t(1) << 40;
 
 class PackageChecker {
 public:
@@ -29,6 +31,12 @@ public:
   std::vector<std::string> run() {
     if (p.chips.empty())
       fail("there is no chip");
+    if (p.interval > maxCycle)
+      fail("the initiation interval is above 2^40 cycles");
+    used.resize(p.classes.size());
+    for (const Chip &chip : p.chips)
+      if (chip.chipClass < used.size())
+        used[chip.chipClass] = true;
     for (unsigned c = 0; c < p.classes.size(); ++c)
       chipClass(c);
     for (unsigned c = 0; c < p.chips.size(); ++c)
@@ -49,6 +57,12 @@ private:
   const Machine &m;
   unsigned limit;
   std::vector<std::string> violations;
+  std::vector<bool> used; // classes that have a chip
+  struct Shared {
+    unsigned rows;
+    const uint8_t *bytes;
+  };
+  std::map<uint32_t, Shared> shared;
 
   void fail(const llvm::Twine &what) {
     if (violations.size() < limit)
@@ -84,9 +98,7 @@ private:
       rowsInside(where + ", text of queue " + llvm::Twine(text.queue), text,
                  text.rows);
     }
-    if (llvm::none_of(p.chips, [&](const Chip &chip) {
-          return chip.chipClass == number;
-        }))
+    if (!used[number])
       fail(where + ": no chip is of this class");
   }
 
@@ -97,6 +109,9 @@ private:
       return fail(where + ": class " + llvm::Twine(chip.chipClass) +
                   " does not exist; there are " +
                   llvm::Twine(p.classes.size()));
+    if (chip.start > maxCycle)
+      fail(where + ": its start is above 2^40 cycles");
+    links(where, chip);
     std::vector<const ImageSegment *> sorted;
     for (const ImageSegment &segment : chip.image) {
       std::string name = where + ", image of slice " +
@@ -110,6 +125,19 @@ private:
         fail(name + ": " + llvm::Twine(segment.bytes.size()) + " bytes; " +
              llvm::Twine(segment.rows) + " rows of " + llvm::Twine(m.lanes) +
              " lanes take " + llvm::Twine(size));
+      if (segment.share != 0) {
+        auto [first, fresh] = shared.insert(
+            {segment.share, {segment.rows, segment.bytes.data()}});
+        if (!fresh && first->second.rows != segment.rows)
+          fail(name + ": " + llvm::Twine(segment.rows) +
+               " rows are shared with a segment of " +
+               llvm::Twine(first->second.rows));
+        else if (!fresh && !segment.bytes.empty() && first->second.bytes &&
+                 first->second.bytes != segment.bytes.data() &&
+                 memcmp(first->second.bytes, segment.bytes.data(),
+                        segment.bytes.size()) != 0)
+          fail(name + ": its bytes differ from those it is shared with");
+      }
       sorted.push_back(&segment);
     }
     auto place = [](const ImageSegment *s) {
@@ -126,6 +154,30 @@ private:
              " .. " + llvm::Twine(a.row + a.rows - 1) + " and " +
              llvm::Twine(b.row) + " .. " + llvm::Twine(b.row + b.rows - 1) +
              " overlap");
+    }
+  }
+
+  /// A relocation of links moves nothing to another position: it maps the links
+  /// onto the ports, even to even.
+  void links(const std::string &where, const Chip &chip) {
+    if (chip.links.empty())
+      return;
+    if (chip.links.size() != m.links)
+      return fail(where + ": " + llvm::Twine(chip.links.size()) +
+                  " link ports; a chip has " + llvm::Twine(m.links));
+    std::vector<bool> taken(m.links);
+    for (unsigned link = 0; link < m.links; ++link) {
+      unsigned port = chip.links[link];
+      if (port >= m.links)
+        return fail(where + ", link " + llvm::Twine(link) + ": port " +
+                    llvm::Twine(port) + "; a chip has " + llvm::Twine(m.links));
+      if (taken[port])
+        fail(where + ", link " + llvm::Twine(link) + ": port " +
+             llvm::Twine(port) + " stands for another link, too");
+      taken[port] = true;
+      if (port % 2 != link % 2)
+        fail(where + ", link " + llvm::Twine(link) + ": port " +
+             llvm::Twine(port) + " is at the other end of the chip");
     }
   }
 
@@ -275,6 +327,44 @@ private:
 std::vector<std::string> lpu::checkPackage(const Package &package,
                                            unsigned limit) {
   return PackageChecker(package, limit).run();
+}
+
+/// docs/isa.md, section 9: one vector every `host_interval` cycles; an output
+/// is read from its first placement.
+std::vector<HostPortCycles> lpu::hostPortCycles(const Package &package) {
+  std::vector<HostPortCycles> result(package.chips.size());
+  auto add = [&](const TensorBinding &tensor, const Placement &placement,
+                 uint64_t HostPortCycles::*sum) {
+    unsigned width = isa::byteWidth(tensor.chipType);
+    for (size_t c = 0; c < placement.columns.size(); ++c) {
+      unsigned stripe = unsigned(c / width % placement.stripes);
+      uint64_t rows = (placement.tensorRows + placement.stripes - 1 - stripe) /
+                      placement.stripes;
+      result[placement.columns[c].chip].*sum +=
+          rows * package.machine.hostInterval;
+    }
+  };
+  for (const TensorBinding &input : package.inputs)
+    for (const Placement &placement : input.placements)
+      add(input, placement, &HostPortCycles::inputs);
+  for (const TensorBinding &output : package.outputs)
+    if (!output.placements.empty())
+      add(output, output.placements.front(), &HostPortCycles::outputs);
+  return result;
+}
+
+/// docs/isa.md, section 9: as many fetches at once as the fetch path carries,
+/// each a row every fetchRowCycles().
+uint64_t lpu::restartCycles(const Package &package, unsigned chipClass) {
+  const Machine &m = package.machine;
+  uint64_t bytes = 0, longest = 0;
+  for (const TextSegment &text : package.classes[chipClass].text) {
+    uint64_t rows = std::min(text.rows, m.bufferRows);
+    bytes += rows * m.lanes;
+    longest = std::max(longest, rows * m.fetchRowCycles());
+  }
+  return std::max(longest, llvm::divideCeil(bytes, m.fetchBytesPerCycle)) +
+         m.delayFetch;
 }
 
 llvm::ArrayRef<uint8_t> Package::imageRow(unsigned chip, unsigned slice,

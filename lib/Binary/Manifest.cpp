@@ -7,6 +7,7 @@
 
 #include "Manifest.h"
 #include "llvm/ADT/STLExtras.h"
+#include <map>
 
 using namespace lpu;
 using namespace lpu::binary;
@@ -92,6 +93,7 @@ manifest::Manifest binary::toManifest(const Package &package) {
   out.set_program_name(package.programName);
   out.set_machine(package.machine.text);
   out.set_cycles(package.cycles);
+  out.set_interval(package.interval);
   out.set_host_nodes(package.hostNodes);
   for (const ChipClass &chipClass : package.classes) {
     manifest::ChipClass &c = *out.add_classes();
@@ -102,9 +104,14 @@ manifest::Manifest binary::toManifest(const Package &package) {
       t.set_rows(text.rows);
     }
   }
+  std::map<uint32_t, uint64_t> shared; // offsets
+  uint64_t sharedEnd = 0;
   for (const Chip &chip : package.chips) {
     manifest::Chip &c = *out.add_chips();
     c.set_chip_class(chip.chipClass);
+    c.set_start(chip.start);
+    for (unsigned port : chip.links)
+      c.add_links(port);
     uint64_t offset = 0;
     for (const ImageSegment &segment : chip.image) {
       if (isText(segment, package.classes[chip.chipClass]))
@@ -116,8 +123,17 @@ manifest::Manifest binary::toManifest(const Package &package) {
         s.set_zero(true);
         continue;
       }
+      uint64_t size = uint64_t(segment.rows) * package.machine.lanes;
+      if (segment.share != 0) {
+        auto [place, first] = shared.insert({segment.share, sharedEnd});
+        if (first)
+          sharedEnd += size;
+        s.set_shared(true);
+        s.set_offset(place->second);
+        continue;
+      }
       s.set_offset(offset);
-      offset += uint64_t(segment.rows) * package.machine.lanes;
+      offset += size;
     }
   }
   for (const LinkWire &wire : package.wires) {
@@ -150,6 +166,7 @@ binary::fromManifest(const manifest::Manifest &manifest,
     return machine.takeError();
   out.machine = std::move(*machine);
   out.cycles = manifest.cycles();
+  out.interval = manifest.interval();
   out.hostNodes = manifest.host_nodes();
   for (const manifest::ChipClass &chipClass : manifest.classes()) {
     ChipClass c;
@@ -165,13 +182,16 @@ binary::fromManifest(const manifest::Manifest &manifest,
   for (const manifest::Chip &chip : manifest.chips()) {
     Chip c;
     c.chipClass = chip.chip_class();
+    c.start = chip.start();
+    c.links.assign(chip.links().begin(), chip.links().end());
     std::vector<Offset> chipOffsets;
     for (const manifest::ImageSegment &segment : chip.image()) {
       ImageSegment s;
       getPlace(s, segment);
       s.rows = segment.rows();
       c.image.push_back(std::move(s));
-      chipOffsets.push_back({segment.offset(), segment.zero()});
+      chipOffsets.push_back(
+          {segment.offset(), segment.zero(), segment.shared()});
     }
     out.chips.push_back(std::move(c));
     offsets.push_back(std::move(chipOffsets));

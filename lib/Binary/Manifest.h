@@ -15,10 +15,11 @@ namespace lpu::binary {
 
 /// e_machine of a package; not assigned by the registry.
 constexpr uint16_t elfMachine = 0x4c50;
-constexpr uint32_t knownFormatVersion = 1;
+constexpr uint32_t knownFormatVersion = 2;
 constexpr const char *manifestSection = ".lpu.manifest";
 constexpr const char *textSection = ".lpu.text.";   // + class number
 constexpr const char *imageSection = ".lpu.image."; // + chip number
+constexpr const char *sharedSection = ".lpu.image.shared";
 constexpr const char *debugSection = ".lpu.debug."; // + name
 /// Images start at page borders, so that they can be mapped on their own.
 constexpr uint64_t imageAlignment = 4096, textAlignment = 64;
@@ -33,7 +34,7 @@ manifest::Manifest toManifest(const Package &package);
 /// and returned offsets; the caller resolves them.
 struct Offset {
   uint64_t offset;
-  bool zero;
+  bool zero, shared;
 };
 llvm::Expected<Package> fromManifest(const manifest::Manifest &manifest,
                                      std::vector<std::vector<Offset>> &offsets);

@@ -17,6 +17,7 @@
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include <map>
 
 using namespace lpu;
 using namespace lpu::binary;
@@ -192,6 +193,11 @@ private:
   llvm::Error images(Package &package,
                      const std::vector<std::vector<Offset>> &offsets) {
     std::shared_ptr<std::vector<uint8_t>> zeros;
+    llvm::ArrayRef<uint8_t> shared;
+    if (sections.count(sharedSection))
+      shared = *take(sharedSection);
+    uint64_t sharedEnd = 0;
+    std::map<uint64_t, std::pair<uint32_t, uint32_t>> sharedSegments;
     for (size_t c = 0; c < package.chips.size(); ++c) {
       auto bytes = take(imageSection + llvm::Twine(c));
       if (!bytes)
@@ -213,6 +219,28 @@ private:
           segment.zero = true;
           continue;
         }
+        if (offsets[c][i].shared) {
+          // By offset: number and rows. New ones follow one another.
+          uint64_t at = offsets[c][i].offset;
+          auto known = sharedSegments.find(at);
+          if (known == sharedSegments.end()) {
+            if (at != sharedEnd || *length > shared.size() - at)
+              return damaged("the shared image has " +
+                             llvm::Twine(shared.size()) +
+                             " bytes; its segments need others");
+            sharedEnd += *length;
+            known = sharedSegments
+                        .insert({at,
+                                 {uint32_t(sharedSegments.size() + 1),
+                                  segment.rows}})
+                        .first;
+          } else if (known->second.second != segment.rows) {
+            return damaged("a shared segment has different lengths");
+          }
+          segment.share = known->second.first;
+          segment.bytes = shared.slice(at, *length);
+          continue;
+        }
         if (offsets[c][i].offset != end || *length > bytes->size() - end)
           return damaged("the image of chip " + llvm::Twine(c) + " has " +
                          llvm::Twine(bytes->size()) +
@@ -225,10 +253,17 @@ private:
                        llvm::Twine(bytes->size()) +
                        " bytes; its segments take " + llvm::Twine(end));
     }
+    if (sharedEnd != shared.size())
+      return damaged("the shared image has " + llvm::Twine(shared.size()) +
+                     " bytes; its segments take " + llvm::Twine(sharedEnd));
     return llvm::Error::success();
   }
 
   llvm::Error texts(Package &package) {
+    std::vector<std::vector<Chip *>> chips(package.classes.size());
+    for (Chip &chip : package.chips)
+      if (chip.chipClass < chips.size()) // checkPackage reports the others
+        chips[chip.chipClass].push_back(&chip);
     for (unsigned c = 0; c < package.classes.size(); ++c) {
       auto bytes = take(textSection + llvm::Twine(c));
       if (!bytes)
@@ -249,9 +284,8 @@ private:
         segment.rows = text.rows;
         segment.bytes = rest.take_front(*length);
         rest = rest.drop_front(*length);
-        for (Chip &chip : package.chips)
-          if (chip.chipClass == c)
-            chip.image.push_back(segment);
+        for (Chip *chip : chips[c])
+          chip->image.push_back(segment);
       }
       if (!rest.empty())
         return damaged("the text of class " + llvm::Twine(c) + " has " +

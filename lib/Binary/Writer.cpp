@@ -17,6 +17,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
+#include <set>
 
 using namespace lpu;
 using namespace lpu::binary;
@@ -47,6 +48,9 @@ public:
     for (unsigned c = 0; c < package.chips.size(); ++c)
       if (llvm::Error error = image(c))
         return error;
+    if (sharedSize != 0)
+      if (llvm::Error error = sharedImages())
+        return error;
     for (const auto &[name, contents] : package.debug) {
       begin();
       os << contents;
@@ -64,7 +68,7 @@ private:
   std::vector<Section> sections; // without the null section
   std::string names;
   size_t next = 0; // section to be written
-  uint64_t tableOffset = 0;
+  uint64_t tableOffset = 0, sharedSize = 0;
 
   void add(const std::string &name, uint64_t size, uint64_t alignment,
            uint64_t flags, uint32_t type = ELF::SHT_PROGBITS) {
@@ -90,10 +94,17 @@ private:
     for (unsigned c = 0; c < package.chips.size(); ++c) {
       uint64_t rows = 0;
       for (const manifest::ImageSegment &segment : manifest.chips(c).image())
-        rows += segment.zero() ? 0 : segment.rows();
+        if (segment.shared())
+          sharedSize =
+              std::max(sharedSize, segment.offset() + segment.rows() * lanes);
+        else if (!segment.zero())
+          rows += segment.rows();
       add(imageSection + std::to_string(c), rows * lanes, imageAlignment,
           ELF::SHF_ALLOC | ELF::SHF_WRITE);
     }
+    if (sharedSize != 0)
+      add(sharedSection, sharedSize, imageAlignment,
+          ELF::SHF_ALLOC | ELF::SHF_WRITE);
     for (const auto &[name, contents] : package.debug)
       add(debugSection + name, contents.size(), 1, 0);
     add(".shstrtab", 0, 1, 0, ELF::SHT_STRTAB);
@@ -165,24 +176,43 @@ private:
   llvm::Error image(unsigned number) {
     begin();
     const Chip &chip = package.chips[number];
-    std::vector<uint8_t> piece;
-    for (const ImageSegment &segment : chip.image) {
-      if (segment.isZero() || isText(segment, package.classes[chip.chipClass]))
-        continue;
-      if (!segment.bytes.empty()) {
-        os.write(reinterpret_cast<const char *>(segment.bytes.data()),
-                 segment.bytes.size());
-        continue;
-      }
-      // Whole rows at a time.
-      uint64_t lanes = package.machine.lanes, size = segment.rows * lanes;
-      uint64_t step = std::max<uint64_t>(1, pieceBytes / lanes) * lanes;
-      for (uint64_t offset = 0; offset < size; offset += step) {
-        piece.assign(std::min(step, size - offset), 0);
-        if (llvm::Error error = segment.source(offset, piece))
+    for (const ImageSegment &segment : chip.image)
+      if (!segment.isZero() && segment.share == 0 &&
+          !isText(segment, package.classes[chip.chipClass]))
+        if (llvm::Error error = contents(segment))
           return error;
-        os.write(reinterpret_cast<const char *>(piece.data()), piece.size());
-      }
+    return llvm::Error::success();
+  }
+
+  /// Every shared segment once, in the order in which chips mention them.
+  llvm::Error sharedImages() {
+    begin();
+    std::set<uint32_t> written;
+    for (const Chip &chip : package.chips)
+      for (const ImageSegment &segment : chip.image)
+        if (segment.share != 0 && !segment.isZero() &&
+            !isText(segment, package.classes[chip.chipClass]) &&
+            written.insert(segment.share).second)
+          if (llvm::Error error = contents(segment))
+            return error;
+    return llvm::Error::success();
+  }
+
+  llvm::Error contents(const ImageSegment &segment) {
+    if (!segment.bytes.empty()) {
+      os.write(reinterpret_cast<const char *>(segment.bytes.data()),
+               segment.bytes.size());
+      return llvm::Error::success();
+    }
+    // Whole rows at a time.
+    std::vector<uint8_t> piece;
+    uint64_t lanes = package.machine.lanes, size = segment.rows * lanes;
+    uint64_t step = std::max<uint64_t>(1, pieceBytes / lanes) * lanes;
+    for (uint64_t offset = 0; offset < size; offset += step) {
+      piece.assign(std::min(step, size - offset), 0);
+      if (llvm::Error error = segment.source(offset, piece))
+        return error;
+      os.write(reinterpret_cast<const char *>(piece.data()), piece.size());
     }
     return llvm::Error::success();
   }

@@ -10,7 +10,7 @@
 // ELF: .lpu.image.1 PROGBITS {{[0-9a-f]+}} {{[0-9a-f]+}}000 000000 00 WA 0 0 4096
 // ELF: .lpu.debug.notes
 // RUN: lpu-objdump --manifest --sections %t.lpu | FileCheck %s --check-prefix=DUMP
-// DUMP: format version: 1
+// DUMP: format version: 2
 // DUMP: program: two chips
 // DUMP: machine: nano
 // DUMP: predicted cycles: 2

@@ -132,9 +132,20 @@ static void printManifest(const lpu::Package &package, raw_ostream &os) {
   os << formatv("predicted cycles: {0}\n", package.cycles);
   os << formatv("host nodes: {0}\n", package.hostNodes);
   os << formatv("classes: {0}\n", package.classes.size());
-  for (size_t c = 0; c < package.chips.size(); ++c)
-    os << formatv("chip {0}: class {1}, {2} image segments\n", c,
-                  package.chips[c].chipClass, package.chips[c].image.size());
+  if (package.interval != 0)
+    os << formatv("initiation interval: {0}\n", package.interval);
+  for (size_t c = 0; c < package.chips.size(); ++c) {
+    const lpu::Chip &chip = package.chips[c];
+    os << formatv("chip {0}: class {1}, {2} image segments", c, chip.chipClass,
+                  chip.image.size());
+    if (chip.start != 0)
+      os << formatv(", start {0}", chip.start);
+    if (!chip.links.empty()) {
+      os << ", links ";
+      interleaveComma(chip.links, os);
+    }
+    os << "\n";
+  }
   for (const lpu::LinkWire &wire : package.wires)
     os << formatv("wire: chip {0} link {1} to chip {2} link {3}\n",
                   wire.fromChip, wire.fromLink, wire.toChip, wire.toLink);

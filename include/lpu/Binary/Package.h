@@ -10,6 +10,13 @@
 // reader and writer (lib/Binary), the emulator, the verifier and the runtime.
 // The file is mapped; image bytes are never copied.
 //
+// Chips of one class run the same text in the same cycles, counted from the
+// chip's own start. What may differ from chip to chip are the relocations of
+// struct Chip: start cycle, link ports, image. Nothing in them moves an issue
+// against another issue of the chip, or to another unit, so what holds for one
+// chip of a class between its own instructions holds for all (docs/isa.md,
+// section 3, `Start`).
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LPU_BINARY_PACKAGE_H
@@ -43,6 +50,10 @@ struct ImageSegment {
   ImageSource source = nullptr;
   /// Set by the reader: all bytes are zero and not in the file.
   bool zero = false;
+  /// Segments with the same number other than 0 have equal bytes, on whatever
+  /// chips: the file holds them once. The writer takes the bytes (or the
+  /// source) of the first one.
+  uint32_t share = 0;
 
   /// True if the writer leaves the bytes out.
   bool isZero() const { return zero || (bytes.empty() && !source); }
@@ -85,15 +96,25 @@ struct ChipClass {
 struct Chip {
   unsigned chipClass = 0;
   std::vector<ImageSegment> image;
+  /// Program cycle of the chip's cycle 0; the chip idles before it.
+  uint64_t start = 0;
+  /// Port that link number i of the class's text stands for: a permutation of
+  /// all links that keeps even links even. Empty: the port of the same number.
+  std::vector<unsigned> links;
+
+  unsigned port(unsigned link) const {
+    return links.empty() ? link : links[link];
+  }
 };
 
-/// A cable: sends of one port arrive at the other. Directed.
+/// A cable: sends of one port arrive at the other. Directed. Links are ports
+/// here (Chip::links).
 struct LinkWire {
   unsigned fromChip = 0, fromLink = 0, toChip = 0, toLink = 0;
 };
 
 struct Package {
-  uint32_t formatVersion = 1;
+  uint32_t formatVersion = 2;
   std::string compilerVersion;
   std::string programName;
   Machine machine;
@@ -101,8 +122,12 @@ struct Package {
   std::vector<Chip> chips;
   std::vector<LinkWire> wires;
   std::vector<TensorBinding> inputs, outputs;
-  /// What the compiler predicts; the emulator measures.
+  /// What the compiler predicts; the emulator measures. From program cycle 0 to
+  /// the end of the last chip, for one run.
   uint64_t cycles = 0;
+  /// Initiation interval: run k of chip c starts at chips[c].start + k x
+  /// interval (docs/isa.md, section 9). 0: one run at a time.
+  uint64_t interval = 0;
   /// ONNX nodes that the host executes. Always printed.
   uint32_t hostNodes = 0;
   /// Free-form debug text sections (name, contents), ignorable.
@@ -124,6 +149,17 @@ struct Package {
   llvm::Expected<std::vector<isa::Instruction>>
   decodeText(unsigned chip, const TextSegment &segment) const;
 };
+
+/// Cycles of the host port of every chip, to write its inputs and to read its
+/// outputs (docs/isa.md, section 9).
+struct HostPortCycles {
+  uint64_t inputs = 0, outputs = 0;
+};
+std::vector<HostPortCycles> hostPortCycles(const Package &package);
+
+/// Cycles that the sequencers of a class take to load their first text rows
+/// before another run (docs/isa.md, section 9).
+uint64_t restartCycles(const Package &package, unsigned chipClass);
 
 /// Everything a package must satisfy before anyone may use it: numbers in
 /// range, sizes equal, no two image segments on one row, text present and equal
