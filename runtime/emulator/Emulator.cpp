@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Emulator/Emulator.h"
+#include "lpu/Support/Check.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace lpu;
@@ -24,6 +25,21 @@ const char *lpu::emulator::faultName(FaultClass kind) {
       "unspecified-behaviour", "drift",
       "not-implemented"};
   return names[unsigned(kind)];
+}
+
+CycleMaxima lpu::emulator::limits(const Machine &m) {
+  CycleMaxima most;
+  most.macs = uint64_t(m.numPlanes()) * m.planeRows * m.lanes;
+  most.sramBytes = uint64_t(2) * m.numSlices() * m.lanes;
+  most.fetchBytes = m.fetchBytesPerCycle;
+  return most;
+}
+
+void lpu::emulator::checkLimits(const CycleMaxima &maxima, const Machine &m) {
+  CycleMaxima most = limits(m);
+  LPU_CHECK(maxima.macs <= most.macs, "multiply-adds of a cycle");
+  LPU_CHECK(maxima.sramBytes <= most.sramBytes, "SRAM bytes of a cycle");
+  LPU_CHECK(maxima.fetchBytes <= most.fetchBytes, "fetched bytes of a cycle");
 }
 
 std::string lpu::emulator::queueName(const Machine &machine, unsigned queue) {

@@ -42,7 +42,7 @@ def values(host, chip):
 
 
 def run(host, chip, x, engine):
-    subprocess.run(["lpu-session-test", host, chip, "0", package], check=True)
+    subprocess.run(["lpu-session-test", host, chip, "61", package], check=True)
     numpy.savez(source, x=x)
     target.unlink(missing_ok=True)
     subprocess.run(["lpu-run", package, "--inputs", source, "--outputs", target, "--engine", engine],
@@ -54,7 +54,7 @@ pairs = 0
 for host in INTEGERS + FLOATS:
     for chip, name in CHIP.items():
         if host in FLOATS and name in INTEGERS:
-            assert subprocess.run(["lpu-session-test", host, chip, "0", package]).returncode == 0
+            assert subprocess.run(["lpu-session-test", host, chip, "61", package]).returncode == 0
             refused = subprocess.run(["lpu-run", package], capture_output=True, text=True)
             assert refused.returncode == 1 and "not joined by a conversion" in refused.stderr, refused
             continue

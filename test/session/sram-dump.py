@@ -16,7 +16,7 @@ LANES = 16
 folder = pathlib.Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 package = folder / "copy.lpu"
-subprocess.run(["lpu-session-test", "int8", "i8", "0", package], check=True)
+subprocess.run(["lpu-session-test", "int8", "i8", "61", package], check=True)
 x = numpy.arange(60, dtype="int8").reshape(3, 20) + 1
 numpy.savez(folder / "in.npz", x=x)
 dumps = []

@@ -123,6 +123,12 @@ struct CycleMaxima {
   uint64_t macs = 0, sramBytes = 0, fetchBytes = 0;
 };
 
+/// The most that the units of one chip can do in one cycle. Every run without a
+/// fault, of either engine, is checked against it (LPU_CHECK): no instruction
+/// does more work than its unit.
+CycleMaxima limits(const Machine &machine);
+void checkLimits(const CycleMaxima &maxima, const Machine &machine);
+
 struct RunResult {
   /// Program cycles (docs/isa.md, section 3). Of a faulted run: the fault's.
   uint64_t cycles = 0;

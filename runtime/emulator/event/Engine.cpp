@@ -281,6 +281,8 @@ RunResult EventEngine::runWith(const RunOptions &options,
     completeUnderrun(first);
     result.fault = describe(first);
     result.cycles = result.fault->cycle;
+  } else {
+    checkLimits(result.maxima, m);
   }
   return result;
 }

@@ -156,6 +156,8 @@ RunResult TickEngine::run(const RunOptions &options) {
   if (log.any()) {
     result.fault = log.first();
     result.cycles = result.fault->cycle;
+  } else {
+    checkLimits(result.maxima, package.machine);
   }
   return result;
 }

@@ -40,6 +40,8 @@ int main(int argc, char **argv) {
   printf("cycles %llu, stated %llu, host nodes %u\n",
          (unsigned long long)result.cycles,
          (unsigned long long)result.statedCycles, result.hostNodes);
+  if (result.cycles != result.statedCycles)
+    return 1;
   for (size_t i = 0; i < lpuSessionNumOutputs(session); ++i) {
     LpuTensor tensor = lpuSessionOutput(session, i);
     unsigned char *output = malloc(tensor.bytes + 1);

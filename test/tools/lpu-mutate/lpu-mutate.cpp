@@ -129,8 +129,10 @@ bool sameReport(const verify::Violation &a, const emulator::Fault &b) {
          (!a.other || sameParty(*a.other, *b.other));
 }
 
-/// Judges one mutant; false if the judges disagree.
-bool judge(const Package &package, StringRef what, Tally &tally) {
+/// Judges one mutant, or a program as it was made; false if the judges
+/// disagree.
+bool judge(const Package &package, StringRef what, Tally &tally,
+           bool original = false) {
   verify::Result verdict = verify::verify(package);
   Expected<Run> emulated = emulate(package);
   const emulator::RunResult *ran = emulated ? &emulated->result : nullptr;
@@ -173,6 +175,9 @@ bool judge(const Package &package, StringRef what, Tally &tally) {
     else if (verdict.cycles != ran->cycles)
       problem = "the verifier computes " + std::to_string(verdict.cycles) +
                 " cycles, the emulator measures " + std::to_string(ran->cycles);
+    else if (original && package.cycles != ran->cycles)
+      problem = "the package states " + std::to_string(package.cycles) +
+                " cycles, the emulator measures " + std::to_string(ran->cycles);
   }
   if (show && ran)
     outs() << what << ": "
@@ -196,7 +201,7 @@ bool judge(const Package &package, StringRef what, Tally &tally) {
 
 /// Judges the package and its mutants.
 static void judgeMutants(const Package &package, StringRef name, Tally &total) {
-  judge(package, (name + ", not mutated").str(), total);
+  judge(package, (name + ", not mutated").str(), total, /*original=*/true);
   test::Mutator mutator(package);
   uint64_t seed = firstSeed;
   for (unsigned done = 0, tries = 0; done < seeds && tries < 20 * seeds;
