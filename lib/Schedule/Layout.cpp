@@ -15,21 +15,24 @@ using namespace lpu::schedule;
 using stream::Tile;
 
 /// Rows of B that one install takes: as many as the install width and the
-/// plane's K allow, but no more slices than half of a half has.
+/// plane's K allow, but no more slices than half of a half has, and no more
+/// than it takes to install in `cycles`.
 static unsigned weightStripes(const Tile &tile, const Machine &machine,
-                              unsigned slices) {
+                              unsigned slices, int64_t cycles = 0) {
   unsigned width = isa::byteWidth(tile.type);
   unsigned limit =
       std::min(machine.installRows, std::max(slices, width)) / width;
   unsigned kRows = machine.planeRows / width;
   unsigned stripes = 1;
-  while (stripes * 2 <= limit && kRows % (stripes * 2) == 0)
+  while (stripes * 2 <= limit && kRows % (stripes * 2) == 0 &&
+         (cycles == 0 || int64_t(kRows / stripes) > cycles))
     stripes *= 2;
   return stripes;
 }
 
 Layout::Layout(const stream::Program &program, const Machine &machine,
-               const std::vector<int64_t> &stripeLimits)
+               const std::vector<int64_t> &stripeLimits,
+               const std::vector<int64_t> &installCycles)
     : program(program), machine(machine), banks(machine.numSlices() * 2),
       blockStart(machine.numSlices() * 2), load(machine.numSlices()),
       textSlice(machine.numSlices()), halfSlices(2) {
@@ -57,6 +60,9 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
       halfSlices[1].push_back(east);
   }
   unsigned slices = std::min(halfSlices[0].size(), halfSlices[1].size());
+  // A loop of tiles reads its weights without a gap for anything else.
+  if (llvm::any_of(installCycles, [](int64_t cycles) { return cycles > 0; }))
+    zoneCost = int64_t(1) << 40;
   // The rows that accumulate together bound the natural run length.
   int64_t block = int64_t(machine.accumulatorRows) *
                   std::min(machine.fp16Interval, machine.planesPerHalf);
@@ -77,7 +83,7 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
         shape.stripes *= 2;
     }
     if (tile.weights) {
-      shape.stripes = weightStripes(tile, machine, slices);
+      shape.stripes = weightStripes(tile, machine, slices, installCycles[t]);
       int64_t padded =
           (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
@@ -210,7 +216,7 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
         cost = int64_t(zone == group ? 0 : 1 + zone) * (1 << 20) + fromOuter;
       } else {
         bool inZone = fromOuter < machine.installRows;
-        cost = load[slice] * 8 + i + (inZone ? 65536 : 0);
+        cost = load[slice] * 8 + i + (inZone ? zoneCost : 0);
       }
       candidates.push_back({cost, slice, unsigned(best)});
     }

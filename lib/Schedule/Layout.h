@@ -60,8 +60,11 @@ class Layout {
 public:
   /// \p stripes: how many stripes a tile that is installed may have at most, as
   /// its uses start and end on whole stripes (0: not installed, or any).
+  /// \p installCycles: cycles that an install of a weight tile may take without
+  /// holding up the passes (0: the fewer the better).
   Layout(const stream::Program &program, const Machine &machine,
-         const std::vector<int64_t> &stripes);
+         const std::vector<int64_t> &stripes,
+         const std::vector<int64_t> &installCycles);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }
@@ -126,6 +129,8 @@ private:
     int64_t panelRows = 1;
     unsigned stripes = 1;
   };
+  /// What it costs to put anything but weights into the outer slices.
+  int64_t zoneCost = 65536;
   struct Key {
     unsigned tile, panel, chunk, copy;
     bool operator<(const Key &o) const {

@@ -45,9 +45,8 @@ void SchedulerImpl::makeGangs() {
   }
 }
 
-/// The identity of what an install leaves in a plane.
-static std::vector<int64_t> installKey(const KTile &k, bool fp16,
-                                       int byte = -1) {
+std::vector<int64_t> lpu::schedule::installKey(const KTile &k, bool fp16,
+                                               int byte) {
   return {byte,   fp16,        k.byColumns,  k.b,           k.bChunk,
           k.bRow, k.bLaneBase, k.columnBase, k.columnCount, k.laneCount};
 }
@@ -188,10 +187,8 @@ bool SchedulerImpl::placeInstall(Gang &gang, const KTile &k, bool fp16,
   return true;
 }
 
-/// The rows [begin, end) of an access, of which a block is never a part of an
-/// inner group.
-static stream::Access rowsOf(stream::Access access, int64_t begin,
-                             int64_t end) {
+stream::Access lpu::schedule::rowsOf(stream::Access access, int64_t begin,
+                                     int64_t end) {
   if (access.inner > 0 && begin / access.inner == (end - 1) / access.inner) {
     access.row = access.rowOf(begin);
     access.inner = 0;
@@ -482,11 +479,13 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
     for (const auto &q : queue)
       if (wave < q.size())
         steps = std::max(steps, q[wave].job->kTiles.size());
+    // A loop of tiles takes several steps of its gangs at once.
+    std::vector<size_t> stepOf(list.size());
     for (size_t step = 0; step < steps; ++step) {
       std::vector<bool> done(list.size());
       for (unsigned i = 0; i < list.size(); ++i) {
         auto current = [&](unsigned j) -> const Work * {
-          return wave < queue[j].size() &&
+          return wave < queue[j].size() && stepOf[j] == step &&
                          step < queue[j][wave].job->kTiles.size()
                      ? &queue[j][wave]
                      : nullptr;
@@ -510,18 +509,40 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
           together.push_back({&list[j], &other->job->kTiles[step]});
           jobs.push_back(other);
         }
-        for (const PassWork &pass : together)
-          if (pass.gang->activeKey != installKey(*pass.tile, fp16) &&
-              !placeInstall(*pass.gang, *pass.tile, fp16,
-                            work->end - work->begin, matmul.name))
-            return false;
-        auto pass = placePasses(together, fp16, work->begin, work->end,
-                                step > 0, matmul.name);
+        // As many tiles as all of them have at a constant step.
+        size_t tiles = tileRun(*work->job, step);
+        for (const Work *other : jobs) {
+          size_t own = std::min(tiles, tileRun(*other->job, step));
+          for (tiles = 1; tiles < own; ++tiles)
+            if (!sameRows(other->job->kTiles[step + tiles],
+                          work->job->kTiles[step + tiles]) ||
+                other->job->kTiles[step].laneCount !=
+                    work->job->kTiles[step].laneCount)
+              break;
+        }
+        auto loop =
+            planTileLoop(llvm::ArrayRef(&work->job->kTiles[step], tiles), fp16,
+                         work->end - work->begin, interval, g);
+        std::optional<int64_t> pass;
+        if (loop) {
+          pass = placeTileLoop(together, *loop, fp16, work->begin, work->end,
+                               step > 0, matmul.name);
+        } else {
+          tiles = 1;
+          for (const PassWork &one : together)
+            if (one.gang->activeKey != installKey(*one.tile, fp16) &&
+                !placeInstall(*one.gang, *one.tile, fp16,
+                              work->end - work->begin, matmul.name))
+              return false;
+          pass = placePasses(together, fp16, work->begin, work->end, step > 0,
+                             matmul.name);
+        }
         if (!pass)
           return false;
         for (size_t j = 0; j < together.size(); ++j) {
           const Job &job = *jobs[j]->job;
-          if (step + 1 != job.kTiles.size())
+          stepOf[together[j].gang - list.data()] += tiles;
+          if (step + tiles != job.kTiles.size())
             continue;
           Gang &gang = *together[j].gang;
           ProductSource product;

@@ -176,6 +176,7 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
   issues.clear();
   horizon = 0;
   makeGangs();
+  segmentLoops = segment.iterations > 1;
   layout->beginSegment(segment.iterations);
   collectPartners(segment);
   for (const stream::Kernel &kernel : segment.kernels) {
@@ -346,6 +347,29 @@ std::vector<int64_t> SchedulerImpl::stripeLimits() const {
   return limits;
 }
 
+/// In a loop of tiles an install may take as long as the shortest pass over the
+/// weights, at a third of its rate (TileLoop.cpp).
+std::vector<int64_t> SchedulerImpl::installCycles() const {
+  std::vector<int64_t> cycles(program.tiles.size());
+  if (!fetchGap)
+    return cycles;
+  for (const Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      if (const auto *matmul = std::get_if<stream::Matmul>(&kernel))
+        for (const stream::Job &job : matmul->jobs) {
+          int64_t rows =
+              std::min(job.rows, int64_t(machine.accumulatorRows) *
+                                     std::min(machine.fp16Interval,
+                                              machine.planesPerHalf));
+          for (const stream::KTile &k : job.kTiles) {
+            int64_t &own = cycles[k.b];
+            int64_t third = std::max<int64_t>(1, rows / 3);
+            own = own ? std::min(own, third) : third;
+          }
+        }
+  return cycles;
+}
+
 /// The host writes inputs before cycle 0, so their rows may not be ones that
 /// another tile has had: they are placed before everything else.
 bool SchedulerImpl::placeInputs() {
@@ -389,7 +413,7 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   if (!checkCapacity())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   findLastUses();
-  layout.emplace(program, machine, stripeLimits());
+  layout.emplace(program, machine, stripeLimits(), installCycles());
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;

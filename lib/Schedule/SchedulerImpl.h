@@ -62,6 +62,13 @@ struct GatherStep {
   std::map<unsigned, GatherSource> sources; // by node
 };
 
+/// The identity of what an install leaves in a plane.
+std::vector<int64_t> installKey(const stream::KTile &tile, bool fp16,
+                                int byte = -1);
+
+/// The rows [begin, end) of an access; an inner group is never cut.
+stream::Access rowsOf(stream::Access access, int64_t begin, int64_t end);
+
 /// Where the Product of an epilogue comes from.
 struct ProductSource {
   const Gang *gang = nullptr;
@@ -130,12 +137,31 @@ private:
                              unsigned stripes, int64_t row);
   isa::Instruction passOf(const stream::KTile &k, bool fp16, int64_t rows,
                           int64_t interval, bool add);
-  void useFormat(bool fp16);
   /// The passes of one K tile, for all gangs of a half that take the same rows.
   struct PassWork {
     Gang *gang;
     const stream::KTile *tile;
   };
+  // TileLoop.cpp
+  /// K tiles at a constant step, as a loop of `tiles` periods.
+  struct TileLoop {
+    size_t tiles = 0, window = 1;    // tiles until lane windows repeat
+    int64_t installs = 1;            // install cycles of a tile
+    int64_t spacing = 1, period = 1; // cycles between installs, and tiles
+  };
+  bool loopsTiles() const;
+  /// K tiles from number `step` on that differ by a constant step.
+  size_t tileRun(const stream::Job &job, size_t step) const;
+  std::optional<TileLoop> planTileLoop(llvm::ArrayRef<stream::KTile> tiles,
+                                       bool fp16, int64_t n, int64_t interval,
+                                       unsigned planes) const;
+  /// Returns the first pass of the last tile. Works name their first tile.
+  std::optional<int64_t> placeTileLoop(llvm::ArrayRef<PassWork> works,
+                                       const TileLoop &plan, bool fp16,
+                                       int64_t rowBegin, int64_t rowEnd,
+                                       bool add, const std::string &name);
+
+  void useFormat(bool fp16);
   std::optional<int64_t> placePasses(llvm::ArrayRef<PassWork> works, bool fp16,
                                      int64_t rowBegin, int64_t rowEnd, bool add,
                                      const std::string &name);
@@ -182,6 +208,7 @@ private:
   bool placeInputs();
   bool checkCapacity();
   std::vector<int64_t> stripeLimits() const;
+  std::vector<int64_t> installCycles() const;
   void emitSegment(const stream::Segment &segment);
   bool fail(const std::string &message) {
     if (errorText.empty())
@@ -235,8 +262,9 @@ private:
   /// Tiles that die behind a kernel, and behind a segment.
   std::map<const stream::Kernel *, std::vector<unsigned>> deadAfter;
   std::map<const stream::Segment *, std::vector<unsigned>> deadAfterSegment;
-  int writeCopy = -1;  // the copy that a copying flow writes
-  bool looped = false; // an earlier segment stepped the base registers
+  int writeCopy = -1;        // the copy that a copying flow writes
+  bool segmentLoops = false; // the current segment is a loop
+  bool looped = false;       // an earlier segment stepped the base registers
   std::string errorText;
   int64_t kernelFirst = 0, kernelLast = 0;
 };
