@@ -8,10 +8,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/Fabric/Fabric.h"
 #include "dialects/ISA/ISAOps.h"
 #include "dialects/ONNX/ONNX.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 #include "lpu/Import/VerifyONNX.h"
+#include "lpu/Partition/Partition.h"
 #include "lpu/Schedule/Passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -20,11 +22,13 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
+  registry.insert<lpu::fabric::FabricDialect>();
   registry.insert<lpu::isa::ISADialect, lpu::onnx::ONNXDialect>();
   lpu::registerLinalgLayerDialects(registry);
 
   lpu::registerVerifyONNXPass();
   lpu::registerONNXToLinalgPasses();
+  lpu::registerPartitionPasses();
   lpu::registerSchedulePasses();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();

@@ -1,0 +1,68 @@
+//===- Partition.h - from one function to many chips ------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The step from a linalg function (docs/lowering.md) to a program of the fabric
+// layer (docs/fabric.md): enumerate plans, take the best one, apply it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_PARTITION_PARTITION_H
+#define LPU_PARTITION_PARTITION_H
+
+#include "lpu/Partition/Plan.h"
+#include "lpu/Partition/Topology.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Support/LLVM.h"
+#include <memory>
+
+namespace mlir {
+class ModuleOp;
+class Pass;
+} // namespace mlir
+
+namespace lpu {
+
+enum class Objective {
+  Latency,    // one input, from end to end
+  Throughput, // inputs per second, over all replicas
+  Fit,        // fewest chips
+};
+
+struct PartitionOptions {
+  Objective objective = Objective::Latency;
+  /// Chips that may be used; 0: all of the topology.
+  unsigned chips = 0;
+  /// Pins; 0 leaves the choice to the planner.
+  unsigned tensorWidth = 0, stages = 0, replicas = 0;
+  /// Pins cuts (numbers of heavy operations) and, per stage, widths.
+  std::vector<unsigned> cuts, widths;
+  /// SRAM of each chip that the plan leaves free, in bytes: for a caller whose
+  /// scheduler has found that the estimate of text and activations was short.
+  uint64_t reserveBytes = 0;
+};
+
+/// What was chosen, and what was not.
+struct PartitionReport {
+  partition::Plan plan, runnerUp;
+  bool hasRunnerUp = false;
+  uint64_t plansCompared = 0; // stages x widths that the search covers
+  std::string text; // for people: the plan, the runner-up, why it lost
+};
+
+/// Chooses a plan and applies it. Reports bad pins, too few chips (with how
+/// many would do, and what would fit instead) and a width that cannot be used.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+partitionModel(mlir::ModuleOp module, const Machine &machine,
+               const Topology &topology, const PartitionOptions &options,
+               PartitionReport &report);
+
+/// fabric-partition, fabric-decompose, fabric-ports, verify-fabric.
+void registerPartitionPasses();
+
+} // namespace lpu
+
+#endif // LPU_PARTITION_PARTITION_H

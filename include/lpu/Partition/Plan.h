@@ -1,0 +1,69 @@
+//===- Plan.h - who computes what -------------------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A plan divides a model over chips: **stages** are consecutive operations; the
+// chips of one stage (its tensor-parallel **width**) divide its **axes** among
+// them (lib/Partition/Model.h); **replicas** are whole copies. A stage may
+// begin between any two operations, and stages may have different widths.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_PARTITION_PLAN_H
+#define LPU_PARTITION_PLAN_H
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lpu::partition {
+
+struct Stage {
+  /// Heavy operations [begin, end), counted in the order of the function.
+  unsigned begin = 0, end = 0;
+  unsigned width = 1;
+  /// Axes that the chips divide; no operation of the stage walks two of them.
+  std::vector<int> axes;
+  /// Model time, in cycles: of one input from end to end, and of the busiest
+  /// resource (the stage's initiation interval). Bytes: the fullest chip.
+  double latency = 0, interval = 0, weightBytes = 0, sramBytes = 0;
+  double compute = 0, collectives = 0, transfers = 0; // parts of `latency`
+};
+
+struct Plan {
+  std::vector<Stage> stages;
+  unsigned replicas = 1;
+
+  unsigned chipsPerReplica() const {
+    unsigned chips = 0;
+    for (const Stage &stage : stages)
+      chips += stage.width;
+    return chips;
+  }
+  double latency() const {
+    double sum = 0;
+    for (const Stage &stage : stages)
+      sum += stage.latency;
+    return sum;
+  }
+  double interval() const {
+    double most = 0;
+    for (const Stage &stage : stages)
+      most = stage.interval > most ? stage.interval : most;
+    return most;
+  }
+};
+
+/// The part [first, second) of `units` that member `member` of `width` has:
+/// parts differ by one unit at most, or by one block of up to 32 units where
+/// there are many (whole rows of lanes cost less than ragged ones).
+std::pair<int64_t, int64_t> share(int64_t units, unsigned width,
+                                  unsigned member);
+
+} // namespace lpu::partition
+
+#endif // LPU_PARTITION_PLAN_H

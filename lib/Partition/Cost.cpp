@@ -1,0 +1,307 @@
+//===- Cost.cpp - what a plan costs in the model --------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Cost.h"
+
+#include "Body.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace lpu;
+using namespace lpu::partition;
+
+static double ceilDiv(double a, double b) { return std::ceil(a / b); }
+
+CostModel::CostModel(const Model &model, const Machine &machine,
+                     const Topology &topology)
+    : model(model), machine(machine), topology(topology),
+      walkers(model.axes.size()) {
+  for (unsigned i = 0; i < model.heavy.size(); ++i) {
+    for (int axis : model.nodes[model.heavy[i]].loopAxis)
+      walkers[axis].push_back(i);
+    whole.push_back(op(i, {}));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+int64_t CostModel::size(const Node &node, int loop, Cutting cutting) const {
+  if (cutting.axis == none || node.loopAxis[loop] != cutting.axis)
+    return node.loopSizes[loop];
+  int64_t units = model.axes[cutting.axis].units;
+  // The first part is the largest.
+  auto [low, high] = share(units, cutting.width, 0);
+  return node.loopSizes[loop] / units * (high - low);
+}
+
+/// Rows of lanes that hold a tensor of these dimensions, the last one on lanes.
+static double rowsOf(ArrayRef<int64_t> sizes, unsigned lanes) {
+  double rows = 1;
+  int64_t last = 1;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (d + 1 == sizes.size())
+      last = sizes[d];
+    else
+      rows *= sizes[d];
+  }
+  return rows * ceilDiv(last, lanes);
+}
+
+/// Bytes of an element as the chip stores it: floats of products and tables in
+/// half precision.
+static double storedBytes(mlir::Value v) {
+  Type element = cast<RankedTensorType>(v.getType()).getElementType();
+  if (isa<FloatType>(element))
+    return 2;
+  return std::min<int64_t>(4, elementBytes(v));
+}
+
+double CostModel::linkBytes(mlir::Value v) const {
+  return double(elementCount(v)) * std::min<int64_t>(4, elementBytes(v));
+}
+
+double CostModel::sramBytes(mlir::Value v) const {
+  return rowsOf(shapeOf(v), machine.lanes) * machine.lanes *
+         std::min<int64_t>(4, elementBytes(v));
+}
+
+double CostModel::activationBytes(unsigned i) const {
+  const Node &node = model.nodes[model.heavy[i]];
+  if (node.isMovement)
+    return 0;
+  double bytes = sramBytes(node.result());
+  for (mlir::Value v : node.reads)
+    if (!model.isFree(v))
+      bytes += sramBytes(v);
+  return bytes;
+}
+
+double CostModel::weightBytes(const Node &node, Cutting cutting) const {
+  double bytes = 0;
+  for (auto [v, dims] : llvm::zip(node.reads, node.readDims)) {
+    if (!model.isFree(v) || elementCount(v) == 1)
+      continue;
+    llvm::SmallVector<int64_t> sizes(shapeOf(v));
+    for (auto [d, loop] : llvm::enumerate(dims))
+      if (loop != none && sizes[d] > 1)
+        sizes[d] = size(node, loop, cutting);
+    bool isMatrix = node.isContraction || node.isGather;
+    bytes +=
+        rowsOf(sizes, machine.lanes) * machine.lanes *
+        (isMatrix ? storedBytes(v) : std::min<int64_t>(4, elementBytes(v)));
+  }
+  return bytes;
+}
+
+OpCost CostModel::contraction(const Node &node, Cutting cutting) const {
+  OpCost cost;
+  double batch = 1, m = 1, n = 1, k = 1;
+  auto walks = [&](unsigned read, int loop) {
+    return llvm::is_contained(node.readDims[read], loop);
+  };
+  for (int l = 0; l < int(node.loops.size()); ++l) {
+    double s = size(node, l, cutting);
+    if (node.loops[l] != LoopKind::Parallel)
+      k *= s;
+    else if (walks(0, l) && walks(1, l))
+      batch *= s;
+    else
+      (walks(0, l) ? m : n) *= s;
+  }
+  bool isFloat = isa<FloatType>(
+      cast<RankedTensorType>(node.result().getType()).getElementType());
+  double planes = machine.numPlanes(), lanes = machine.lanes;
+  double kTile = isFloat ? machine.planeRows / 2 : machine.planeRows;
+  double tiles = batch * ceilDiv(k, kTile) * ceilDiv(n, lanes);
+  double passes = tiles * m * (isFloat ? machine.fp16Interval : 1) / planes;
+  double installed = batch * ceilDiv(n, lanes) * k * (isFloat ? 2 : 1);
+  double install = installed / (machine.installRows * planes);
+  cost.matrix = std::max(passes, install);
+  cost.fill = 2.0 * machine.lastPosition() + machine.matrixDelay(isFloat) +
+              machine.delaySramRead + machine.delaySramWrite +
+              double(machine.planeRows) / machine.installRows;
+  // Instructions: an install, a pass and an epilogue per tile and half.
+  cost.text = 16.0 * (64 + 8 * tiles);
+  return cost;
+}
+
+OpCost CostModel::op(unsigned i, Cutting cutting) const {
+  const Node &node = model.nodes[model.heavy[i]];
+  OpCost cost;
+  int axis = cutting.axis;
+  if (!node.isMovement)
+    cost.weights = weightBytes(node, cutting);
+  llvm::SmallVector<int64_t> loops;
+  for (int l = 0; l < int(node.loops.size()); ++l)
+    if (node.loops[l] != LoopKind::Rows)
+      loops.push_back(size(node, l, cutting));
+  double rows = rowsOf(loops, machine.lanes);
+  if (node.isContraction) {
+    OpCost product = contraction(node, cutting);
+    product.weights = cost.weights;
+    cost = product;
+  } else if (node.isGather) {
+    // A lookup in every panel of the table; a panel is at most a bank.
+    double panels = ceilDiv(cost.weights, double(machine.rows) * machine.lanes);
+    cost.reduction = rows * std::max(1.0, panels / 8);
+    cost.fill = 2.0 * machine.lastPosition();
+    cost.text = 16.0 * 64;
+  } else if (auto generic = dyn_cast<linalg::GenericOp>(node.op)) {
+    if (generic.getNumReductionLoops()) {
+      cost.reduction = rows / std::max(1u, machine.reduceAlus);
+      cost.fill = machine.reduceDelay(15) + 2.0 * machine.halfHops() / 2 +
+                  machine.delaySramRead + machine.delaySramWrite +
+                  4.0 * machine.delayAlu;
+      cost.text = 16.0 * 16;
+    } else {
+      double alus = 0;
+      for (Operation &scalar : generic.getBody()->without_terminator()) {
+        if (isa<arith::ConstantOp>(scalar))
+          continue;
+        alus += isa<math::MathDialect>(scalar.getDialect())
+                    ? double(machine.alus) /
+                          std::max(1u, machine.transcendentalAlus)
+                    : 1;
+      }
+      cost.vector = rows * alus / machine.alus;
+      cost.text = 16.0 * 4;
+    }
+  } else if (isa<tensor::ConcatOp, tensor::PadOp>(node.op)) {
+    cost.vector = rows;
+    cost.text = 16.0 * 16;
+  }
+  if (axis == none || cutting.width == 1)
+    return cost;
+  // Links inside of the stage.
+  if (node.loops[node.loopOf(axis)] != LoopKind::Parallel) {
+    cost.collectives = allReduce(linkBytes(node.result()), cutting.width);
+    cost.text += 16.0 * 16 * cutting.width;
+    return cost;
+  }
+  for (Operation *user : node.op->getUsers()) {
+    auto it = model.numberOf.find(user);
+    if (it == model.numberOf.end() ||
+        model.nodes[it->second].loopOf(axis) == none) {
+      cost.collectives = allGather(linkBytes(node.result()), cutting.width);
+      break;
+    }
+  }
+  return cost;
+}
+
+//===----------------------------------------------------------------------===//
+// Links
+//===----------------------------------------------------------------------===//
+
+double CostModel::vectors(double bytes) const {
+  return ceilDiv(bytes, machine.lanes) * machine.linkInterval;
+}
+
+double CostModel::transfer(double bytes) const {
+  double enter = 2.0 * machine.lastPosition() / 2;
+  return vectors(bytes) + machine.linkLatency + enter;
+}
+
+/// Every member has a part for every other one.
+double CostModel::allGather(double bytes, unsigned width) const {
+  if (width < 2)
+    return 0;
+  double part = vectors(ceilDiv(bytes, width)),
+         latency = machine.linkLatency + machine.lastPosition();
+  // Neighbours round a ring, or all to all at once where links are.
+  double ring = (width - 1) * (part + latency), direct = ring;
+  bool isNodes =
+      topology.kind == Topology::Nodes || topology.kind == Topology::Racks;
+  if (isNodes) {
+    double ports = width <= topology.chipsPerNode
+                       ? width - 1
+                       : std::min(width - 1, topology.linksPerChip);
+    double hops = width <= topology.chipsPerNode ? 1 : 3;
+    direct = ceilDiv((width - 1) * hops, std::max(1.0, ports)) * part +
+             hops * latency;
+  }
+  return std::min(ring, direct);
+}
+
+double CostModel::allReduce(double bytes, unsigned width) const {
+  return 2 * allGather(bytes, width);
+}
+
+//===----------------------------------------------------------------------===//
+// Axes
+//===----------------------------------------------------------------------===//
+
+std::vector<int> CostModel::axes(unsigned width, bool onlyFaster) const {
+  struct Candidate {
+    int axis;
+    bool isTable;
+    double ratio;
+  };
+  std::vector<Candidate> candidates;
+  if (width < 2)
+    return {};
+  for (int axis = 0; axis < int(model.axes.size()); ++axis) {
+    const AxisInfo &info = model.axes[axis];
+    if (info.isBad || info.units < 2 || walkers[axis].empty())
+      continue;
+    double saved = 0, links = 0, weights = 0;
+    bool isTable = false, isExact = true;
+    for (unsigned i : walkers[axis]) {
+      const Node &node = model.nodes[model.heavy[i]];
+      const OpCost &a = whole[i];
+      OpCost b = op(i, {axis, width});
+      saved += a.compute() - b.compute();
+      links += b.collectives;
+      weights += a.weights - b.weights;
+      LoopKind kind = node.loops[node.loopOf(axis)];
+      isTable |= kind == LoopKind::Rows;
+      // Sums of floats in another order: other bits.
+      if (kind == LoopKind::Sum)
+        isExact &= !isa<FloatType>(
+            cast<RankedTensorType>(node.result().getType()).getElementType());
+    }
+    if (model.isInteger && !isExact)
+      continue;
+    if (onlyFaster ? saved <= links
+                   : weights < (isTable ? machine.sramBytes() / 64.0 : 1.0))
+      continue;
+    candidates.push_back({axis, isTable, links / std::max(1.0, saved)});
+  }
+  llvm::stable_sort(candidates, [](const Candidate &a, const Candidate &b) {
+    if (a.isTable != b.isTable)
+      return a.isTable;
+    return a.ratio < b.ratio;
+  });
+  std::vector<int> chosen;
+  std::vector<bool> taken(model.heavy.size(), false);
+  for (const Candidate &c : candidates) {
+    bool isFree = true;
+    for (unsigned i : walkers[c.axis])
+      isFree &= !taken[i];
+    if (!isFree)
+      continue;
+    for (unsigned i : walkers[c.axis])
+      taken[i] = true;
+    chosen.push_back(c.axis);
+  }
+  llvm::sort(chosen);
+  return chosen;
+}
+
+std::vector<int> CostModel::cuts(ArrayRef<int> axes) const {
+  std::vector<int> result(model.heavy.size(), none);
+  for (int axis : axes)
+    for (unsigned i : walkers[axis])
+      result[i] = axis;
+  return result;
+}

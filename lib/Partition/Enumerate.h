@@ -1,0 +1,81 @@
+//===- Enumerate.h - all plans of the model, and the best one ---*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The cost of a plan is a sum over stages, and that of a stage depends on its
+// operations and its width only. So the best plan is a shortest path over cut
+// points, and dynamic programming finds it without visiting every plan: the
+// optimum of the model over these cut points and widths, not a guess.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_PARTITION_ENUMERATE_H
+#define LPU_LIB_PARTITION_ENUMERATE_H
+
+#include "Cost.h"
+#include "lpu/Partition/Partition.h"
+
+namespace lpu::partition {
+
+class Enumerator {
+public:
+  /// With `allCuts`, a stage may begin at every operation; otherwise, between
+  /// two products, where fewest bytes cross.
+  Enumerator(const CostModel &cost, uint64_t reserveBytes, unsigned mostWidth,
+             unsigned pinnedWidth, bool allCuts);
+
+  /// Least latency with at most `chips`; of equal ones the fewest chips.
+  /// `family` limits the search: plans of one chip, of one-chip stages, of
+  /// wider ones.
+  enum Family { Any, OneChip, Pipeline, Tensor };
+  std::optional<Plan> fastest(unsigned chips, Family family) const;
+  /// Least latency plus initiation interval with exactly `stages` stages of
+  /// `width` chips.
+  std::optional<Plan> pinned(unsigned stages, unsigned width) const;
+  /// Most inputs per second with at most `chips`, replicas included.
+  std::optional<Plan> busiest(unsigned chips) const;
+  /// Fewest chips; of these the least latency.
+  std::optional<Plan> smallest(unsigned limit) const;
+
+  unsigned mostStages() const { return unsigned(positions.size() - 1); }
+  uint64_t compared() const;
+  /// A stage of its own: costs and axes filled in.
+  Stage stage(unsigned first, unsigned last, unsigned option) const;
+  /// The plan with these cuts (heavy operations) and widths.
+  Plan explicitPlan(ArrayRef<unsigned> cuts, ArrayRef<unsigned> widths) const;
+
+private:
+  struct Option {
+    unsigned width;
+    std::vector<int> axes, cuts;
+    std::vector<OpCost> sums; // by heavy operation
+  };
+  struct Choice { // one way to run a range
+    unsigned option, width;
+    double latency, interval;
+  };
+  Option makeOption(unsigned width, bool onlyFaster) const;
+  Stage stageOf(unsigned begin, unsigned end, const Option &option,
+                double received, double peak) const;
+  double limit() const;
+
+  const CostModel &cost;
+  uint64_t reserveBytes;
+  std::vector<unsigned>
+      positions; // heavy operations at which a stage may begin
+  std::vector<Option> options;
+  /// By first and last position: bytes that come in, most bytes in use, and
+  /// what fits, no choice worse than another in width and both times.
+  std::vector<std::vector<double>> received, peaks;
+  std::vector<std::vector<std::vector<Choice>>> choices;
+};
+
+/// Bytes that operations [begin, end) read of what is made before.
+double bytesInto(const CostModel &cost, unsigned begin, unsigned end);
+
+} // namespace lpu::partition
+
+#endif // LPU_LIB_PARTITION_ENUMERATE_H

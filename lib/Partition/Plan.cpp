@@ -1,0 +1,432 @@
+//===- Plan.cpp - choose a plan and apply it ------------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Apply.h"
+#include "Body.h"
+#include "Enumerate.h"
+#include "lpu/Partition/Program.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace lpu;
+using namespace lpu::partition;
+
+static std::string mebibytes(double bytes) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.2f MiB", bytes / 1048576);
+  return text;
+}
+
+/// "4 stages of 2 chips", "stages of 32, 8, 8 chips", "one chip".
+static std::string shape(const Plan &plan) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  bool isUniform = llvm::all_of(plan.stages, [&](const Stage &s) {
+    return s.width == plan.stages[0].width;
+  });
+  auto chips = [](unsigned n) {
+    return n == 1 ? std::string("one chip") : std::to_string(n) + " chips";
+  };
+  if (plan.stages.size() == 1) {
+    os << chips(plan.stages[0].width);
+    if (plan.stages[0].width > 1)
+      os << " side by side";
+  } else if (isUniform) {
+    os << plan.stages.size() << " stages of " << chips(plan.stages[0].width);
+  } else {
+    os << plan.stages.size() << " stages of ";
+    llvm::interleaveComma(plan.stages, os,
+                          [&](const Stage &s) { os << s.width; });
+    os << " chips";
+  }
+  if (plan.replicas > 1)
+    os << ", " << plan.replicas << " replicas";
+  return text;
+}
+
+namespace {
+struct Totals {
+  double compute = 0, collectives = 0, transfers = 0;
+  explicit Totals(const Plan &plan) {
+    for (const Stage &s : plan.stages) {
+      compute += s.compute;
+      collectives += s.collectives;
+      transfers += s.transfers;
+    }
+  }
+};
+} // namespace
+
+/// Why `other` lost against `plan`.
+static std::string whyLost(const Plan &plan, const Plan &other,
+                           Objective objective) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  Totals a(plan), b(other);
+  double saved = a.compute - b.compute;
+  double links = b.collectives + b.transfers - a.collectives - a.transfers;
+  os << "about " << int64_t(other.latency()) << " cycles";
+  switch (objective) {
+  case Objective::Latency:
+    if (links > 0 && saved > 0)
+      os << ": saves " << int64_t(saved) << " cycles of compute, costs "
+         << int64_t(links) << " of links ("
+         << int64_t(b.collectives - a.collectives) << " in collectives, "
+         << int64_t(b.transfers - a.transfers) << " between stages)";
+    else if (links > 0)
+      os << ": saves no compute, costs " << int64_t(links)
+         << " cycles of links";
+    else
+      os << ": takes " << int64_t(-saved) << " cycles more of compute";
+    break;
+  case Objective::Throughput:
+    os << ", one input every " << int64_t(other.interval() / other.replicas)
+       << " cycles instead of " << int64_t(plan.interval() / plan.replicas);
+    break;
+  case Objective::Fit:
+    os << " on " << other.chipsPerReplica() * other.replicas << " chips";
+    break;
+  }
+  return text;
+}
+
+static void describe(const Model &model, const Machine &machine,
+                     const PartitionOptions &options, PartitionReport &report) {
+  llvm::raw_string_ostream os(report.text);
+  const Plan &plan = report.plan;
+  os << "plan          " << shape(plan) << ": about " << int64_t(plan.latency())
+     << " cycles, one input every " << int64_t(plan.interval() / plan.replicas)
+     << " (model)\n";
+  constexpr size_t most = 40;
+  for (auto [s, stage] : llvm::enumerate(plan.stages)) {
+    if (s == most) {
+      os << "  ... " << plan.stages.size() - most << " more stages\n";
+      break;
+    }
+    std::string from =
+        fabric::nodeName(model.nodes[model.heavy[stage.begin]].op->getLoc());
+    os << "  stage " << s << ": " << stage.width
+       << (stage.width == 1 ? " chip, " : " chips, ")
+       << mebibytes(stage.weightBytes) << " weights a chip, about "
+       << int64_t(stage.compute) << " cycles of compute, "
+       << int64_t(stage.collectives) << " of collectives, "
+       << int64_t(stage.transfers) << " to receive; from "
+       << (from.empty() ? "operation " + std::to_string(stage.begin) : from)
+       << "\n";
+  }
+  if (report.hasRunnerUp)
+    os << "runner-up     " << shape(report.runnerUp) << ", "
+       << whyLost(plan, report.runnerUp, options.objective) << "\n";
+  os << "compared      " << report.plansCompared
+     << " stages, and with them all plans\n";
+}
+
+/// The best plan of another shape.
+static void findRunnerUp(const Enumerator &all, unsigned chips,
+                         PartitionReport &report) {
+  const Plan &plan = report.plan;
+  bool isTensor =
+      llvm::any_of(plan.stages, [](const Stage &s) { return s.width > 1; });
+  Enumerator::Family own = isTensor                  ? Enumerator::Tensor
+                           : plan.stages.size() == 1 ? Enumerator::OneChip
+                                                     : Enumerator::Pipeline;
+  for (Enumerator::Family family :
+       {Enumerator::OneChip, Enumerator::Pipeline, Enumerator::Tensor}) {
+    if (family == own)
+      continue;
+    std::optional<Plan> other = all.fastest(chips, family);
+    if (!other ||
+        (report.hasRunnerUp && report.runnerUp.latency() <= other->latency()))
+      continue;
+    report.runnerUp = std::move(*other);
+    report.hasRunnerUp = true;
+  }
+}
+
+namespace {
+class Planner {
+public:
+  Planner(const Model &model, const Machine &machine, const Topology &topology,
+          const PartitionOptions &options, PartitionReport &report)
+      : model(model), machine(machine), topology(topology), options(options),
+        report(report), cost(model, machine, topology) {}
+  LogicalResult run();
+
+private:
+  InFlightDiagnostic error() {
+    return const_cast<func::FuncOp &>(model.function).emitError();
+  }
+  LogicalResult checkPins();
+  LogicalResult explicitPlan();
+  LogicalResult pinned();
+  LogicalResult tooFew(bool isPinned);
+  LogicalResult checkWidth(const Plan &plan);
+  std::string why(const Stage &stage) const;
+
+  const Model &model;
+  const Machine &machine;
+  const Topology &topology;
+  const PartitionOptions &options;
+  PartitionReport &report;
+  CostModel cost;
+  unsigned chips = 0; // that may be used
+};
+} // namespace
+
+LogicalResult Planner::checkPins() {
+  unsigned usable = topology.usable().size();
+  chips = options.chips ? options.chips : usable;
+  if (chips > usable)
+    return error() << "--chips " << chips << ": the system has " << usable
+                   << " usable chips"
+                   << (topology.spare.empty() && topology.brokenChips.empty()
+                           ? ""
+                           : " besides spare and broken ones");
+  unsigned tp = options.tensorWidth, pp = options.stages,
+           replicas = std::max(1u, options.replicas);
+  if (!options.widths.empty() || !options.cuts.empty()) {
+    if (tp || pp)
+      return error() << "cuts and widths pin every stage; --tp and --pp "
+                        "contradict them";
+    if (options.widths.size() != options.cuts.size() + 1)
+      return error() << options.cuts.size() << " cuts make "
+                     << options.cuts.size() + 1 << " stages, but "
+                     << options.widths.size() << " widths are given";
+    unsigned last = 0, sum = 0;
+    for (unsigned cut : options.cuts) {
+      if (cut <= last || cut >= model.heavy.size())
+        return error() << "cut " << cut << ": cuts rise, and lie between 1 and "
+                       << model.heavy.size() - 1;
+      last = cut;
+    }
+    for (unsigned width : options.widths)
+      sum += width;
+    if (llvm::is_contained(options.widths, 0u) || sum * replicas > chips)
+      return error() << "the widths ask for " << sum * replicas << " chips of "
+                     << chips;
+    return success();
+  }
+  uint64_t product = uint64_t(std::max(1u, tp)) * std::max(1u, pp) * replicas;
+  std::string pins;
+  llvm::raw_string_ostream os(pins);
+  if (tp)
+    os << " --tp " << tp;
+  if (pp)
+    os << " --pp " << pp;
+  if (options.replicas)
+    os << " --replicas " << options.replicas;
+  if (product > chips)
+    return error() << "contradictory pins:" << pins << " needs " << product
+                   << " chips, but " << chips << " may be used; raise --chips, "
+                   << "or lower one of them";
+  if (tp && pp && options.chips && product != chips)
+    return error() << "contradictory pins:" << pins << " uses " << product
+                   << " chips, not the " << chips
+                   << " of --chips; leave one of the pins out"
+                   << (chips % product == 0
+                           ? ", or add --replicas " +
+                                 std::to_string(chips / product * replicas)
+                           : std::string());
+  return success();
+}
+
+/// A width is used if every member has a part of something.
+LogicalResult Planner::checkWidth(const Plan &plan) {
+  for (auto [s, stage] : llvm::enumerate(plan.stages)) {
+    if (stage.width == 1)
+      continue;
+    int64_t most = 0;
+    for (int axis : stage.axes)
+      most = std::max(most, model.axes[axis].units);
+    if (most >= int64_t(stage.width))
+      continue;
+    auto diagnostic = error();
+    diagnostic << "--tp " << stage.width
+               << " is larger than can be used: stage " << s;
+    if (most == 0)
+      diagnostic << " has nothing that chips could divide";
+    else
+      diagnostic << " divides into at most " << most << " parts; use --tp "
+                 << most << " or less";
+    return failure();
+  }
+  return success();
+}
+
+std::string Planner::why(const Stage &stage) const {
+  return mebibytes(stage.weightBytes) + " of weights and " +
+         mebibytes(stage.sramBytes - stage.weightBytes) +
+         " of text and activations, but a chip of " + machine.name + " has " +
+         mebibytes(double(machine.sramBytes()) - double(options.reserveBytes)) +
+         (options.reserveBytes ? " that may be used" : "");
+}
+
+/// How many chips would do, and what would fit on those that there are.
+LogicalResult Planner::tooFew(bool isPinned) {
+  Enumerator all(cost, options.reserveBytes, 512, 0, false);
+  std::optional<Plan> fits = all.smallest(2048);
+  auto diagnostic = error();
+  if (!fits) {
+    Stage one = all.explicitPlan({}, {1}).stages[0];
+    diagnostic
+        << "the model does not fit any number of " << machine.name
+        << " chips: one operation with the most chips that can divide it "
+           "is still too large; all of it needs "
+        << why(one);
+    return failure();
+  }
+  unsigned need = fits->chipsPerReplica();
+  Stage whole = all.explicitPlan({}, {1}).stages[0];
+  double held =
+      chips * (double(machine.sramBytes()) - double(options.reserveBytes));
+  if (isPinned && need <= chips) {
+    diagnostic << "the pinned plan does not fit: "
+               << "with " << std::max(1u, options.stages) << " stages of "
+               << std::max(1u, options.tensorWidth)
+               << " chips some chip needs more than the "
+               << mebibytes(double(machine.sramBytes())) << " of "
+               << machine.name << "; without pins " << need
+               << " chips would do (" << shape(*fits) << ")";
+    return failure();
+  }
+  diagnostic << "the model does not fit " << chips << " "
+             << (chips == 1 ? "chip" : "chips") << " of " << machine.name
+             << ": it needs " << why(whole) << "; " << need
+             << " chips would do (" << shape(*fits) << "); " << chips
+             << (chips == 1 ? " chip holds" : " chips hold") << " at most "
+             << mebibytes(held)
+             << " of weights, text and activations: a smaller model, fewer "
+                "tokens, or fewer bits";
+  return failure();
+}
+
+LogicalResult Planner::explicitPlan() {
+  Enumerator all(cost, options.reserveBytes, 1, 1, false);
+  report.plan = all.explicitPlan(options.cuts, options.widths);
+  report.plansCompared = report.plan.stages.size();
+  return checkWidth(report.plan);
+}
+
+LogicalResult Planner::pinned() {
+  unsigned tp = options.tensorWidth, pp = options.stages,
+           replicas = std::max(1u, options.replicas);
+  unsigned perReplica = chips / replicas;
+  std::optional<Plan> best;
+  auto better = [&](const std::optional<Plan> &plan) {
+    if (!plan)
+      return false;
+    if (!best)
+      return true;
+    if (options.objective == Objective::Throughput)
+      return plan->interval() < best->interval();
+    return plan->latency() < best->latency();
+  };
+  bool hasPlaces = false;
+  unsigned places = 0;
+  for (bool allCuts : {false, true}) {
+    if (tp) {
+      Enumerator some(cost, options.reserveBytes, tp, tp, allCuts);
+      places = some.mostStages();
+      unsigned from = pp ? pp : 1,
+               to = pp ? pp : std::min(places, perReplica / tp);
+      hasPlaces |= from <= places;
+      report.plansCompared += some.compared();
+      for (unsigned s = from; s <= to; ++s)
+        if (auto plan = some.pinned(s, tp); better(plan))
+          best = std::move(plan);
+    } else {
+      for (unsigned width = 1; width <= perReplica / pp && width <= 512;
+           ++width) {
+        Enumerator some(cost, options.reserveBytes, width, width, allCuts);
+        places = some.mostStages();
+        hasPlaces |= pp <= places;
+        report.plansCompared += some.compared();
+        auto plan = some.pinned(pp, width);
+        if (plan && width > 1 && llvm::all_of(plan->stages, [](const Stage &s) {
+              return s.axes.empty();
+            }))
+          continue;
+        if (better(plan))
+          best = std::move(plan);
+      }
+    }
+    if (best)
+      break;
+  }
+  if (!hasPlaces)
+    return error() << "--pp " << pp << " is larger than can be used: the model "
+                   << "has " << places << " operations to begin a stage at";
+  if (tp) {
+    // Also what does not fit tells whether the width is of any use.
+    Enumerator one(cost, 0, tp, tp, false);
+    Plan whole = one.explicitPlan({}, {tp});
+    if (failed(checkWidth(whole)))
+      return failure();
+  }
+  if (!best)
+    return tooFew(true);
+  best->replicas = replicas;
+  report.plan = std::move(*best);
+  return success();
+}
+
+LogicalResult Planner::run() {
+  if (failed(checkPins()))
+    return failure();
+  if (!options.widths.empty()) {
+    if (failed(explicitPlan()))
+      return failure();
+  } else if (options.tensorWidth || options.stages) {
+    if (failed(pinned()))
+      return failure();
+  } else {
+    unsigned replicas = std::max(1u, options.replicas);
+    Enumerator all(cost, options.reserveBytes, chips / replicas, 0, false);
+    report.plansCompared = all.compared();
+    std::optional<Plan> best;
+    switch (options.objective) {
+    case Objective::Latency:
+      best = all.fastest(chips / replicas, Enumerator::Any);
+      break;
+    case Objective::Throughput:
+      best = all.busiest(chips);
+      break;
+    case Objective::Fit:
+      best = all.smallest(chips / replicas);
+      break;
+    }
+    if (!best || best->chipsPerReplica() * replicas > chips)
+      return tooFew(false);
+    if (options.replicas)
+      best->replicas = replicas;
+    report.plan = std::move(*best);
+    findRunnerUp(all, chips / report.plan.replicas, report);
+  }
+  if (options.replicas)
+    report.plan.replicas = options.replicas;
+  describe(model, machine, options, report);
+  return success();
+}
+
+FailureOr<OwningOpRef<ModuleOp>>
+lpu::partitionModel(ModuleOp module, const Machine &machine,
+                    const Topology &topology, const PartitionOptions &options,
+                    PartitionReport &report) {
+  FailureOr<std::unique_ptr<Model>> model = Model::read(module);
+  if (failed(model))
+    return failure();
+  if ((*model)->heavy.empty()) {
+    (*model)->function.emitError(
+        "has no product and no gather: nothing that chips could divide");
+    return failure();
+  }
+  if (failed(Planner(**model, machine, topology, options, report).run()))
+    return failure();
+  return applyPlan(**model, report.plan, topology);
+}
