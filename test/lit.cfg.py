@@ -13,6 +13,7 @@
 # itself. scripts/test.sh sets it.
 import os
 import pathlib
+import shutil
 import sys
 
 sys.path.append(os.path.dirname(__file__))
@@ -71,6 +72,9 @@ if has_venv:
 if os.path.isdir(models):
     for path in pathlib.Path(models).rglob("*.onnx"):
         config.available_features.add("model-" + path.stem)
+# A browser without a window, for the pages of lpu-objdump --html.
+if shutil.which("chromium") and shutil.which("chromedriver"):
+    config.available_features.add("chromium")
 try:
     flags = pathlib.Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
 except (OSError, IndexError):

@@ -1,62 +1,272 @@
-//===- Trace.cpp - a schedule as a Chrome trace ---------------------------===//
+//===- Trace.cpp - a package as a Chrome trace ----------------------------===//
 //
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Runs of a queue never overlap, so they are complete events ("X") of one
+// thread. Vectors of one link are under way at the same time, so flights are
+// asynchronous events ("b", "e"), which viewers lay side by side. The k-th send
+// of a link meets the k-th receive of its peer (docs/isa.md, section 8): arrows
+// ("s", "f") join the runs that hold the two ends.
+//
+//===----------------------------------------------------------------------===//
 
-#include "lpu/Report/Report.h"
+#include "Text.h"
+#include "lpu/Report/Pictures.h"
 #include "llvm/Support/JSON.h"
+#include <map>
 
 using namespace lpu;
+using namespace lpu::pictures;
+using llvm::json::OStream;
 
-static void printItems(llvm::json::OStream &json, unsigned track,
-                       const std::vector<QueueItem> &items, int64_t base) {
-  for (const QueueItem &item : items) {
-    if (item.isLoop()) {
-      for (uint32_t k = 0; k < item.iterations; ++k)
-        printItems(json, track, item.body,
-                   base + int64_t(item.at) + 1 +
-                       int64_t(k) * int64_t(item.period));
-      continue;
-    }
+namespace {
+/// A send or receive with its repeats.
+struct LinkRun {
+  uint64_t first;
+  unsigned count, interval;
+};
+
+struct ClassTrace {
+  std::vector<QueueText> queues;
+  uint64_t events = 0;
+  std::map<unsigned, std::vector<LinkRun>> sends, receives; // by link
+};
+
+class Tracer {
+public:
+  Tracer(const Package &package, llvm::raw_ostream &os)
+      : package(package), machine(package.machine), json(os) {}
+  llvm::Error print();
+
+private:
+  llvm::Error readClasses();
+  void choose();
+  void printChip(unsigned chip);
+  void printWire(const LinkWire &wire);
+  void name(const char *what, unsigned chip, int64_t thread,
+            const std::string &text);
+  void order(const char *what, unsigned chip, int64_t thread, int64_t index);
+  template <typename Body>
+  void event(const char *phase, unsigned chip, int64_t thread, uint64_t cycle,
+             Body &&body) {
     json.object([&] {
-      json.attribute("ph", "X");
-      json.attribute("pid", 0);
-      json.attribute("tid", track);
-      json.attribute("ts", base + int64_t(item.at));
-      json.attribute("dur",
-                     int64_t(item.inst.count - 1) * item.inst.interval + 1);
-      json.attribute("name", item.inst.info().name);
-      json.attributeObject("args", [&] {
-        json.attribute("instruction", isa::toString(item.inst));
-      });
+      json.attribute("ph", phase);
+      json.attribute("pid", chip);
+      json.attribute("tid", thread);
+      json.attribute("ts", int64_t(cycle));
+      body();
     });
+  }
+
+  const Package &package;
+  const Machine &machine;
+  OStream json;
+  std::vector<ClassTrace> classes;
+  std::vector<bool> shown;       // by chip
+  std::vector<unsigned> standIn; // members of the class, if one is shown
+  uint64_t flights = 0, arrows = 0;
+};
+} // namespace
+
+static std::string queueName(const QueueText &queue) {
+  return std::string(unitName(queue.unit)) + " " + std::to_string(queue.index);
+}
+
+/// The link number of the chip's text that stands for a port.
+static unsigned linkOf(const Chip &chip, unsigned port) {
+  for (unsigned link = 0; link < chip.links.size(); ++link)
+    if (chip.links[link] == port)
+      return link;
+  return port;
+}
+
+llvm::Error Tracer::readClasses() {
+  for (unsigned c = 0; c < package.classes.size(); ++c) {
+    auto queues = readClass(package, c);
+    if (!queues)
+      return queues.takeError();
+    ClassTrace trace;
+    trace.queues = std::move(*queues);
+    uint64_t budget = mostPictured;
+    for (const QueueText &queue : trace.queues) {
+      auto error = execute(queue, budget, [&](uint64_t cycle, unsigned index) {
+        ++trace.events;
+        const isa::Instruction &inst = queue.text[index];
+        LinkRun run{cycle, inst.count, inst.interval};
+        if (inst.opcode == isa::Opcode::link_send_send)
+          trace.sends[queue.index].push_back(run);
+        else if (inst.opcode == isa::Opcode::link_recv_recv)
+          trace.receives[queue.index].push_back(run);
+      });
+      if (error)
+        return llvm::createStringError("class " + llvm::Twine(c) + ", " +
+                                       toString(std::move(error)));
+    }
+    classes.push_back(std::move(trace));
+  }
+  return llvm::Error::success();
+}
+
+/// All chips, or one of each class where all would be too many.
+void Tracer::choose() {
+  uint64_t events = 0;
+  for (const Chip &chip : package.chips)
+    events += classes[chip.chipClass].events;
+  bool all = events <= mostPictured;
+  shown.assign(package.chips.size(), all);
+  standIn.assign(package.chips.size(), 1);
+  if (all)
+    return;
+  std::vector<unsigned> first = firstChips(package);
+  for (const Chip &chip : package.chips)
+    ++standIn[first[chip.chipClass]];
+  for (unsigned chip : first)
+    if (chip < package.chips.size()) {
+      shown[chip] = true;
+      --standIn[chip];
+    }
+}
+
+void Tracer::name(const char *what, unsigned chip, int64_t thread,
+                  const std::string &text) {
+  json.object([&] {
+    json.attribute("ph", "M");
+    json.attribute("pid", chip);
+    json.attribute("tid", thread);
+    json.attribute("name", what);
+    json.attributeObject("args", [&] { json.attribute("name", text); });
+  });
+}
+
+void Tracer::order(const char *what, unsigned chip, int64_t thread,
+                   int64_t index) {
+  json.object([&] {
+    json.attribute("ph", "M");
+    json.attribute("pid", chip);
+    json.attribute("tid", thread);
+    json.attribute("name", what);
+    json.attributeObject("args", [&] { json.attribute("sort_index", index); });
+  });
+}
+
+void Tracer::printChip(unsigned chip) {
+  unsigned number = package.chips[chip].chipClass;
+  std::string title =
+      "chip " + std::to_string(chip) + ", class " + std::to_string(number);
+  if (standIn[chip] > 1)
+    title += " (stands for " + std::to_string(standIn[chip]) + " chips)";
+  name("process_name", chip, 0, title);
+  order("process_sort_index", chip, 0, chip);
+  for (const QueueText &queue : classes[number].queues) {
+    // Thread 0 would be taken for the process itself.
+    int64_t thread = machine.queueNumber(queue.unit, queue.index) + 1;
+    name("thread_name", chip, thread, queueName(queue));
+    order("thread_sort_index", chip, thread, thread);
+    uint64_t budget = mostPictured;
+    llvm::cantFail(execute(queue, budget, [&](uint64_t cycle, unsigned index) {
+      const isa::Instruction &inst = queue.text[index];
+      event("X", chip, thread, package.chips[chip].start + cycle, [&] {
+        json.attribute("dur", int64_t(inst.count - 1) * inst.interval + 1);
+        json.attribute("name", inst.info().name);
+        json.attributeObject("args", [&] {
+          json.attribute("instruction", isa::toString(inst));
+        });
+      });
+    }));
   }
 }
 
-void lpu::printTrace(const CompileResult &result, const Machine &machine,
-                     llvm::raw_ostream &os) {
-  llvm::json::OStream json(os);
+void Tracer::printWire(const LinkWire &wire) {
+  if (!shown[wire.fromChip])
+    return;
+  const Chip &sender = package.chips[wire.fromChip];
+  const Chip &receiver = package.chips[wire.toChip];
+  unsigned sendLink = linkOf(sender, wire.fromLink);
+  unsigned recvLink = linkOf(receiver, wire.toLink);
+  int64_t sendThread = machine.queueNumber(Unit::LinkSend, sendLink) + 1;
+  int64_t recvThread = machine.queueNumber(Unit::LinkRecv, recvLink) + 1;
+  std::string title = "link " + std::to_string(wire.fromLink) + " to chip " +
+                      std::to_string(wire.toChip) + " link " +
+                      std::to_string(wire.toLink);
+  const std::vector<LinkRun> &receives =
+      classes[receiver.chipClass].receives[recvLink];
+  size_t receive = 0; // the run of the next vector, and the vector's repeat
+  unsigned repeat = 0;
+  for (const LinkRun &send : classes[sender.chipClass].sends[sendLink]) {
+    std::string id = std::to_string(flights++);
+    uint64_t first = sender.start + send.first;
+    uint64_t end = first + uint64_t(send.count - 1) * send.interval +
+                   machine.linkLatency + machine.linkMargin;
+    for (const char *phase : {"b", "e"})
+      event(phase, wire.fromChip, sendThread, *phase == 'b' ? first : end, [&] {
+        json.attribute("cat", "link");
+        json.attribute("id", id);
+        json.attribute("name", title);
+        json.attributeObject(
+            "args", [&] { json.attribute("vectors", int64_t(send.count)); });
+      });
+    // One arrow for each run that takes vectors of this one.
+    for (unsigned left = send.count; left && receive < receives.size();) {
+      const LinkRun &run = receives[receive];
+      unsigned taken = std::min(left, run.count - repeat);
+      if (shown[wire.toChip]) {
+        std::string arrow = std::to_string(arrows++);
+        auto end = [&](const char *phase, unsigned chip, int64_t thread,
+                       uint64_t cycle) {
+          event(phase, chip, thread, cycle, [&] {
+            json.attribute("cat", "vector");
+            json.attribute("id", arrow);
+            json.attribute("name", title);
+            if (*phase == 'f')
+              json.attribute("bp", "e"); // bind to the run around it
+          });
+        };
+        end("s", wire.fromChip, sendThread,
+            first + uint64_t(send.count - left) * send.interval);
+        end("f", wire.toChip, recvThread,
+            receiver.start + run.first + uint64_t(repeat) * run.interval);
+      }
+      left -= taken;
+      repeat += taken;
+      if (repeat == run.count) {
+        ++receive;
+        repeat = 0;
+      }
+    }
+  }
+}
+
+llvm::Error Tracer::print() {
+  if (auto error = readClasses())
+    return error;
+  choose();
   json.object([&] {
     json.attribute("displayTimeUnit", "ns");
+    json.attributeObject("otherData", [&] {
+      json.attribute("program", package.programName);
+      json.attribute("machine", machine.name);
+      json.attribute("cycles", int64_t(package.cycles));
+      json.attribute("chips", int64_t(package.chips.size()));
+      json.attribute("chipsShown",
+                     int64_t(std::count(shown.begin(), shown.end(), true)));
+    });
     json.attributeArray("traceEvents", [&] {
-      for (const ClassProgram &program : result.classes)
-        for (const QueueProgram &queue : program.queues) {
-          unsigned track = machine.queueNumber(queue.unit, queue.index);
-          json.object([&] {
-            json.attribute("ph", "M");
-            json.attribute("pid", 0);
-            json.attribute("tid", track);
-            json.attribute("name", "thread_name");
-            json.attributeObject("args", [&] {
-              json.attribute("name", std::string(unitName(queue.unit)) + " " +
-                                         std::to_string(queue.index));
-            });
-          });
-          printItems(json, track, queue.items, 0);
-        }
+      for (unsigned chip = 0; chip < package.chips.size(); ++chip)
+        if (shown[chip])
+          printChip(chip);
+      for (const LinkWire &wire : package.wires)
+        printWire(wire);
     });
   });
+  return llvm::Error::success();
+}
+
+llvm::Error lpu::printTrace(const Package &package, llvm::raw_ostream &os) {
+  if (auto error = Tracer(package, os).print())
+    return error;
   os << "\n";
+  return llvm::Error::success();
 }

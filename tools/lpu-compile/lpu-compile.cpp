@@ -131,6 +131,8 @@ int main(int argc, char **argv) {
     return 1;
   if (!result->complete)
     return 0;
+  result->package.debug.emplace_back(
+      lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
   if (auto error = lpu::writePackage(result->package, output))
     return fail(toString(std::move(error)), 1);
   if (!quiet)
@@ -140,9 +142,16 @@ int main(int argc, char **argv) {
     ok &= writeFile(reportFile, [&](raw_ostream &os) {
       lpu::printReportJSON(*result, *machine, os);
     });
-  if (!traceFile.empty())
+  if (!traceFile.empty()) {
+    std::string problem;
     ok &= writeFile(traceFile, [&](raw_ostream &os) {
-      lpu::printTrace(*result, *machine, os);
+      if (Error error = lpu::printTrace(result->package, os))
+        problem = toString(std::move(error));
     });
+    if (!problem.empty()) {
+      sys::fs::remove(traceFile);
+      return fail("no trace: " + problem, 1);
+    }
+  }
   return ok ? 0 : 1;
 }

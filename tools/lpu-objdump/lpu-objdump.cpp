@@ -5,11 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lpu/Report/Pictures.h"
 #include "lpu/Schedule/QueueProgram.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SHA256.h"
+#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
@@ -44,6 +47,17 @@ static cl::opt<bool>
 static cl::opt<bool> disassembleText(
     "d", cl::desc("Disassemble (the default if nothing else is asked for)"),
     cl::cat(category));
+static cl::opt<bool>
+    html("html", cl::desc("Write a page with the schedule, for a browser"),
+         cl::cat(category));
+static cl::opt<bool> trace("trace",
+                           cl::desc("Write a trace that Perfetto opens"),
+                           cl::cat(category));
+static cl::opt<std::string> output("o",
+                                   cl::desc("Output of --html and --trace "
+                                            "(standard output without it)"),
+                                   cl::value_desc("file"), cl::init("-"),
+                                   cl::cat(category));
 
 static int fail(Error error) {
   WithColor::error(errs(), "lpu-objdump") << toString(std::move(error)) << '\n';
@@ -227,6 +241,27 @@ static void printSramHashes(const lpu::Package &package, raw_ostream &os) {
   }
 }
 
+/// Writes the page or the trace; on an error no file is left.
+static int writePicture(const lpu::Package &package) {
+  std::error_code code;
+  ToolOutputFile file(output, code, sys::fs::OF_None);
+  if (code)
+    return fail(
+        createStringError("cannot write '" + output + "': " + code.message()));
+  if (Error error = html ? lpu::writePage(package, file.os())
+                         : lpu::printTrace(package, file.os()))
+    return fail(std::move(error));
+  file.os().flush();
+  if (file.os().has_error()) {
+    code = file.os().error();
+    file.os().clear_error();
+    return fail(
+        createStringError("cannot write '" + output + "': " + code.message()));
+  }
+  file.keep();
+  return 0;
+}
+
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "prints lpu packages and machines\n");
@@ -242,6 +277,15 @@ int main(int argc, char **argv) {
   Expected<lpu::Package> package = lpu::readPackage(input);
   if (!package)
     return fail(package.takeError());
+  bool printsText = disassembleText || showManifest || showMachine ||
+                    showSections || showSram || hashSram;
+  if (html + trace + printsText > 1)
+    return fail(createStringError(
+        "--html and --trace are asked for alone: each writes one file"));
+  if (html || trace)
+    return writePicture(*package);
+  if (output != "-")
+    return fail(createStringError("-o goes with --html or --trace"));
   if (showManifest)
     printManifest(*package, outs());
   if (showMachine)

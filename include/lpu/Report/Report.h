@@ -15,6 +15,7 @@
 #define LPU_REPORT_REPORT_H
 
 #include "lpu/Pipelines/Compile.h"
+#include "lpu/Report/Pictures.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace lpu {
@@ -62,11 +63,10 @@ void printReport(const CompileResult &result, const Machine &machine,
 /// The same figures and more, as JSON.
 void printReportJSON(const CompileResult &result, const Machine &machine,
                      llvm::raw_ostream &os);
-/// Chrome trace events (Perfetto opens them): one track per queue, one event
-/// per instruction run; loops unrolled. One cycle is one microsecond of trace
-/// time.
-void printTrace(const CompileResult &result, const Machine &machine,
-                llvm::raw_ostream &os);
+/// The kernels with their cycles in the program, for the package's debug
+/// section (Pictures.h). Kernels whose segment cannot be found in the schedule
+/// are left out.
+std::vector<KernelSpan> kernelSpans(const CompileResult &result);
 
 } // namespace lpu
 
