@@ -9,6 +9,7 @@
 #   scripts/setup.sh          Debian packages, small .venv, compiler and tools
 #   scripts/setup.sh --full   also PyTorch, transformers and ONNX Runtime in .venv
 #                             (about 1 GB; only the demo and the tests need them)
+#   scripts/setup.sh --test   all of that and Chromium, in which tests open pages
 #
 # LPU_BUILD_DIR names another build folder than build/. Running it again is
 # quick: each step first looks whether it is done.
@@ -16,11 +17,13 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 full=no
+test=no
 for argument in "$@"; do
   case "$argument" in
     --full) full=yes ;;
-    -h | --help) sed -n '5,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "setup: unknown option $argument (known: --full, --help)" >&2; exit 2 ;;
+    --test) full=yes test=yes ;;
+    -h | --help) sed -n '5,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "setup: unknown option $argument (known: --full, --test, --help)" >&2; exit 2 ;;
   esac
 done
 build=${LPU_BUILD_DIR:-build}
@@ -40,6 +43,8 @@ packages=(
   python3 python3-venv python3-psutil         # psutil: lit's time limit per test
   ca-certificates
 )
+# The pages of lpu-objdump --html are tested in a browser.
+[ $test = no ] || packages+=(chromium chromium-driver)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"

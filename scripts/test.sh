@@ -14,7 +14,7 @@ results=$build/test/results.json
 # A suite that does not get as far as its tests has failed, and says so last.
 give_up() { echo "test: $1" >&2; echo "0 passed, 1 failed"; exit 1; }
 
-scripts/setup.sh --full || give_up "setup or build failed"
+scripts/setup.sh --test || give_up "setup or build failed"
 python=.venv/bin/python
 echo "test: exporting models (once)"
 "$python" scripts/export_minilm.py --out "$build/models" --if-changed || give_up "MiniLM export failed"
