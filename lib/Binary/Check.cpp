@@ -49,6 +49,8 @@ public:
       binding(tensor, "input", inputs);
     for (const TensorBinding &tensor : p.outputs)
       binding(tensor, "output", outputs);
+    if (violations.empty() && p.interval != 0)
+      intervals();
     return std::move(violations);
   }
 
@@ -210,6 +212,24 @@ private:
                  " differs from that of another chip of its class");
         }
       }
+  }
+
+  /// What the interval must hold, whatever the text is. How long the text takes
+  /// is for the verifier to say.
+  void intervals() {
+    std::vector<uint64_t> restart;
+    for (unsigned c = 0; c < p.classes.size(); ++c)
+      restart.push_back(restartCycles(p, c));
+    std::vector<HostPortCycles> port = hostPortCycles(p);
+    for (unsigned c = 0; c < p.chips.size(); ++c) {
+      uint64_t host = port[c].inputs + port[c].outputs;
+      uint64_t again = restart[p.chips[c].chipClass];
+      if (host + again > p.interval)
+        fail("chip " + llvm::Twine(c) + ": its inputs and outputs take " +
+             llvm::Twine(host) + " cycles of the host port, its restart " +
+             llvm::Twine(again) + "; the initiation interval is " +
+             llvm::Twine(p.interval));
+    }
   }
 
   void wires() {

@@ -9,9 +9,18 @@
 // are sequences of progressions, so over a piece of k in which neither changes
 // its interval their distance is linear in k: its ends decide.
 //
+// What chips of one class send and receive, and when, differs only by their
+// starts. So a port is judged once per class, and a wire once for its two
+// classes, its two links and the distance of the starts; only if that finds
+// something does every such wire get its own report.
+//
+// With an initiation interval the sends of later runs follow those of the first
+// at that distance: they may meet vectors of the first run in the buffer.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Trace.h"
+#include <map>
 #include <set>
 
 using namespace lpu;
@@ -24,14 +33,19 @@ namespace {
 class Sequence {
 public:
   Sequence() = default;
-  explicit Sequence(const QueueTrace *queue) : queue(queue) {
+  /// \p times runs, one every \p interval cycles.
+  explicit Sequence(const QueueTrace *queue, int64_t times = 1,
+                    int64_t interval = 0)
+      : queue(queue) {
     if (!queue)
       return;
-    for (const Run &run : queue->runs) {
-      Progression issues = queue->issues(run);
-      parts.push_back({issues, run.text, total});
-      total += issues.count;
-    }
+    for (int64_t i = 0; i < times; ++i)
+      for (const Run &run : queue->runs) {
+        Progression issues = queue->issues(run);
+        issues.first += i * interval;
+        parts.push_back({issues, run.text, total});
+        total += issues.count;
+      }
   }
   int64_t size() const { return total; }
 
@@ -85,8 +99,8 @@ int64_t firstCloser(const Sequence &a, const Sequence &b, int64_t shift,
 class Links {
 public:
   Links(const Package &package, const std::vector<const ChipTrace *> &traces,
-        Reporter &reporter)
-      : package(package), traces(traces), reporter(reporter),
+        const Options &options, Reporter &reporter)
+      : package(package), traces(traces), options(options), reporter(reporter),
         machine(package.machine) {}
 
   void check();
@@ -95,68 +109,108 @@ private:
   const QueueTrace *queue(unsigned chip, Unit unit, unsigned link) const {
     return traces[chip]->find(machine.queueNumber(unit, link));
   }
-  void checkPort(unsigned chip, unsigned link);
+  const Sequence &sequence(unsigned chip, Unit unit, unsigned link);
+  void checkWired(unsigned chip);
+  void checkSpacing(unsigned chip, unsigned link);
   void checkWire(const LinkWire &wire);
   void checkReceived(const LinkWire &wire);
   void checkDrift(unsigned chip);
+  /// The link numbers at the ends of a wire.
+  unsigned outLink(const LinkWire &wire) const {
+    return linkOf[wire.fromChip][wire.fromLink];
+  }
+  unsigned inLink(const LinkWire &wire) const {
+    return linkOf[wire.toChip][wire.toLink];
+  }
+  /// How much later the receiver's cycles are than the sender's.
+  int64_t distance(const LinkWire &wire) const {
+    return int64_t(package.chips[wire.toChip].start) -
+           int64_t(package.chips[wire.fromChip].start);
+  }
+  template <typename Judge> void forEachKind(Judge judge);
 
   const Package &package;
   const std::vector<const ChipTrace *> &traces;
+  const Options &options;
   Reporter &reporter;
   const Machine &machine;
+  std::vector<std::vector<unsigned>> linkOf;                 // [chip][port]
   std::set<std::pair<unsigned, unsigned>> wiredOut, wiredIn; // chip, link
+  std::map<std::tuple<const ChipTrace *, Unit, unsigned>, Sequence> sequences;
 };
 
-/// What concerns one end of a link.
-void Links::checkPort(unsigned chip, unsigned link) {
-  Sequence sends(queue(chip, Unit::LinkSend, link));
-  Sequence recvs(queue(chip, Unit::LinkRecv, link));
-  if (sends.size() && !wiredOut.count({chip, link})) {
-    Issue first = sends.issue(0);
-    reporter.add(Fault::LinkOverrun, first.cycle, first, std::nullopt,
-                 "no wire leaves this port");
-  }
-  if (recvs.size() && !wiredIn.count({chip, link})) {
-    Issue first = recvs.issue(0);
-    reporter.add(Fault::LinkUnderrun, first.cycle, first, std::nullopt,
-                 "no wire arrives at this port");
-  }
-  int64_t interval = machine.linkInterval;
-  const Sequence::Part *previous = nullptr;
-  for (const Sequence::Part &part : sends.list()) {
-    const QueueTrace *q = queue(chip, Unit::LinkSend, link);
-    auto report = [&](const Sequence::Part &a, int64_t i,
-                      const Sequence::Part &b, int64_t j) {
-      Issue here{q, a.text, a.issues.at(i)};
-      reporter.add(Fault::LinkOverrun, here.cycle, here,
-                   Issue{q, b.text, b.issues.at(j)},
-                   "sends are at least " + llvm::Twine(interval) +
-                       " cycles apart");
-    };
-    if (previous && part.issues.first - previous->issues.last() < interval)
-      report(part, 0, *previous, previous->issues.count - 1);
-    if (part.issues.count > 1 && part.issues.interval < interval)
-      report(part, 1, part, 0);
-    previous = &part;
+const Sequence &Links::sequence(unsigned chip, Unit unit, unsigned link) {
+  auto [place, fresh] = sequences.try_emplace({traces[chip], unit, link});
+  if (fresh)
+    place->second = Sequence(queue(chip, unit, link));
+  return place->second;
+}
+
+void Links::checkWired(unsigned chip) {
+  for (unsigned link = 0; link < machine.links; ++link) {
+    const Sequence &sends = sequence(chip, Unit::LinkSend, link);
+    const Sequence &recvs = sequence(chip, Unit::LinkRecv, link);
+    if (sends.size() && !wiredOut.count({chip, link})) {
+      Issue first = sends.issue(0);
+      reporter.add(Fault::LinkOverrun, first.cycle, first, std::nullopt,
+                   "no wire leaves this port");
+    }
+    if (recvs.size() && !wiredIn.count({chip, link})) {
+      Issue first = recvs.issue(0);
+      reporter.add(Fault::LinkUnderrun, first.cycle, first, std::nullopt,
+                   "no wire arrives at this port");
+    }
   }
 }
 
+void Links::checkSpacing(unsigned chip, unsigned link) {
+  const Sequence &sends = sequence(chip, Unit::LinkSend, link);
+  const QueueTrace *q = queue(chip, Unit::LinkSend, link);
+  int64_t interval = machine.linkInterval, again = package.interval;
+  auto report = [&](Issue here, Issue other) {
+    reporter.add(Fault::LinkOverrun, here.cycle, here, other,
+                 "sends are at least " + llvm::Twine(interval) +
+                     " cycles apart");
+  };
+  const Sequence::Part *previous = nullptr;
+  for (const Sequence::Part &part : sends.list()) {
+    auto at = [&](const Sequence::Part &p, int64_t i) {
+      return Issue{q, p.text, p.issues.at(i)};
+    };
+    if (previous && part.issues.first - previous->issues.last() < interval)
+      report(at(part, 0), at(*previous, previous->issues.count - 1));
+    if (part.issues.count > 1 && part.issues.interval < interval)
+      report(at(part, 1), at(part, 0));
+    previous = &part;
+  }
+  if (again == 0 || sends.size() == 0)
+    return;
+  Issue first = sends.issue(0), last = sends.issue(sends.size() - 1);
+  first.cycle += again; // of the next run
+  if (first.cycle - last.cycle < interval)
+    report(first, last);
+}
+
 void Links::checkWire(const LinkWire &wire) {
-  Sequence sends(queue(wire.fromChip, Unit::LinkSend, wire.fromLink));
-  Sequence recvs(queue(wire.toChip, Unit::LinkRecv, wire.toLink));
+  const Sequence &sends =
+      sequence(wire.fromChip, Unit::LinkSend, outLink(wire));
+  const Sequence &recvs = sequence(wire.toChip, Unit::LinkRecv, inLink(wire));
   int64_t latency = machine.linkLatency, margin = machine.linkMargin;
   int64_t both = std::min(sends.size(), recvs.size());
+  int64_t later = distance(wire);
 
-  int64_t early = firstCloser(recvs, sends, 0, both, latency + margin);
+  int64_t early = firstCloser(recvs, sends, 0, both, latency + margin - later);
   if (early >= 0) {
     Issue recv = recvs.issue(early), send = sends.issue(early);
     // A vector that was not even sent is no party.
-    bool underWay = send.cycle < recv.cycle;
-    reporter.addAcross(Fault::LinkUnderrun, recv.cycle, wire.toChip, recv,
-                       underWay ? std::optional<Issue>(send) : std::nullopt,
-                       wire.fromChip,
-                       "the vector is receivable from cycle " +
-                           llvm::Twine(send.cycle + latency + margin));
+    bool underWay = send.cycle < recv.cycle + later;
+    reporter.addAcross(
+        Fault::LinkUnderrun, recv.cycle, wire.toChip, recv,
+        underWay ? std::optional<Issue>(send) : std::nullopt, wire.fromChip,
+        "the vector is receivable from cycle " +
+            llvm::Twine(send.cycle +
+                        int64_t(package.chips[wire.fromChip].start) + latency +
+                        margin));
   }
   if (recvs.size() > sends.size()) {
     Issue recv = recvs.issue(sends.size());
@@ -167,17 +221,25 @@ void Links::checkWire(const LinkWire &wire) {
   }
   // Vector k still waits when vector k + buffer arrives, at the earliest:
   // send[k + buffer] + latency - margin <= recv[k]. One that is never received
-  // waits for ever.
-  int64_t buffer = machine.linkBuffer, behind = sends.size() - buffer;
+  // waits for ever. With an interval, vector k + buffer may be of a later run.
+  int64_t buffer = machine.linkBuffer;
+  const Sequence *met = &sends;
+  Sequence repeated;
+  if (package.interval != 0 && sends.size() == recvs.size() && both > 0) {
+    repeated = Sequence(queue(wire.fromChip, Unit::LinkSend, outLink(wire)),
+                        buffer / both + 2, package.interval);
+    met = &repeated;
+  }
+  int64_t behind = met->size() - buffer;
   int64_t full =
-      firstCloser(sends, recvs, buffer, std::min(behind, recvs.size()),
-                  margin - latency + 1);
-  if (full < 0 && behind > recvs.size())
+      firstCloser(*met, recvs, buffer, std::min(behind, recvs.size()),
+                  margin - latency + 1 + later);
+  if (full < 0 && met == &sends && behind > recvs.size())
     full = recvs.size();
   if (full >= 0) {
-    Issue send = sends.issue(full + buffer);
+    Issue send = met->issue(full + buffer);
     reporter.addAcross(Fault::LinkOverrun, send.cycle + latency - margin,
-                       wire.fromChip, send, sends.issue(full), wire.fromChip,
+                       wire.fromChip, send, met->issue(full), wire.fromChip,
                        "more than " + llvm::Twine(buffer) +
                            " vectors wait in the receive buffer");
   }
@@ -185,15 +247,15 @@ void Links::checkWire(const LinkWire &wire) {
 
 /// Judged at the end of the program, so only if nothing else goes wrong.
 void Links::checkReceived(const LinkWire &wire) {
-  Sequence sends(queue(wire.fromChip, Unit::LinkSend, wire.fromLink));
-  Sequence recvs(queue(wire.toChip, Unit::LinkRecv, wire.toLink));
-  if (sends.size() > recvs.size()) {
-    Issue send = sends.issue(recvs.size());
-    int64_t t = send.cycle + machine.linkLatency + machine.linkMargin;
-    reporter.addAcross(Fault::LiveValueLost, t, wire.fromChip, send,
-                       std::nullopt, wire.fromChip,
-                       "the vector is never received");
-  }
+  const Sequence &sends =
+      sequence(wire.fromChip, Unit::LinkSend, outLink(wire));
+  const Sequence &recvs = sequence(wire.toChip, Unit::LinkRecv, inLink(wire));
+  if (sends.size() <= recvs.size())
+    return;
+  Issue send = sends.issue(recvs.size());
+  int64_t t = send.cycle + machine.linkLatency + machine.linkMargin;
+  reporter.addAcross(Fault::LiveValueLost, t, wire.fromChip, send, std::nullopt,
+                     wire.fromChip, "the vector is never received");
 }
 
 /// Time since the last resync at every send and receive.
@@ -233,28 +295,52 @@ void Links::checkDrift(unsigned chip) {
     }
 }
 
-void Links::check() {
+/// Wires between the same classes and links with the same distance of starts
+/// are alike: one that is right stands for all.
+template <typename Judge> void Links::forEachKind(Judge judge) {
+  using Kind = std::tuple<const ChipTrace *, unsigned, const ChipTrace *,
+                          unsigned, int64_t>;
+  std::set<Kind> right;
   for (const LinkWire &wire : package.wires) {
-    wiredOut.insert({wire.fromChip, wire.fromLink});
-    wiredIn.insert({wire.toChip, wire.toLink});
+    Kind kind{traces[wire.fromChip], outLink(wire), traces[wire.toChip],
+              inLink(wire), distance(wire)};
+    if (!options.chipWise && right.count(kind))
+      continue;
+    uint64_t before = reporter.count();
+    judge(wire);
+    if (reporter.count() == before)
+      right.insert(kind);
+  }
+}
+
+void Links::check() {
+  for (const Chip &chip : package.chips) {
+    std::vector<unsigned> &links = linkOf.emplace_back(machine.links);
+    for (unsigned link = 0; link < machine.links; ++link)
+      links[chip.port(link)] = link;
+  }
+  for (const LinkWire &wire : package.wires) {
+    wiredOut.insert({wire.fromChip, outLink(wire)});
+    wiredIn.insert({wire.toChip, inLink(wire)});
   }
   for (unsigned chip = 0; chip < traces.size(); ++chip) {
     reporter.setChip(chip);
+    checkWired(chip);
+    if (traces[chip]->chip != chip)
+      continue; // once for all that share the trace
     for (unsigned link = 0; link < machine.links; ++link)
-      checkPort(chip, link);
+      checkSpacing(chip, link);
     checkDrift(chip);
   }
-  for (const LinkWire &wire : package.wires)
-    checkWire(wire);
+  forEachKind([&](const LinkWire &wire) { checkWire(wire); });
   if (reporter.count() == 0)
-    for (const LinkWire &wire : package.wires)
-      checkReceived(wire);
+    forEachKind([&](const LinkWire &wire) { checkReceived(wire); });
 }
 
 } // namespace
 
 void verify::checkLinks(const Package &package,
                         const std::vector<const ChipTrace *> &traces,
-                        Reporter &reporter) {
-  Links(package, traces, reporter).check();
+                        const Options &options, Reporter &reporter) {
+  Links(package, traces, options, reporter).check();
 }

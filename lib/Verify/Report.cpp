@@ -20,7 +20,7 @@ const char *verify::faultName(Fault fault) {
       "fetch-starvation",      "fetch-overload",
       "illegal-encoding",      "uninitialised-read",
       "unspecified-behaviour", "drift",
-      "not-implemented"};
+      "not-implemented",       "run-overlap"};
   return names[unsigned(fault)];
 }
 
@@ -50,7 +50,7 @@ Party Reporter::party(const Issue &issue, unsigned onChip) const {
   result.chip = onChip;
   result.queue = issue.queue->queue;
   result.textIndex = issue.text;
-  result.cycle = issue.cycle;
+  result.cycle = issue.cycle + start(onChip);
   if (issue.text < issue.queue->text.size())
     result.instruction = isa::toString(issue.queue->text[issue.text]);
   else
@@ -68,6 +68,7 @@ void Reporter::addAcross(Fault fault, int64_t cycle, unsigned onChip,
                          std::optional<Issue> other, unsigned otherChip,
                          const llvm::Twine &detail) {
   ++result.violationCount;
+  cycle += start(onChip);
   auto id = [](const std::optional<Issue> &issue) {
     return issue ? uint64_t(issue->queue->queue) << 32 | issue->text
                  : UINT64_MAX;

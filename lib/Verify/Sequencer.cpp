@@ -168,6 +168,8 @@ bool Sequencer::fetch(int64_t t, const isa::Instruction &instruction) {
     return false;
   }
   queue.fetches.push_back({t, pc, row, rows});
+  chip.fetchEnd = std::max(
+      chip.fetchEnd, t + int64_t(rows) * int64_t(machine.fetchRowCycles()));
   size_t number = queue.fetches.size() - 1;
   if (number > 0) {
     const FetchRun &previous = queue.fetches[number - 1];
@@ -258,6 +260,8 @@ bool Sequencer::run() {
     case Opcode::nop:
       break;
     case Opcode::halt:
+      if (!chip.halt || chip.halt->cycle <= t) // queues come in order
+        chip.halt = {size_t(&queue - chip.queues.data()), pc, t};
       return true;
     case Opcode::loop: {
       uint64_t iterations = instruction.get(field::loop::iterations);

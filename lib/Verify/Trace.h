@@ -7,9 +7,10 @@
 //
 // The sequencers' view of a chip: for every queue the executed instructions
 // with their issue cycles (a run: an instruction with its repeats). Timing
-// never depends on data, so this is known from the text alone. Within one queue
-// runs follow one another without overlap; the checks of single queues use
-// that.
+// never depends on data, so this is known from the text alone. Cycles count
+// from the start of the chip, so chips of one class share a trace. Within one
+// queue runs follow one another without overlap; the checks of single queues
+// use that.
 //
 //===----------------------------------------------------------------------===//
 
@@ -58,6 +59,13 @@ struct ChipTrace {
   unsigned chip = 0;              // the chip that stands for all with this text
   std::vector<QueueTrace> queues; // in the order of queue numbers
   int64_t lastEffect = -1;
+  struct Halt {
+    size_t queue; // index in `queues`
+    uint32_t text;
+    int64_t cycle;
+  };
+  std::optional<Halt> halt;    // the last one, of equals in the highest queue
+  int64_t fetchEnd = 0;        // when the last fetch has read its rows
   int64_t stopped = INT64_MAX; // cycle in which a sequencer cannot go on
 
   const QueueTrace *find(unsigned queue) const;
@@ -70,7 +78,8 @@ struct Issue {
   int64_t cycle;
 };
 
-/// Collects violations; keeps one per class and pair of instructions.
+/// Collects violations; keeps one per class and pair of instructions. Cycles
+/// that come in count from the start of the chip that they are reported on.
 class Reporter {
 public:
   Reporter(const Package &package, const Options &options, Result &result)
@@ -89,6 +98,9 @@ public:
 
 private:
   Party party(const Issue &issue, unsigned onChip) const;
+  int64_t start(unsigned onChip) const {
+    return int64_t(package.chips[onChip].start);
+  }
 
   const Package &package;
   const Options &options;
@@ -118,10 +130,11 @@ void checkPlanes(const ChipTrace &trace, Reporter &reporter);
 /// be another chip with the same text.
 void checkMemory(const Package &package, unsigned chip, const ChipTrace &trace,
                  Reporter &reporter, Result &result);
-/// Send and receive across chips, drift (Links.cpp). traces[chip].
+/// Send and receive across chips, drift (Links.cpp). traces[chip], which chips
+/// of a class share unless \p options say otherwise.
 void checkLinks(const Package &package,
                 const std::vector<const ChipTrace *> &traces,
-                Reporter &reporter);
+                const Options &options, Reporter &reporter);
 
 /// Cycles from the issue of a run's last repeat to its last effect.
 int64_t effectDelay(const isa::Instruction &instruction,

@@ -5,15 +5,19 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Chips of one class have the same text; they share one trace and one judgement
-// of everything but memory, which depends on the chip's image as well, and
-// links.
+// Chips of one class have the same text and relocations that change no cycle of
+// it; they share one trace and one judgement of everything but memory, which
+// depends on the rows of the chip's image as well, and links. The chip that
+// stands for its class is the one that starts first, so that the first
+// violation is the fault that an emulator would meet first.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Trace.h"
 #include "llvm/ADT/STLExtras.h"
 #include <memory>
+#include <numeric>
+#include <set>
 
 using namespace lpu;
 using namespace lpu::verify;
@@ -30,7 +34,9 @@ public:
 
 private:
   void dropConsequences(llvm::ArrayRef<const ChipTrace *> traces);
-  bool sameMemory(unsigned a, unsigned b) const;
+  std::vector<std::vector<uint32_t>> memoryKeys() const;
+  void checkRunFits(unsigned chip, const ChipTrace &trace,
+                    const HostPortCycles &port);
 
   const Package &package;
   const Options &options;
@@ -38,31 +44,65 @@ private:
   Reporter reporter;
 };
 
-/// Equal rows are loaded before cycle 0.
-bool Verifier::sameMemory(unsigned a, unsigned b) const {
-  const std::vector<ImageSegment> &x = package.chips[a].image;
-  const std::vector<ImageSegment> &y = package.chips[b].image;
-  if (x.size() != y.size())
-    return false;
-  for (size_t i = 0; i < x.size(); ++i)
-    if (x[i].slice != y[i].slice || x[i].bank != y[i].bank ||
-        x[i].row != y[i].row || x[i].rows != y[i].rows)
-      return false;
+/// By chip: the rows that are loaded before cycle 0 or read behind the end.
+/// What checkMemory says of a text depends on them and on nothing else.
+std::vector<std::vector<uint32_t>> Verifier::memoryKeys() const {
+  using Rows = std::array<uint32_t, 4>; // use, bank number, row, rows
+  std::vector<std::vector<Rows>> rows(package.chips.size());
+  for (size_t chip = 0; chip < rows.size(); ++chip)
+    for (const ImageSegment &s : package.chips[chip].image)
+      rows[chip].push_back({0, 2 * s.slice + s.bank, s.row, s.rows});
+  uint32_t use = 1;
   for (const auto *tensors : {&package.inputs, &package.outputs})
-    for (const TensorBinding &tensor : *tensors)
-      for (const Placement &placement : tensor.placements)
-        for (const Column &column : placement.columns)
-          if (column.chip == a || column.chip == b)
-            return false;
-  return true;
+    for (const TensorBinding &tensor : *tensors) {
+      for (const Placement &p : tensor.placements)
+        for (size_t c = 0; c < p.columns.size(); ++c) {
+          const Column &column = p.columns[c];
+          rows[column.chip].push_back({use, 2 * column.slice + column.bank,
+                                       column.row, uint32_t(c % p.stripes)});
+        }
+      ++use; // an output of another name is reported by its name
+    }
+  std::vector<std::vector<uint32_t>> keys(rows.size());
+  for (size_t chip = 0; chip < rows.size(); ++chip) {
+    llvm::sort(rows[chip]);
+    for (const Rows &r : rows[chip])
+      keys[chip].insert(keys[chip].end(), r.begin(), r.end());
+  }
+  return keys;
+}
+
+/// docs/isa.md, section 9: a run, the host port and the restart fit into the
+/// initiation interval.
+void Verifier::checkRunFits(unsigned chip, const ChipTrace &trace,
+                            const HostPortCycles &port) {
+  if (!trace.halt || trace.stopped != INT64_MAX)
+    return;
+  int64_t over =
+      std::max({trace.lastEffect + 1, trace.halt->cycle + 1, trace.fetchEnd});
+  int64_t left = int64_t(package.interval) - int64_t(port.inputs) -
+                 int64_t(port.outputs) -
+                 int64_t(restartCycles(package, package.chips[chip].chipClass));
+  if (over <= left)
+    return;
+  reporter.setChip(chip);
+  reporter.add(Fault::RunOverlap, over,
+               Issue{&trace.queues[trace.halt->queue], trace.halt->text,
+                     trace.halt->cycle},
+               std::nullopt,
+               "the run takes " + llvm::Twine(over) +
+                   " cycles, the interval of " + llvm::Twine(package.interval) +
+                   " leaves " + llvm::Twine(left));
 }
 
 /// A queue that stops early leaves the others without partners: behind that
 /// cycle their faults are consequences.
 void Verifier::dropConsequences(llvm::ArrayRef<const ChipTrace *> traces) {
   int64_t stopped = INT64_MAX;
-  for (const ChipTrace *trace : traces)
-    stopped = std::min(stopped, trace->stopped);
+  for (size_t chip = 0; chip < traces.size(); ++chip)
+    if (traces[chip]->stopped != INT64_MAX)
+      stopped = std::min(stopped, traces[chip]->stopped +
+                                      int64_t(package.chips[chip].start));
   llvm::erase_if(result.violations, [&](const Violation &violation) {
     return violation.cycle > stopped;
   });
@@ -82,12 +122,24 @@ Result Verifier::run() {
   if (!result.violations.empty())
     return std::move(result);
 
-  std::vector<std::unique_ptr<ChipTrace>> classes(package.classes.size());
-  std::vector<const ChipTrace *> traces; // by chip
-  int64_t lastEffect = -1;
-  for (unsigned chip = 0; chip < package.chips.size(); ++chip) {
+  // In the order of starts: the first chip of a class stands for it.
+  std::vector<unsigned> order(package.chips.size());
+  std::iota(order.begin(), order.end(), 0);
+  llvm::sort(order, [&](unsigned a, unsigned b) {
+    return std::make_pair(package.chips[a].start, a) <
+           std::make_pair(package.chips[b].start, b);
+  });
+  std::vector<std::unique_ptr<ChipTrace>> judged(
+      options.chipWise ? package.chips.size() : package.classes.size());
+  std::vector<const ChipTrace *> traces(package.chips.size()); // by chip
+  std::set<std::pair<const ChipTrace *, std::vector<uint32_t>>> memories;
+  std::vector<std::vector<uint32_t>> keys = memoryKeys();
+  std::vector<HostPortCycles> ports = hostPortCycles(package);
+  for (unsigned chip : order) {
+    const Chip &c = package.chips[chip];
     reporter.setChip(chip);
-    std::unique_ptr<ChipTrace> &trace = classes[package.chips[chip].chipClass];
+    std::unique_ptr<ChipTrace> &trace =
+        judged[options.chipWise ? chip : c.chipClass];
     if (!trace) {
       trace = std::make_unique<ChipTrace>();
       traceChip(package, chip, *trace, reporter, options, result);
@@ -95,13 +147,17 @@ Result Verifier::run() {
       checkStreams(*trace, reporter, result);
       checkVector(*trace, reporter);
       checkPlanes(*trace, reporter);
-      lastEffect = std::max(lastEffect, trace->lastEffect);
     }
-    if (trace->chip == chip || !sameMemory(trace->chip, chip))
+    if (memories.insert({trace.get(), std::move(keys[chip])}).second)
       checkMemory(package, chip, *trace, reporter, result);
-    traces.push_back(trace.get());
+    if (package.interval != 0)
+      checkRunFits(chip, *trace, ports[chip]);
+    if (trace->lastEffect >= 0)
+      result.cycles =
+          std::max(result.cycles, c.start + uint64_t(trace->lastEffect) + 1);
+    traces[chip] = trace.get();
   }
-  checkLinks(package, traces, reporter);
+  checkLinks(package, traces, options, reporter);
   dropConsequences(traces);
 
   std::sort(result.violations.begin(), result.violations.end(),
@@ -112,7 +168,6 @@ Result Verifier::run() {
               };
               return key(a) < key(b);
             });
-  result.cycles = uint64_t(lastEffect + 1);
   result.cyclesDiffer =
       result.violations.empty() && result.cycles != package.cycles;
   return std::move(result);

@@ -23,7 +23,7 @@ const char *lpu::emulator::faultName(FaultClass kind) {
       "fetch-starvation",      "fetch-overload",
       "illegal-encoding",      "uninitialised-read",
       "unspecified-behaviour", "drift",
-      "not-implemented"};
+      "not-implemented",       "run-overlap"};
   return names[unsigned(kind)];
 }
 

@@ -132,7 +132,9 @@ llvm::Expected<std::unique_ptr<Session>> Session::create(Package package,
   return session;
 }
 
-llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
+/// The arrays by binding, or everything that is wrong with them.
+llvm::Expected<std::vector<Session::Feed>>
+Session::convert(llvm::ArrayRef<NpyArray> arrays) const {
   std::vector<std::string> errors;
   std::map<std::string, const NpyArray *> byName;
   for (const NpyArray &array : arrays) {
@@ -143,10 +145,6 @@ llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
         }))
       errors.push_back("the program has no input '" + array.name + "'");
   }
-  struct Feed {
-    const TensorBinding *binding;
-    std::vector<uint32_t> bits;
-  };
   std::vector<Feed> feeds;
   for (const TensorBinding &binding : program->inputs) {
     NpyType type = *parseNpyTypeName(binding.hostType);
@@ -188,32 +186,46 @@ llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
   }
   if (llvm::Error error =
           listErrors("the inputs do not fit the program:", errors))
-    return error;
+    return std::move(error);
+  return feeds;
+}
 
-  unsigned lanes = program->machine.lanes;
-  for (const Feed &feed : feeds) {
-    const TensorBinding &binding = *feed.binding;
-    unsigned width = isa::byteWidth(binding.chipType);
-    for (const Placement &p : binding.placements) {
-      std::vector<std::vector<uint8_t>> columns;
-      for (size_t c = 0; c < p.columns.size(); ++c)
-        columns.emplace_back(size_t(columnRows(p, stripeOf(p, c, width))) *
-                             lanes);
-      forEachElement(
-          binding, p,
-          [&](int64_t element, size_t column, unsigned row, unsigned lane) {
-            for (unsigned b = 0; b < width; ++b)
-              columns[column + b][size_t(row) * lanes + lane] =
-                  uint8_t(feed.bits[size_t(element)] >> (8 * b));
-          });
-      for (size_t c = 0; c < columns.size(); ++c)
-        for (size_t row = 0; row * lanes < columns[c].size(); ++row)
-          machineState->writeRow(
-              p.columns[c].chip, p.columns[c].slice, p.columns[c].bank,
-              p.columns[c].row + unsigned(row),
-              llvm::ArrayRef<uint8_t>(columns[c]).slice(row * lanes, lanes));
-    }
+/// Calls row(place of the first row of its column, row in the column, bytes)
+/// for all rows of an input, in all its placements.
+template <typename Row>
+static void forEachRow(const TensorBinding &binding,
+                       llvm::ArrayRef<uint32_t> bits, unsigned lanes, Row row) {
+  unsigned width = isa::byteWidth(binding.chipType);
+  for (const Placement &p : binding.placements) {
+    std::vector<std::vector<uint8_t>> columns;
+    for (size_t c = 0; c < p.columns.size(); ++c)
+      columns.emplace_back(size_t(columnRows(p, stripeOf(p, c, width))) *
+                           lanes);
+    forEachElement(
+        binding, p,
+        [&](int64_t element, size_t column, unsigned row, unsigned lane) {
+          for (unsigned b = 0; b < width; ++b)
+            columns[column + b][size_t(row) * lanes + lane] =
+                uint8_t(bits[size_t(element)] >> (8 * b));
+        });
+    for (size_t c = 0; c < columns.size(); ++c)
+      for (size_t r = 0; r * lanes < columns[c].size(); ++r)
+        row(p.columns[c], unsigned(r),
+            llvm::ArrayRef<uint8_t>(columns[c]).slice(r * lanes, lanes));
   }
+}
+
+llvm::Error Session::feed(llvm::ArrayRef<NpyArray> arrays) {
+  auto feeds = convert(arrays);
+  if (!feeds)
+    return feeds.takeError();
+  for (const Feed &feed : *feeds)
+    forEachRow(
+        *feed.binding, feed.bits, program->machine.lanes,
+        [&](const Column &column, unsigned row, llvm::ArrayRef<uint8_t> bytes) {
+          machineState->writeRow(column.chip, column.slice, column.bank,
+                                 column.row + row, bytes);
+        });
   return llvm::Error::success();
 }
 
@@ -231,38 +243,50 @@ void Session::feedZeros() {
       }
 }
 
-llvm::Expected<std::vector<NpyArray>> Session::fetch() {
+Session::Collected Session::makeColumns(const TensorBinding &binding) const {
+  Collected collected;
+  // All placements of an output hold the same values.
+  const Placement &p = binding.placements.front();
+  unsigned width = isa::byteWidth(binding.chipType);
+  for (size_t c = 0; c < p.columns.size(); ++c)
+    collected.columns.emplace_back(
+        size_t(columnRows(p, stripeOf(p, c, width))) * program->machine.lanes);
+  collected.written.assign(p.columns.size(), true);
+  return collected;
+}
+
+void Session::readColumn(const TensorBinding &binding, size_t number,
+                         Collected &collected) {
+  const Column &column = binding.placements.front().columns[number];
+  llvm::MutableArrayRef<uint8_t> bytes = collected.columns[number];
+  unsigned lanes = program->machine.lanes;
+  for (size_t row = 0; row * lanes < bytes.size(); ++row)
+    collected.written[number] &= machineState->readRow(
+        column.chip, column.slice, column.bank, column.row + unsigned(row),
+        bytes.slice(row * lanes, lanes));
+}
+
+llvm::Expected<std::vector<NpyArray>>
+Session::assemble(llvm::ArrayRef<Collected> collected) const {
   std::vector<NpyArray> outputs;
   std::vector<std::string> errors;
   unsigned lanes = program->machine.lanes;
-  for (const TensorBinding &binding : program->outputs) {
+  for (size_t i = 0; i < program->outputs.size(); ++i) {
+    const TensorBinding &binding = program->outputs[i];
+    const std::vector<std::vector<uint8_t>> &columns = collected[i].columns;
     NpyArray &array = outputs.emplace_back();
     array.name = binding.name;
     array.type = *parseNpyTypeName(binding.hostType);
     array.shape = binding.shape;
     unsigned hostWidth = npyTypeBytes(array.type);
-    array.bytes.resize(size_t(elementCount(binding.shape)) * hostWidth);
-    // All placements of an output hold the same values.
-    const Placement &p = binding.placements.front();
     unsigned width = isa::byteWidth(binding.chipType);
-    std::vector<std::vector<uint8_t>> columns;
-    bool written = true;
-    for (size_t c = 0; c < p.columns.size(); ++c) {
-      const Column &column = p.columns[c];
-      unsigned rows = columnRows(p, stripeOf(p, c, width));
-      std::vector<uint8_t> &bytes = columns.emplace_back(size_t(rows) * lanes);
-      for (unsigned row = 0; row < rows; ++row)
-        written &= machineState->readRow(
-            column.chip, column.slice, column.bank, column.row + row,
-            llvm::MutableArrayRef<uint8_t>(bytes).slice(size_t(row) * lanes,
-                                                        lanes));
-    }
-    if (!written)
+    array.bytes.resize(size_t(elementCount(binding.shape)) * hostWidth);
+    if (!llvm::all_of(collected[i].written, [](char w) { return w != 0; }))
       errors.push_back("output '" + binding.name +
                        "' has rows that the program never wrote");
     bool fits = true;
     forEachElement(
-        binding, p,
+        binding, binding.placements.front(),
         [&](int64_t element, size_t column, unsigned row, unsigned lane) {
           uint32_t bits = 0;
           for (unsigned b = 0; b < width; ++b)
@@ -281,17 +305,83 @@ llvm::Expected<std::vector<NpyArray>> Session::fetch() {
   return outputs;
 }
 
-uint64_t Session::hostPortCycles() const {
-  uint64_t vectors = 0;
-  auto count = [&](const TensorBinding &binding, const Placement &p) {
-    unsigned width = isa::byteWidth(binding.chipType);
-    for (size_t c = 0; c < p.columns.size(); ++c)
-      vectors += columnRows(p, stripeOf(p, c, width));
+llvm::Expected<std::vector<NpyArray>> Session::fetch() {
+  std::vector<Collected> outputs;
+  for (const TensorBinding &binding : program->outputs) {
+    outputs.push_back(makeColumns(binding));
+    for (size_t c = 0; c < outputs.back().columns.size(); ++c)
+      readColumn(binding, c, outputs.back());
+  }
+  return assemble(outputs);
+}
+
+llvm::Expected<Session::Runs>
+Session::runMany(llvm::ArrayRef<std::vector<NpyArray>> inputs,
+                 emulator::RunOptions options) {
+  if (program->interval == 0)
+    return llvm::createStringError("the package states no initiation interval: "
+                                   "it was compiled for one run "
+                                   "at a time");
+  auto ofRun = [](size_t run, llvm::Error error) {
+    return llvm::createStringError("run " + llvm::Twine(run) + ": " +
+                                   llvm::toString(std::move(error)));
   };
-  for (const TensorBinding &binding : program->inputs)
-    for (const Placement &p : binding.placements)
-      count(binding, p);
-  for (const TensorBinding &binding : program->outputs)
-    count(binding, binding.placements.front());
-  return vectors * program->machine.hostInterval;
+  struct Row {
+    unsigned slice, bank, row;
+    std::vector<uint8_t> bytes;
+  };
+  // Chips ask for their own rows only, so no two threads meet in an element.
+  size_t chips = program->chips.size();
+  std::vector<std::vector<std::vector<Row>>> rows(inputs.size()); // [run][chip]
+  std::vector<std::vector<Collected>> outputs(inputs.size());
+  for (size_t run = 0; run < inputs.size(); ++run) {
+    rows[run].resize(chips);
+    auto feeds = convert(inputs[run]);
+    if (!feeds)
+      return ofRun(run, feeds.takeError());
+    for (const Feed &feed : *feeds)
+      forEachRow(*feed.binding, feed.bits, program->machine.lanes,
+                 [&](const Column &column, unsigned row,
+                     llvm::ArrayRef<uint8_t> bytes) {
+                   rows[run][column.chip].push_back(
+                       {column.slice, column.bank, column.row + row, bytes});
+                 });
+    for (const TensorBinding &binding : program->outputs)
+      outputs[run].push_back(makeColumns(binding));
+  }
+  options.runs = unsigned(inputs.size());
+  options.beforeRun = [&](unsigned chip, unsigned run) {
+    for (const Row &row : rows[run][chip])
+      machineState->writeRow(chip, row.slice, row.bank, row.row, row.bytes);
+    rows[run][chip].clear();
+  };
+  options.afterRun = [&](unsigned chip, unsigned run) {
+    for (size_t i = 0; i < program->outputs.size(); ++i) {
+      const TensorBinding &binding = program->outputs[i];
+      const Placement &p = binding.placements.front();
+      for (size_t c = 0; c < p.columns.size(); ++c)
+        if (p.columns[c].chip == chip)
+          readColumn(binding, c, outputs[run][i]);
+    }
+  };
+  Runs runs;
+  runs.result = machineState->run(options);
+  if (runs.result.fault || runs.result.ranOut)
+    return runs;
+  for (size_t run = 0; run < inputs.size(); ++run) {
+    auto arrays = assemble(outputs[run]);
+    if (!arrays)
+      return ofRun(run, arrays.takeError());
+    runs.outputs.push_back(std::move(*arrays));
+  }
+  return runs;
+}
+
+uint64_t Session::hostPortCycles() const {
+  uint64_t in = 0, out = 0;
+  for (const HostPortCycles &chip : lpu::hostPortCycles(*program)) {
+    in = std::max(in, chip.inputs);
+    out = std::max(out, chip.outputs);
+  }
+  return in + out;
 }

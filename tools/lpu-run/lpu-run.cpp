@@ -14,6 +14,7 @@
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <random>
 
 using namespace lpu;
 
@@ -31,7 +32,13 @@ Runs a package in the emulator.
                        (event engine)
   --simd auto|base|avx2|avx512
                        host instructions of the event engine; equal bits
-  --threads N          host threads of the event engine (default 1)
+  --threads N          host threads of the event engine (default 1); equal bits
+  --runs N             N runs, one every initiation interval of the package;
+                       inputs and outputs have a leading dimension of N.
+                       `cycles` is the latency of a run
+  --drift C:PPM,..     let the clock of chip C drift by so many cycles per million
+  --drift-random SEED:PPM
+                       let all clocks drift, each by at most so much either way
   --max-cycles N       stop behind this cycle
   --no-check-cycles    do not fail if the cycles differ from the package's
   --stats              print counters, joules, and the most that one chip did in
@@ -52,9 +59,28 @@ struct Options {
   bool noData = false, checkCycles = true, stats = false, help = false;
   unsigned threads = 1;
   uint64_t maxCycles = UINT64_C(1) << 40;
+  unsigned runs = 0;                               // 0: --runs is not given
+  std::vector<std::pair<unsigned, int64_t>> drift; // chip, parts per million
+  uint64_t driftSeed = 0;
+  int64_t randomDrift = 0;
 };
 
 } // namespace
+
+/// "3:-80,5:120"
+static bool parseDrift(llvm::StringRef text, Options &o) {
+  llvm::SmallVector<llvm::StringRef> items;
+  text.split(items, ',');
+  for (llvm::StringRef item : items) {
+    auto [chip, ppm] = item.split(':');
+    std::pair<unsigned, int64_t> drift;
+    if (chip.getAsInteger(10, drift.first) ||
+        ppm.getAsInteger(10, drift.second) || std::abs(drift.second) > 1000000)
+      return false;
+    o.drift.push_back(drift);
+  }
+  return true;
+}
 
 /// Empty if all is well; else what is wrong. Takes `--name value` and
 /// `--name=value`.
@@ -88,7 +114,8 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
                         : name == "dump-sram-before" ? &o.dumpBefore
                                                      : nullptr;
     bool known = text || name == "engine" || name == "simd" ||
-                 name == "threads" || name == "max-cycles";
+                 name == "threads" || name == "max-cycles" || name == "runs" ||
+                 name == "drift" || name == "drift-random";
     if (!known)
       return ("unknown option '" + argument + "'; see --help").str();
     if (!attached) {
@@ -112,6 +139,16 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
     } else if (name == "threads") {
       good = !value.getAsInteger(10, o.threads) && o.threads >= 1 &&
              o.threads <= 256;
+    } else if (name == "runs") {
+      good =
+          !value.getAsInteger(10, o.runs) && o.runs >= 1 && o.runs <= 1000000;
+    } else if (name == "drift") {
+      good = parseDrift(value, o);
+    } else if (name == "drift-random") {
+      auto [seed, ppm] = value.split(':');
+      good = !seed.getAsInteger(10, o.driftSeed) &&
+             !ppm.getAsInteger(10, o.randomDrift) && o.randomDrift >= 0 &&
+             o.randomDrift <= 1000000;
     } else if (name == "max-cycles") {
       good = !value.getAsInteger(10, o.maxCycles) && o.maxCycles < UINT64_C(1)
                                                                        << 47;
@@ -203,6 +240,85 @@ static void printStats(const emulator::RunResult &result,
                << "\n";
 }
 
+/// The inputs of one run: its part of every array.
+static llvm::Expected<std::vector<std::vector<NpyArray>>>
+splitRuns(llvm::ArrayRef<NpyArray> arrays, unsigned runs) {
+  std::vector<std::vector<NpyArray>> result(runs);
+  for (const NpyArray &array : arrays) {
+    if (array.shape.empty() || array.shape.front() != int64_t(runs))
+      return llvm::createStringError("input '" + array.name + "' is " +
+                                     describeNpy(array.type, array.shape) +
+                                     ": --runs " + llvm::Twine(runs) +
+                                     " needs a leading dimension of " +
+                                     llvm::Twine(runs));
+    size_t bytes = array.bytes.size() / runs;
+    for (unsigned run = 0; run < runs; ++run) {
+      NpyArray &part = result[run].emplace_back();
+      part.name = array.name;
+      part.type = array.type;
+      part.shape.assign(array.shape.begin() + 1, array.shape.end());
+      part.bytes.assign(array.bytes.begin() + ptrdiff_t(run * bytes),
+                        array.bytes.begin() + ptrdiff_t((run + 1) * bytes));
+    }
+  }
+  return result;
+}
+
+/// The outputs of all runs behind each other.
+static std::vector<NpyArray>
+joinRuns(llvm::ArrayRef<std::vector<NpyArray>> runs) {
+  std::vector<NpyArray> joined = runs.front();
+  for (NpyArray &array : joined)
+    array.shape.insert(array.shape.begin(), int64_t(runs.size()));
+  for (const std::vector<NpyArray> &run : runs.drop_front())
+    for (size_t i = 0; i < run.size(); ++i)
+      joined[i].bytes.insert(joined[i].bytes.end(), run[i].bytes.begin(),
+                             run[i].bytes.end());
+  return joined;
+}
+
+static llvm::Expected<std::vector<int64_t>> driftOf(const Options &o,
+                                                    size_t chips) {
+  std::vector<int64_t> ppm(chips);
+  if (o.randomDrift != 0) {
+    std::mt19937_64 random(o.driftSeed);
+    for (int64_t &chip : ppm)
+      chip =
+          int64_t(random() % uint64_t(2 * o.randomDrift + 1)) - o.randomDrift;
+  }
+  for (auto [chip, drift] : o.drift) {
+    if (chip >= chips)
+      return llvm::createStringError("--drift names chip " + llvm::Twine(chip) +
+                                     "; the package has " + llvm::Twine(chips) +
+                                     " chips");
+    ppm[chip] = drift;
+  }
+  return ppm;
+}
+
+/// What repeated runs measured. The error: runs that do not follow one another
+/// at the interval.
+static llvm::Error printRuns(const emulator::RunResult &result,
+                             const Package &package) {
+  size_t runs = result.ends.size();
+  llvm::outs() << "runs: " << runs << "\n";
+  for (size_t run = 1; run < runs; ++run)
+    if (result.ends[run] - result.ends[run - 1] != package.interval)
+      return llvm::createStringError(
+          "run " + llvm::Twine(run) + " ends " +
+          llvm::Twine(result.ends[run] - result.ends[run - 1]) +
+          " cycles behind the one before; the interval is " +
+          llvm::Twine(package.interval));
+  llvm::outs() << "initiation interval: " << package.interval << " cycles, "
+               << llvm::format("%.3f", double(package.interval) /
+                                           package.machine.clockMHz)
+               << " us\nruns per second: "
+               << llvm::format("%.1f", package.machine.clockMHz * 1e6 /
+                                           double(package.interval))
+               << "\ncycles of all runs: " << result.cycles << "\n";
+  return llvm::Error::success();
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   Options o;
@@ -222,6 +338,14 @@ int main(int argc, char **argv) {
   const Package &package = session.package();
   const Machine &m = package.machine;
 
+  auto drift = driftOf(o, package.chips.size());
+  if (!drift)
+    return fail(llvm::toString(drift.takeError()));
+  if (o.runs != 0 && package.interval == 0)
+    return fail(
+        "--runs: the package states no initiation interval; it was made "
+        "for one run at a time");
+  std::vector<std::vector<NpyArray>> inputs; // by run
   if (o.noData) {
     session.feedZeros();
   } else {
@@ -232,7 +356,12 @@ int main(int argc, char **argv) {
         return fail(llvm::toString(read.takeError()));
       arrays = std::move(*read);
     }
-    if (llvm::Error error = session.feed(arrays))
+    if (o.runs != 0) {
+      auto split = splitRuns(arrays, o.runs);
+      if (!split)
+        return fail(llvm::toString(split.takeError()));
+      inputs = std::move(*split);
+    } else if (llvm::Error error = session.feed(arrays))
       return fail(
           llvm::toString(std::move(error)) +
           (o.inputs.empty() ? "\n  give them with --inputs in.npz" : ""));
@@ -246,8 +375,20 @@ int main(int argc, char **argv) {
   options.simd = o.simd;
   options.threads = o.threads;
   options.dataFree = o.noData;
+  options.driftPpm = std::move(*drift);
+  options.runs = std::max(o.runs, 1u);
+  std::vector<std::vector<NpyArray>> outputs;
   auto start = std::chrono::steady_clock::now();
-  emulator::RunResult result = session.run(options);
+  emulator::RunResult result;
+  if (inputs.empty()) {
+    result = session.run(options);
+  } else {
+    auto runs = session.runMany(inputs, options);
+    if (!runs)
+      return fail(llvm::toString(runs.takeError()));
+    result = std::move(runs->result);
+    outputs = std::move(runs->outputs);
+  }
   double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
@@ -263,30 +404,36 @@ int main(int argc, char **argv) {
     return fail("the program still runs behind cycle " +
                 llvm::Twine(o.maxCycles) + " (--max-cycles)");
 
-  uint64_t port = session.hostPortCycles();
+  uint64_t port = session.hostPortCycles(), latency = result.ends.front();
   auto microseconds = [&](uint64_t cycles) {
     return double(cycles) / m.clockMHz;
   };
-  llvm::outs() << "cycles: " << result.cycles << "\nmicroseconds: "
-               << llvm::format("%.3f", microseconds(result.cycles))
+  llvm::outs() << "cycles: " << latency << "\nmicroseconds: "
+               << llvm::format("%.3f", microseconds(latency))
                << "\nissues: " << result.counters.issues
                << "\nhost nodes: " << package.hostNodes
                << "\nhost-port cycles: " << port
                << "\nmicroseconds with host port: "
-               << llvm::format("%.3f", microseconds(result.cycles + port))
-               << "\n";
+               << llvm::format("%.3f", microseconds(latency + port)) << "\n";
+  if (o.runs != 0)
+    if (llvm::Error error = printRuns(result, package))
+      return fail(llvm::toString(std::move(error)));
   if (o.stats)
     printStats(result, package, seconds);
-  if (o.checkCycles && package.cycles != result.cycles)
+  if (o.checkCycles && package.cycles != latency)
     return fail("the package states " + llvm::Twine(package.cycles) +
-                " cycles, the run took " + llvm::Twine(result.cycles) +
+                " cycles, the run took " + llvm::Twine(latency) +
                 "; no output is written");
 
   if (!o.noData && !o.outputs.empty()) {
-    auto outputs = session.fetch();
-    if (!outputs)
-      return fail(llvm::toString(outputs.takeError()));
-    if (llvm::Error error = writeNpz(o.outputs, *outputs))
+    if (inputs.empty()) {
+      auto fetched = session.fetch();
+      if (!fetched)
+        return fail(llvm::toString(fetched.takeError()));
+      outputs.push_back(std::move(*fetched));
+    }
+    if (llvm::Error error = writeNpz(
+            o.outputs, inputs.empty() ? outputs.front() : joinRuns(outputs)))
       return fail(llvm::toString(std::move(error)));
   }
   return 0;

@@ -24,6 +24,10 @@ static cl::opt<unsigned>
 static cl::opt<bool> statistics("sizes", cl::cat(category),
                                 cl::desc("Print the size of what was judged "
                                          "and the time it took"));
+static cl::opt<bool>
+    chipWise("chip-wise", cl::cat(category),
+             cl::desc("Judge every chip and wire on its own, not once per "
+                      "class: the same verdict, slower"));
 
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
@@ -40,6 +44,7 @@ int main(int argc, char **argv) {
 
   lpu::verify::Options options;
   options.maxViolations = std::max(1u, unsigned(maxViolations));
+  options.chipWise = chipWise;
   auto start = std::chrono::steady_clock::now();
   lpu::verify::Result result = lpu::verify::verify(*package, options);
   double milliseconds = std::chrono::duration<double, std::milli>(

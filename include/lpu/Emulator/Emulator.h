@@ -45,13 +45,15 @@ enum class FaultClass : uint8_t {
   UninitialisedRead,
   UnspecifiedBehaviour,
   Drift,
-  NotImplemented
+  NotImplemented,
+  RunOverlap
 };
 
 /// "stream-overwrite", "empty-read", ...
 const char *faultName(FaultClass kind);
 
-/// One issue of one instruction: who did something.
+/// One issue of one instruction: who did something. All cycles are program
+/// cycles: those of the chip plus the start of its run.
 struct Party {
   unsigned chip = 0;
   unsigned queue = 0;
@@ -95,19 +97,29 @@ struct RunOptions {
   /// The run stops with an error (RunResult::ranOut) behind this cycle.
   uint64_t maxCycles = UINT64_C(1) << 40;
   Simd simd = Simd::Auto; // event engine only
-  unsigned threads = 1;   // event engine only
+  /// Event engine only: the chips of a package of several share the threads;
+  /// of a single chip, the columns of large products do. Equal bits.
+  unsigned threads = 1;
   /// Event engine only: timing and faults without values. Data-supplied
   /// addresses read as zero.
   bool dataFree = false;
-  /// Called for every issue of every instruction, in no order across queues.
+  /// Called for every issue of every instruction, in no order across queues,
+  /// by one thread at a time.
   std::function<void(const IssueEvent &)> trace;
   /// Clock drift injected per chip in parts per million (missing: 0); at d
   /// cycles after a resync a chip has drifted by ppm * d / 1,000,000 cycles
   /// (truncated).
   std::vector<int64_t> driftPpm;
+  /// Run k of a chip starts at its start + k x Package::interval; more than one
+  /// run needs an interval (LPU_CHECK).
+  unsigned runs = 1;
+  /// The host port: called before and after every run of a chip, to write the
+  /// inputs and read the outputs that this chip holds, and no row of another
+  /// chip. Event engine: on any thread, for several chips at the same time.
+  std::function<void(unsigned chip, unsigned run)> beforeRun, afterRun;
 };
 
-/// Sums over all chips.
+/// Sums over all chips and runs.
 struct Counters {
   uint64_t issues = 0; // instructions and repeats, without control instructions
   uint64_t macsInt8 = 0, macsFp16 = 0; // lane_count x lanes per pass
@@ -130,8 +142,12 @@ CycleMaxima limits(const Machine &machine);
 void checkLimits(const CycleMaxima &maxima, const Machine &machine);
 
 struct RunResult {
-  /// Program cycles (docs/isa.md, section 3). Of a faulted run: the fault's.
+  /// Program cycles (docs/isa.md, section 3), of several runs until the end of
+  /// the last. Of a faulted run: the fault's.
   uint64_t cycles = 0;
+  /// The program cycle at which every run ended; its latency is that minus the
+  /// number of the run x Package::interval.
+  std::vector<uint64_t> ends;
   std::optional<Fault> fault;
   bool ranOut = false; // maxCycles reached
   Counters counters;
@@ -150,7 +166,8 @@ public:
   virtual bool readRow(unsigned chip, unsigned slice, unsigned bank,
                        unsigned row, llvm::MutableArrayRef<uint8_t> bytes) = 0;
 
-  /// Runs from cycle 0 to the end. SRAM keeps its contents between runs;
+  /// Runs from cycle 0 to the end. SRAM keeps its contents between (and within)
+  /// calls;
   /// everything else (streams, registers, planes, buffers) starts anew.
   virtual RunResult run(const RunOptions &options) = 0;
 };

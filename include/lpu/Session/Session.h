@@ -51,12 +51,42 @@ public:
   /// wrote.
   llvm::Expected<std::vector<NpyArray>> fetch();
 
+  /// Repeated runs, one every Package::interval cycles (docs/isa.md, section
+  /// 9): the host port writes the inputs of a run before it and reads the
+  /// outputs behind it, chip by chip.
+  struct Runs {
+    emulator::RunResult result;
+    std::vector<std::vector<NpyArray>> outputs; // by run; none after a fault
+  };
+  /// One run for each element of \p inputs. Errors: no initiation interval, or
+  /// as feed and fetch, with the number of the run.
+  llvm::Expected<Runs> runMany(llvm::ArrayRef<std::vector<NpyArray>> inputs,
+                               emulator::RunOptions options);
+
   /// Cycles of the host port for all inputs and all outputs: one vector every
-  /// `host_interval` cycles (docs/isa.md, section 9).
+  /// `host_interval` cycles and chip (docs/isa.md, section 9).
   uint64_t hostPortCycles() const;
 
 private:
   Session() = default;
+
+  /// An input's elements as bits of the chip's type.
+  struct Feed {
+    const TensorBinding *binding;
+    std::vector<uint32_t> bits;
+  };
+  llvm::Expected<std::vector<Feed>>
+  convert(llvm::ArrayRef<NpyArray> arrays) const;
+  /// The bytes of an output's columns, as read from SRAM.
+  struct Collected {
+    std::vector<std::vector<uint8_t>> columns;
+    std::vector<char> written; // by column
+  };
+  Collected makeColumns(const TensorBinding &binding) const;
+  void readColumn(const TensorBinding &binding, size_t column,
+                  Collected &collected);
+  llvm::Expected<std::vector<NpyArray>>
+  assemble(llvm::ArrayRef<Collected> outputs) const;
 
   std::unique_ptr<Package> program;
   std::unique_ptr<emulator::Engine> machineState;

@@ -12,6 +12,11 @@
 // limits. The library links neither the scheduler nor the emulator, and shares
 // no code with them.
 //
+// Chips of one class are judged once: a relocation moves nothing against
+// anything else of its chip. Between chips, wires are matched from the cycles
+// of the classes' sends and receives and the starts of the chips, once for
+// every pair of classes, links and distance of starts.
+//
 // What depends on data (an address that a stream supplies: mem.gather,
 // mem.scatter, registers set by mem.loadreg) is not judged; it can fault only
 // at run time.
@@ -44,13 +49,14 @@ enum class Fault : uint8_t {
   UninitialisedRead,
   UnspecifiedBehaviour,
   Drift,
-  NotImplemented
+  NotImplemented,
+  RunOverlap
 };
 
 /// "stream-overwrite", ...
 const char *faultName(Fault fault);
 
-/// One issue of one instruction.
+/// One issue of one instruction. Cycles are program cycles.
 struct Party {
   unsigned chip = 0, queue = 0;
   uint32_t textIndex = 0;
@@ -76,6 +82,10 @@ struct Options {
   /// More executed instructions (repeats not counted, loops unrolled) than this
   /// are refused as not-implemented: a bound on the verifier's own time.
   uint64_t maxRuns = 30000000;
+  /// Judge every chip and every wire on its own, not once per class. The
+  /// verdict is the same; it takes as many times as long as there are chips of
+  /// a class.
+  bool chipWise = false;
 };
 
 struct Result {
@@ -86,7 +96,8 @@ struct Result {
   uint64_t cycles = 0;
   /// Set if the manifest states other cycles.
   bool cyclesDiffer = false;
-  // The size of what was judged, over all chips.
+  // The size of what was judged: texts once per class, and once per chip with
+  // Options::chipWise.
   uint64_t instructions = 0; // words of text
   uint64_t runs = 0;         // executed instructions, loops unrolled
   uint64_t progressions = 0; // of stream accesses, after merging

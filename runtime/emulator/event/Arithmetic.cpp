@@ -171,16 +171,15 @@ unsigned IsaArithmetic::address(const Value *bytes) const {
   return result;
 }
 
-Value IsaArithmetic::keep(Value value) {
-  if (value & valueOwned)
-    Pool::retain(const_cast<uint8_t *>(valueData(value)));
-  return value;
+void IsaArithmetic::leave(Value value, uint8_t *bytes) {
+  const uint8_t *data = plane(value, byteScratch);
+  std::copy_n(data, lanes, bytes);
 }
 
-void IsaArithmetic::arrive(Value value) {
-  if (value & valueOwned)
-    retired.push_back(
-        {now + lifetime, const_cast<uint8_t *>(valueData(value))});
+Value IsaArithmetic::arrive(const uint8_t *bytes) {
+  uint8_t *data = fresh(0);
+  std::copy_n(bytes, lanes, data);
+  return freshValue(data, 0);
 }
 
 //===----------------------------------------------------------------------===//

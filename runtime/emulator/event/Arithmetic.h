@@ -82,9 +82,9 @@ public:
   /// 16 streams to 16.
   void transpose(const Value *in, Value *out);
 
-  /// A vector leaves for another chip, or arrives.
-  Value keep(Value value);
-  void arrive(Value value);
+  /// A vector leaves for another chip, or arrives: `lanes` bytes.
+  void leave(Value value, uint8_t *bytes);
+  Value arrive(const uint8_t *bytes);
 
 private:
   struct Weights {

@@ -15,13 +15,14 @@ using namespace lpu::emulator::event;
 
 template <class A>
 ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
-                    unsigned chip, ChipMemory &memory,
+                    unsigned chip, int64_t base, ChipMemory &memory,
                     const std::vector<QueueText> &texts, const ChipLinks &links,
-                    ChipState &state)
-    : m(context.machine), options(options), chip(chip), sram(memory),
+                    Progress *progress, ChipState &state)
+    : m(context.machine), options(options), chip(chip), base(base),
+      sram(memory),
       initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
       initialised(hasData ? memory.initialised : initialisedCopy), links(links),
-      state(state), arithmetic(context, memory),
+      progress(progress), state(state), arithmetic(context, memory),
       edgePosition(int(m.lastPosition())), lanes(m.lanes),
       perRow(m.instructionsPerRow()) {
   unsigned longest = longestDelay(m);
@@ -54,9 +55,10 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
   for (Alu &alu : alus)
     alu.results.assign(ringSize(m.history + longest + 1), {-1, 0});
   mapLoaded.assign(2, false);
-  lastSends.resize(m.links);
+  state.lastSends.resize(m.links);
   for (Wire *wire : links.in)
-    hasLinks |= wire != nullptr;
+    receives |= wire != nullptr;
+  firstReceiver = m.links ? m.queueNumber(Unit::LinkRecv, 0) : 0;
 
   queues.resize(m.numQueues());
   deaths.resize(size_t(3) * m.numQueues()); // each issues once a cycle
@@ -97,31 +99,59 @@ LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::schedule(unsigned queue,
   }
 }
 
-template <class A> void ChipRun<A>::runUntil(int64_t end) {
-  // A chip with links watches its receive buffers until all chips are done.
-  while (now < end && state.faults.empty() && (!state.done || hasLinks)) {
+template <class A> Pause ChipRun<A>::resume(const std::atomic<int64_t> &limit) {
+  while (true) {
+    if (base + now >= limit.load(std::memory_order_relaxed))
+      return Pause::Limit;
+    wakeFar();
+    if (receives && mustWait())
+      return Pause::Waiting;
     runCycle();
+    if (LLVM_UNLIKELY(!state.faults.empty()))
+      return Pause::Faulted;
     ++now;
     if (startCount != 0 || now <= quietAfter)
       continue;
     // Nothing moves: go on where the next queue wakes up.
-    if (far.empty())
-      state.done = running == 0;
-    else if (!hasLinks)
-      now = std::max(now, std::min(far.top().first, end));
+    if (!far.empty())
+      now = std::max(now, far.top().first);
+    else if (running == 0)
+      return Pause::Finished;
   }
 }
 
-template <class A> void ChipRun<A>::runCycle() {
-  if constexpr (hasData)
-    arithmetic.startCycle(now);
+/// Queues whose issue has come within reach of the calendar.
+template <class A> void ChipRun<A>::wakeFar() {
   while (!far.empty() && far.top().first - now < int64_t(ring)) {
     auto [when, queue] = far.top();
     far.pop();
     schedule(queue, when);
   }
-  if (hasLinks)
-    arrivals();
+}
+
+/// Does a receive of this cycle not know yet what it finds?
+template <class A> bool ChipRun<A>::mustWait() {
+  const uint64_t *bucket = &starts[size_t(now & ringMask) * words];
+  for (unsigned link = 0; link < m.links; ++link) {
+    unsigned number = firstReceiver + link;
+    Wire *wire = links.in[link];
+    if (LLVM_LIKELY(!wire || !(bucket[number / 64] >> (number % 64) & 1)))
+      continue;
+    const Queue &queue = queues[number];
+    if (queue.faulty || queue.ops[queue.pc].kind != Kind::Receive ||
+        wire->known(base + now))
+      continue;
+    // Others may wait for this chip to get here.
+    progress->publish(chip, base + now);
+    if (!wire->known(base + now))
+      return true;
+  }
+  return false;
+}
+
+template <class A> void ChipRun<A>::runCycle() {
+  if constexpr (hasData)
+    arithmetic.startCycle(now);
   // Keys that enter the chip now have no history.
   for (unsigned slot : {slotOf(false, now), slotOf(true, now + edgePosition)})
     std::fill_n(lastReaders.begin() + ptrdiff_t(slot * m.streams), m.streams,
@@ -361,7 +391,7 @@ template <class A> void ChipRun<A>::issue(unsigned number) {
   }
   const Op &op = queue.ops[queue.pc];
   if (LLVM_UNLIKELY(options.trace != nullptr))
-    options.trace({chip, number, uint64_t(now), queue.pc, queue.repeat});
+    options.trace({chip, number, uint64_t(base + now), queue.pc, queue.repeat});
   if (op.kind <= Kind::Halt) {
     if (control(queue, op, me))
       take(number, queue, now + 1);
@@ -369,7 +399,7 @@ template <class A> void ChipRun<A>::issue(unsigned number) {
   }
 
   ++state.counters.issues;
-  state.lastEffect = std::max(state.lastEffect, now + op.effectDelay);
+  lastEffect = std::max(lastEffect, now + int64_t(op.effectDelay));
   switch (op.kind) {
   case Kind::Read:
     memory(queue, op, me, nullptr, true);
@@ -440,6 +470,7 @@ bool ChipRun<A>::control(Queue &queue, const Op &op, Who me) {
   switch (op.kind) {
   case Kind::Halt:
     --running;
+    lastHalt = lastHalt ? std::max(*lastHalt, me) : me;
     return false;
   case Kind::Loop:
     if (queue.loops.size() == m.loopDepth)
@@ -499,6 +530,7 @@ template <class A> void ChipRun<A>::fetch(Queue &queue, const Op &op, Who me) {
   queue.fetchApplied = 0;
   queue.rowBegin = UINT32_MAX;
   queue.fetchEnd = now + int64_t(rows) * m.fetchRowCycles();
+  lastFetchEnd = std::max(lastFetchEnd, queue.fetchEnd);
   state.counters.fetchBytes += uint64_t(rows) * lanes;
   activeFetches.push_back({queue.fetchEnd, me});
   fetchIssued = true;

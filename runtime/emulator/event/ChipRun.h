@@ -25,21 +25,13 @@
 #define LPU_RUNTIME_EMULATOR_EVENT_CHIPRUN_H
 
 #include "Arithmetic.h"
+#include "Wires.h"
 #include "lpu/Emulator/Emulator.h"
 #include "llvm/ADT/SmallVector.h"
-#include <deque>
+#include <atomic>
 #include <queue>
 
 namespace lpu::emulator::event {
-
-/// One issue: cycle x 65,536 + queue. Numbers compare as "issued later" does;
-/// the text index is found again from the queue's text when a fault needs it.
-using Who = uint64_t;
-inline Who makeWho(int64_t cycle, unsigned queue) {
-  return uint64_t(cycle) << 16 | queue;
-}
-inline int64_t cycleOf(Who who) { return int64_t(who >> 16); }
-inline unsigned queueOf(Who who) { return unsigned(who & 0xffff); }
 
 /// Who acted within the last 65,536 cycles, in half the space: slots are many.
 using RecentWho = uint32_t;
@@ -50,57 +42,66 @@ inline Who lengthen(RecentWho who, int64_t now) {
 }
 constexpr RecentWho nobody = UINT32_MAX;
 
-struct Wire;
-
 struct FaultRecord {
   FaultClass kind;
-  int64_t cycle;
+  int64_t cycle; // of the program
   unsigned chip; // where
   unsigned offenderChip, otherChip;
-  Who offender;
-  std::optional<Who> other;
+  Issue offender;
+  std::optional<Issue> other;
   std::string detail;
   const Wire *underrun = nullptr; // the wire of a link underrun
 };
 
-/// A vector between two chips.
-struct Message {
-  int64_t sent;
-  Who sender;
-  unsigned fromChip;
-  int64_t drift; // of the sender's clock at the send
-  Value value;
-};
-
-/// One direction of a cable. The sender appends; the receiver takes.
-struct Wire {
-  unsigned fromChip = 0, toChip = 0;
-  std::deque<Message> messages; // not yet received
-  size_t arrived = 0;           // of them, in the receive buffer
-};
-
-/// The result of one chip so far.
+/// What one chip did so far, in all runs.
 struct ChipState {
-  int64_t lastEffect = -1;
-  bool done = false;
   std::vector<FaultRecord> faults; // of one cycle
   Counters counters;               // without streamByteHops
   uint64_t streamHops = 0; // of byte streams; exact once nothing is live
   CycleMaxima maxima;
+  std::vector<std::optional<Issue>> lastSends; // by link number
 };
 
+/// The wires at a chip's links, by the link numbers of its class; nullptr: no
+/// wire. `recorded` instead of wires: the chip runs alone, every receive is
+/// taken for right, and the cycles of both are noted.
 struct ChipLinks {
-  std::vector<Wire *> out, in; // by link; nullptr: no wire
+  std::vector<Wire *> out, in;
+  struct Record {
+    std::vector<std::vector<int64_t>> sends, receives; // by link number
+  };
+  Record *recorded = nullptr;
 };
 
+/// Why a chip does not go on.
+enum class Pause {
+  Finished, // all queues have halted and nothing moves
+  Faulted,  // ChipState::faults
+  Limit,    // the cycle limit
+  Waiting   // for a vector: Progress::wake
+};
+
+/// One run of one chip: what does not survive it. It counts cycles from its own
+/// start, `base`.
 template <class Arithmetic> class ChipRun {
 public:
   ChipRun(const RunContext &context, const RunOptions &options, unsigned chip,
-          ChipMemory &memory, const std::vector<QueueText> &texts,
-          const ChipLinks &links, ChipState &state);
+          int64_t base, ChipMemory &memory, const std::vector<QueueText> &texts,
+          const ChipLinks &links, Progress *progress, ChipState &state);
 
-  /// Runs the cycles before \p end, or until the chip is done or has faults.
-  void runUntil(int64_t end);
+  /// Runs the program cycles before \p limit, which others may lower.
+  Pause resume(const std::atomic<int64_t> &limit);
+
+  /// Of a chip without running queues, in cycles of the run: 1 + the last
+  /// effect; when nothing is left to do (effects, halts, fetches).
+  int64_t end() const { return lastEffect + 1; }
+  bool halted() const { return running == 0; }
+  int64_t over() const {
+    return std::max(
+        {lastEffect + 1, lastHalt ? cycleOf(*lastHalt) + 1 : 0, lastFetchEnd});
+  }
+  /// The last `halt`; none if the chip has no text.
+  std::optional<Who> halt() const { return lastHalt; }
 
 private:
   static constexpr bool hasData = Arithmetic::hasData;
@@ -193,6 +194,8 @@ private:
 
   // The clock.
   void runCycle();
+  void wakeFar();
+  bool mustWait();
   void schedule(unsigned queue, int64_t when);
   void take(unsigned number, Queue &queue, int64_t when);
   bool inBuffer(Queue &queue, uint32_t row, int64_t when);
@@ -230,7 +233,6 @@ private:
   void shuffle(const Queue &queue, const Op &op, Who me);
   void send(const Queue &queue, const Op &op, Who me);
   void receive(const Queue &queue, const Op &op, Who me);
-  void arrivals();
   void resyncCheck(Who me);
   int64_t drift() const;
   void useBank(unsigned bank, Who me);
@@ -244,8 +246,10 @@ private:
 
   void fault(FaultClass kind, Who offender, std::optional<Who> other,
              std::string detail) {
-    state.faults.push_back({kind, now, chip, chip, chip, offender, other,
-                            std::move(detail), nullptr});
+    state.faults.push_back(
+        {kind, base + now, chip, chip, chip, mine(offender),
+         other ? std::optional<Issue>(mine(*other)) : std::nullopt,
+         std::move(detail), nullptr});
   }
   /// The same away from the hot path; \p detail makes the text.
   template <class Detail>
@@ -266,17 +270,22 @@ private:
     return unsigned(west) * keyRing + unsigned(key & (keyRing - 1));
   }
 
+  Issue mine(Who who) const { return {base, who}; }
+
   const Machine &m;
   const RunOptions &options;
   const unsigned chip;
+  const int64_t base; // program cycle of cycle 0
   ChipMemory &sram;
   std::vector<uint64_t> initialisedCopy; // of a run without values
   std::vector<uint64_t> &initialised;
   const ChipLinks &links;
+  Progress *const progress; // nullptr: recorded links
   ChipState &state;
   Arithmetic arithmetic;
 
-  int64_t now = 0;
+  int64_t now = 0, lastEffect = -1, lastFetchEnd = 0;
+  std::optional<Who> lastHalt;
   const int edgePosition;
   const unsigned lanes, perRow; // perRow: instructions of a text row
   std::vector<Queue> queues;
@@ -336,8 +345,8 @@ private:
   bool fetchIssued = false;
   int64_t lastResync = 0;
   std::optional<Who> lastResyncWho;
-  std::vector<std::optional<Who>> lastSends;
-  bool hasLinks = false;
+  bool receives = false;  // over wires
+  unsigned firstReceiver; // queue number
 
   // What this cycle did.
   uint64_t cycleMacs = 0, cycleSram = 0, cycleFetch = 0;

@@ -421,78 +421,62 @@ void ChipRun<A>::send(const Queue &queue, const Op &op, Who me) {
   bool ok = readStreams(queue, me, op.in[0], in);
   resyncCheck(me);
   ++state.counters.linkVectors;
-  std::optional<Who> &previous = lastSends[queue.index];
-  if (previous && cycleOf(*previous) + int64_t(m.linkInterval) > now)
-    fault(FaultClass::LinkOverrun, me, previous,
+  std::optional<Issue> &previous = state.lastSends[queue.index];
+  if (previous && previous->cycle() + int64_t(m.linkInterval) > base + now) {
+    fault(FaultClass::LinkOverrun, me, std::nullopt,
           "sends of one link are at least " + std::to_string(m.linkInterval) +
               " cycles apart");
-  previous = me;
+    state.faults.back().other = previous;
+  }
+  previous = mine(me);
+  if (links.recorded) {
+    links.recorded->sends[queue.index].push_back(now);
+    return;
+  }
   Wire *wire = links.out[queue.index];
   if (!wire)
     return fault(FaultClass::LinkOverrun, me, std::nullopt,
                  "no wire leaves link " + std::to_string(queue.index));
-  Value value = 0;
-  if constexpr (hasData)
+  Message message;
+  message.sender = mine(me);
+  message.drift = drift();
+  if constexpr (hasData) {
+    message.bytes = std::make_unique<uint8_t[]>(lanes);
     if (ok)
-      value = arithmetic.keep(in[0]);
-  wire->messages.push_back({now, me, chip, drift(), value});
-}
-
-/// Vectors that enter a receive buffer in this cycle.
-template <class A> void ChipRun<A>::arrivals() {
-  for (Wire *wire : links.in) {
-    if (!wire)
-      continue;
-    while (wire->arrived < wire->messages.size()) {
-      const Message &message = wire->messages[wire->arrived];
-      int64_t arrival =
-          message.sent + int64_t(m.linkLatency) - int64_t(m.linkMargin);
-      if (arrival > now)
-        break;
-      ++wire->arrived;
-      if (arrival == now && wire->arrived > m.linkBuffer) {
-        fault(FaultClass::LinkOverrun, message.sender,
-              wire->messages.front().sender,
-              std::to_string(wire->arrived) + " vectors wait at chip " +
-                  std::to_string(chip) + ", its buffer holds " +
-                  std::to_string(m.linkBuffer));
-        FaultRecord &record = state.faults.back();
-        record.chip = record.offenderChip = message.fromChip;
-        record.otherChip = wire->messages.front().fromChip;
-      }
-    }
+      arithmetic.leave(in[0], message.bytes.get());
   }
+  wire->send(std::move(message));
 }
 
 template <class A>
 void ChipRun<A>::receive(const Queue &queue, const Op &op, Who me) {
   resyncCheck(me);
+  if (links.recorded) {
+    links.recorded->receives[queue.index].push_back(now);
+    return write(queue, op, me, 0);
+  }
   Wire *wire = links.in[queue.index];
-  bool empty = !wire || wire->messages.empty();
-  int64_t receivable = empty
-                           ? 0
-                           : wire->messages.front().sent +
-                                 int64_t(m.linkLatency) + int64_t(m.linkMargin);
-  if (empty || receivable > now) {
+  std::optional<Message> message =
+      wire ? wire->receive(base + now) : std::nullopt;
+  if (!message) {
     // Which vector is under way is known when the sender got here, too: the
     // engine completes this fault.
     fault(FaultClass::LinkUnderrun, me, std::nullopt, "no vector is under way");
     state.faults.back().underrun = wire;
     return;
   }
-  Message message = wire->messages.front();
-  wire->messages.pop_front();
-  --wire->arrived;
-  int64_t skew = message.drift - drift();
+  int64_t skew = message->drift - drift();
   if (std::abs(skew) > int64_t(m.linkMargin)) {
-    fault(FaultClass::Drift, me, message.sender,
+    fault(FaultClass::Drift, me, std::nullopt,
           "the clocks have drifted apart by " + std::to_string(skew) +
               " cycles, the margin is " + std::to_string(m.linkMargin));
-    state.faults.back().otherChip = message.fromChip;
+    state.faults.back().other = message->sender;
+    state.faults.back().otherChip = wire->fromChip;
   }
   if constexpr (hasData)
-    arithmetic.arrive(message.value);
-  write(queue, op, me, message.value);
+    write(queue, op, me, arithmetic.arrive(message->bytes.get()));
+  else
+    write(queue, op, me, 0);
 }
 
 } // namespace lpu::emulator::event

@@ -5,19 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Chips meet only through their links, and a vector needs at least
-// link_latency - link_margin cycles. So the chips run one after the other, each
-// through a window of that many cycles; every vector that a window can see was
-// sent in an earlier one.
+// Chips are loaded when they first run, text is decoded once per class. A run
+// without values goes class by class where that decides everything
+// (ClassRuns.h), else chip by chip (Graph.h), as runs with values do.
 //
 //===----------------------------------------------------------------------===//
 
-#include "ChipRun.h"
+#include "ClassRuns.h"
+#include "Graph.h"
 #include "Workers.h"
 #include "lpu/Support/Check.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include <map>
 
 using namespace lpu;
 using namespace lpu::emulator;
@@ -54,9 +53,21 @@ static const Kernels &pickKernels(Simd simd) {
 
 namespace {
 
+/// A chip's SRAM, with the pool that its own rows come from.
+struct ChipStore {
+  explicit ChipStore(const Machine &machine)
+      : pool(machine.lanes), memory(machine) {}
+  Pool pool;
+  ChipMemory memory;
+  bool written = false; // by the host, or by a run
+};
+
 class EventEngine final : public Engine {
 public:
-  explicit EventEngine(const Package &package);
+  explicit EventEngine(const Package &package)
+      : package(package), m(package.machine), zeros(package.machine.lanes),
+        stores(package.chips.size()), classTexts(package.classes.size()),
+        ownTexts(package.chips.size()) {}
 
   void writeRow(unsigned chip, unsigned slice, unsigned bank, unsigned row,
                 llvm::ArrayRef<uint8_t> bytes) override;
@@ -67,70 +78,106 @@ public:
 private:
   template <class Arithmetic>
   RunResult runWith(const RunOptions &options, const RunContext &context);
-  ChipMemory &memory(unsigned chip, unsigned slice, unsigned bank,
-                     unsigned row) {
-    LPU_CHECK(chip < memories.size() && slice < m.numSlices() && bank < 2 &&
+  std::optional<RunResult> runClasses(const RunOptions &options,
+                                      const RunContext &context);
+  void checkRow(unsigned chip, unsigned slice, unsigned bank,
+                unsigned row) const {
+    LPU_CHECK(chip < stores.size() && slice < m.numSlices() && bank < 2 &&
                   row < m.rows,
               "an SRAM row of the machine");
-    return memories[chip];
+  }
+  ChipStore &store(unsigned chip);
+  ChipMemory &memoryWithValues(unsigned chip);
+  void decodeTexts();
+  const std::vector<QueueText> &textsOf(unsigned chip) const {
+    return ownTexts[chip] ? *ownTexts[chip]
+                          : classTexts[package.chips[chip].chipClass];
   }
   std::vector<uint8_t> textBytes(unsigned chip, const TextSegment &segment);
+  std::vector<QueueText> decodeChip(unsigned chip);
   Fault describe(const FaultRecord &record);
-  Party party(unsigned chip, Who who);
+  Party party(unsigned chip, Issue issue);
   void completeUnderrun(FaultRecord &record);
 
   const Package &package;
   const Machine &m;
-  Pool pool;
   std::vector<uint8_t> zeros; // a row of an image without bytes
-  std::vector<ChipMemory> memories;
-  std::vector<std::vector<QueueText>> texts; // by chip; of the newest run
+  std::vector<std::unique_ptr<ChipStore>> stores;
+  std::vector<std::vector<QueueText>> classTexts;
+  /// Of chips whose text rows the host has written.
+  std::vector<std::unique_ptr<std::vector<QueueText>>> ownTexts;
+  bool decoded = false;
 };
 
 } // namespace
 
-EventEngine::EventEngine(const Package &package)
-    : package(package), m(package.machine), pool(m.lanes) {
-  zeros.assign(m.lanes, 0);
-  for (const lpu::Chip &chip : package.chips) {
-    ChipMemory &memory = memories.emplace_back(m);
-    for (const ImageSegment &segment : chip.image)
-      for (unsigned i = 0; i < segment.rows; ++i) {
-        size_t index =
-            memory.index(2 * segment.slice + segment.bank, segment.row + i);
-        const uint8_t *row = segment.bytes.empty()
-                                 ? zeros.data()
-                                 : segment.bytes.data() + size_t(i) * m.lanes;
-        memory.row[index] = makeValue(row, 0, false);
-        ChipMemory::set(memory.initialised, index);
-      }
-    for (const TextSegment &segment : package.classes[chip.chipClass].text) {
-      unsigned bank = 2 * segment.slice + segment.bank;
-      memory.textBanks[bank] = true;
-      for (unsigned i = 0; i < segment.rows; ++i)
-        ChipMemory::set(memory.text, memory.index(bank, segment.row + i));
-    }
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+ChipStore &EventEngine::store(unsigned chip) {
+  std::unique_ptr<ChipStore> &made = stores[chip];
+  if (made)
+    return *made;
+  made = std::make_unique<ChipStore>(m);
+  ChipMemory &memory = made->memory;
+  for (const ImageSegment &segment : package.chips[chip].image)
+    for (unsigned i = 0; i < segment.rows; ++i)
+      ChipMemory::set(
+          memory.initialised,
+          memory.index(2 * segment.slice + segment.bank, segment.row + i));
+  for (const TextSegment &segment :
+       package.classes[package.chips[chip].chipClass].text) {
+    unsigned bank = 2 * segment.slice + segment.bank;
+    memory.textBanks[bank] = true;
+    for (unsigned i = 0; i < segment.rows; ++i)
+      ChipMemory::set(memory.text, memory.index(bank, segment.row + i));
   }
+  return *made;
+}
+
+/// Rows of the image are handles into the mapped file.
+ChipMemory &EventEngine::memoryWithValues(unsigned chip) {
+  ChipMemory &memory = store(chip).memory;
+  if (memory.row)
+    return memory;
+  memory.row = static_cast<Value *>(std::calloc(memory.rows, sizeof(Value)));
+  LPU_CHECK(memory.row, "there is memory for the rows of a chip");
+  for (const ImageSegment &segment : package.chips[chip].image)
+    for (unsigned i = 0; i < segment.rows; ++i)
+      memory.row[memory.index(2 * segment.slice + segment.bank,
+                              segment.row + i)] =
+          makeValue(segment.bytes.empty()
+                        ? zeros.data()
+                        : segment.bytes.data() + size_t(i) * m.lanes,
+                    0, false);
+  return memory;
 }
 
 void EventEngine::writeRow(unsigned chip, unsigned slice, unsigned bank,
                            unsigned row, llvm::ArrayRef<uint8_t> bytes) {
   LPU_CHECK(bytes.size() == m.lanes, "a row has `lanes` bytes");
-  ChipMemory &sram = memory(chip, slice, bank, row);
+  checkRow(chip, slice, bank, row);
+  ChipMemory &sram = memoryWithValues(chip);
+  ChipStore &own = store(chip);
+  own.written = true;
   size_t index = sram.index(2 * slice + bank, row);
-  // No run is under way, so nothing else refers to an old buffer.
+  // No run of this chip is under way, so nothing else refers to an old buffer.
   if (sram.row[index] & valueOwned)
-    pool.release(const_cast<uint8_t *>(valueData(sram.row[index])));
-  uint8_t *data = pool.allocate(0);
+    own.pool.release(const_cast<uint8_t *>(valueData(sram.row[index])));
+  uint8_t *data = own.pool.allocate(0);
   std::copy(bytes.begin(), bytes.end(), data);
   sram.row[index] = makeValue(data, 0, true);
   ChipMemory::set(sram.initialised, index);
+  if (LLVM_UNLIKELY(ChipMemory::test(sram.text, index)))
+    ownTexts[chip] = std::make_unique<std::vector<QueueText>>(decodeChip(chip));
 }
 
 bool EventEngine::readRow(unsigned chip, unsigned slice, unsigned bank,
                           unsigned row, llvm::MutableArrayRef<uint8_t> bytes) {
   LPU_CHECK(bytes.size() == m.lanes, "a row has `lanes` bytes");
-  ChipMemory &sram = memory(chip, slice, bank, row);
+  checkRow(chip, slice, bank, row);
+  ChipMemory &sram = memoryWithValues(chip);
   Value value = sram.row[sram.index(2 * slice + bank, row)];
   if (value == 0) {
     std::fill(bytes.begin(), bytes.end(), 0);
@@ -143,9 +190,20 @@ bool EventEngine::readRow(unsigned chip, unsigned slice, unsigned bank,
   return true;
 }
 
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
 std::vector<uint8_t> EventEngine::textBytes(unsigned chip,
                                             const TextSegment &segment) {
   std::vector<uint8_t> bytes(size_t(segment.rows) * m.lanes);
+  if (!ownTexts[chip] && !stores[chip]) { // as the package has it
+    for (unsigned i = 0; i < segment.rows; ++i)
+      llvm::copy(
+          package.imageRow(chip, segment.slice, segment.bank, segment.row + i),
+          bytes.begin() + ptrdiff_t(size_t(i) * m.lanes));
+    return bytes;
+  }
   for (unsigned i = 0; i < segment.rows; ++i)
     readRow(chip, segment.slice, segment.bank, segment.row + i,
             llvm::MutableArrayRef<uint8_t>(bytes).slice(size_t(i) * m.lanes,
@@ -153,134 +211,137 @@ std::vector<uint8_t> EventEngine::textBytes(unsigned chip,
   return bytes;
 }
 
-RunResult EventEngine::run(const RunOptions &options) {
-  texts.clear();
-  for (unsigned chip = 0; chip < memories.size(); ++chip) {
-    std::vector<QueueText> &queues = texts.emplace_back();
-    for (const TextSegment &segment :
-         package.classes[package.chips[chip].chipClass].text)
-      queues.push_back(decodeQueue(m, segment, textBytes(chip, segment)));
+std::vector<QueueText> EventEngine::decodeChip(unsigned chip) {
+  std::vector<QueueText> queues;
+  for (const TextSegment &segment :
+       package.classes[package.chips[chip].chipClass].text)
+    queues.push_back(decodeQueue(m, segment, textBytes(chip, segment)));
+  return queues;
+}
+
+void EventEngine::decodeTexts() {
+  if (decoded)
+    return;
+  decoded = true;
+  std::vector<bool> done(package.classes.size());
+  for (unsigned chip = 0; chip < package.chips.size(); ++chip) {
+    unsigned number = package.chips[chip].chipClass;
+    if (done[number] || ownTexts[chip])
+      continue;
+    done[number] = true;
+    classTexts[number] = decodeChip(chip);
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Running
+//===----------------------------------------------------------------------===//
+
+static void add(Counters &sum, const Counters &c, uint64_t times = 1) {
+  sum.issues += times * c.issues;
+  sum.macsInt8 += times * c.macsInt8;
+  sum.macsFp16 += times * c.macsFp16;
+  sum.aluOps += times * c.aluOps;
+  sum.sramBytesRead += times * c.sramBytesRead;
+  sum.sramBytesWritten += times * c.sramBytesWritten;
+  sum.fetchBytes += times * c.fetchBytes;
+  sum.linkVectors += times * c.linkVectors;
+}
+
+static void add(RunResult &result, const ChipState &state, unsigned lanes,
+                uint64_t times = 1) {
+  add(result.counters, state.counters, times);
+  result.counters.streamByteHops += times * state.streamHops * lanes;
+  CycleMaxima &most = result.maxima;
+  most.macs = std::max(most.macs, state.maxima.macs);
+  most.sramBytes = std::max(most.sramBytes, state.maxima.sramBytes);
+  most.fetchBytes = std::max(most.fetchBytes, state.maxima.fetchBytes);
+}
+
+RunResult EventEngine::run(const RunOptions &options) {
+  LPU_CHECK(options.runs == 1 || package.interval != 0,
+            "several runs need an initiation interval");
+  decodeTexts();
+  Pool pool(m.lanes); // of runs without values, which take nothing from it
   std::optional<WorkerPool> workers;
-  if (options.threads > 1 && !options.dataFree)
+  if (options.threads > 1 && !options.dataFree && stores.size() == 1)
     workers.emplace(options.threads);
   RunContext context{m, pool, pickKernels(options.simd),
                      workers ? &*workers : nullptr};
-  return options.dataFree ? runWith<NoData>(options, context)
-                          : runWith<IsaArithmetic>(options, context);
+  if (!options.dataFree)
+    return runWith<IsaArithmetic>(options, context);
+  if (std::optional<RunResult> result = runClasses(options, context))
+    return *result;
+  return runWith<NoData>(options, context);
 }
 
-/// The vector that is under way when a receiver finds none.
-void EventEngine::completeUnderrun(FaultRecord &record) {
-  if (!record.underrun || record.underrun->messages.empty())
-    return;
-  const Message &message = record.underrun->messages.front();
-  // In one cycle the chips issue in the order of their numbers.
-  if (std::make_pair(message.sent, message.fromChip) >
-      std::make_pair(record.cycle, record.chip))
-    return;
-  record.other = message.sender;
-  record.otherChip = message.fromChip;
-  record.detail = "the oldest vector is receivable from cycle " +
-                  std::to_string(message.sent + int64_t(m.linkLatency) +
-                                 int64_t(m.linkMargin));
-}
-
-static void add(Counters &sum, const Counters &c) {
-  sum.issues += c.issues;
-  sum.macsInt8 += c.macsInt8;
-  sum.macsFp16 += c.macsFp16;
-  sum.aluOps += c.aluOps;
-  sum.sramBytesRead += c.sramBytesRead;
-  sum.sramBytesWritten += c.sramBytesWritten;
-  sum.fetchBytes += c.fetchBytes;
-  sum.linkVectors += c.linkVectors;
+/// Once per class, if no fault is found that way and nobody looks at chips.
+std::optional<RunResult> EventEngine::runClasses(const RunOptions &options,
+                                                 const RunContext &context) {
+  if (stores.size() == 1 || options.trace || options.beforeRun ||
+      options.afterRun ||
+      llvm::any_of(options.driftPpm, [](int64_t ppm) { return ppm != 0; }) ||
+      llvm::any_of(ownTexts, [](const auto &text) { return text != nullptr; }))
+    return std::nullopt;
+  ClassRuns classes(
+      package, options, context,
+      [&](unsigned chip) -> ChipMemory & { return store(chip).memory; },
+      [&](unsigned chip) { return stores[chip] && stores[chip]->written; },
+      [&](unsigned chip) -> const std::vector<QueueText> & {
+        return textsOf(chip);
+      });
+  if (!classes.run())
+    return std::nullopt;
+  RunResult result;
+  for (const ClassRuns::Group &group : classes.groups)
+    add(result, group.state, m.lanes,
+        uint64_t(group.chips.size()) * options.runs);
+  result.ends = classes.ends;
+  result.cycles = result.ends.back();
+  checkLimits(result.maxima, m);
+  return result;
 }
 
 template <class Arithmetic>
 RunResult EventEngine::runWith(const RunOptions &options,
                                const RunContext &context) {
-  unsigned count = unsigned(memories.size());
-  std::vector<Wire> wires(package.wires.size());
-  std::vector<ChipLinks> links(count);
-  for (ChipLinks &link : links) {
-    link.out.resize(m.links);
-    link.in.resize(m.links);
-  }
-  for (size_t i = 0; i < wires.size(); ++i) {
-    const LinkWire &wire = package.wires[i];
-    wires[i].fromChip = wire.fromChip;
-    wires[i].toChip = wire.toChip;
-    links[wire.fromChip].out[wire.fromLink] = &wires[i];
-    links[wire.toChip].in[wire.toLink] = &wires[i];
-  }
-  std::vector<ChipState> states(count);
-  std::vector<std::unique_ptr<ChipRun<Arithmetic>>> chips;
-  for (unsigned chip = 0; chip < count; ++chip)
-    chips.push_back(std::make_unique<ChipRun<Arithmetic>>(
-        context, options, chip, memories[chip], texts[chip], links[chip],
-        states[chip]));
+  std::vector<HostPortCycles> ports = hostPortCycles(package);
+  Graph<Arithmetic> graph(package, options, context, [&](unsigned chip) {
+    ChipSetup setup;
+    const Chip &c = package.chips[chip];
+    setup.start = int64_t(c.start);
+    if (package.interval != 0)
+      setup.allowed =
+          int64_t(package.interval - ports[chip].inputs - ports[chip].outputs -
+                  restartCycles(package, c.chipClass));
+    ChipStore &own = store(chip);
+    setup.memory = Arithmetic::hasData ? &memoryWithValues(chip) : &own.memory;
+    own.written |= Arithmetic::hasData;
+    setup.pool = &own.pool;
+    setup.texts = &textsOf(chip);
+    return setup;
+  });
+  graph.run();
 
   RunResult result;
-  std::vector<FaultRecord> faults;
-  int64_t limit = int64_t(options.maxCycles) + 1;
-  int64_t window = wires.empty()
-                       ? limit
-                       : std::max<int64_t>(1, int64_t(m.linkLatency) -
-                                                  int64_t(m.linkMargin));
-  // Vectors that are sent also arrive, where they may overrun a buffer.
-  auto allDone = [&] {
-    return llvm::all_of(states, [](const ChipState &s) { return s.done; }) &&
-           llvm::all_of(wires, [](const Wire &w) {
-             return w.arrived == w.messages.size();
-           });
-  };
-  for (int64_t end = 0; !allDone() && faults.empty();) {
-    if (end >= limit) {
-      result.ranOut = true;
-      break;
-    }
-    end = std::min(end + window, limit);
-    for (auto &chip : chips)
-      chip->runUntil(end);
-    for (ChipState &state : states)
-      faults.insert(faults.end(), state.faults.begin(), state.faults.end());
-  }
-
-  if (faults.empty() && !result.ranOut)
-    for (Wire &wire : wires)
-      for (const Message &message : wire.messages)
-        faults.push_back(
-            {FaultClass::LiveValueLost,
-             message.sent + int64_t(m.linkLatency) + int64_t(m.linkMargin),
-             message.fromChip, message.fromChip, message.fromChip,
-             message.sender, std::nullopt,
-             "chip " + std::to_string(wire.toChip) +
-                 " never receives this vector",
-             nullptr});
-
-  for (const ChipState &state : states) {
-    result.cycles = std::max(result.cycles, uint64_t(state.lastEffect + 1));
-    add(result.counters, state.counters);
-    result.counters.streamByteHops += state.streamHops * m.lanes;
-    result.maxima.macs = std::max(result.maxima.macs, state.maxima.macs);
-    result.maxima.sramBytes =
-        std::max(result.maxima.sramBytes, state.maxima.sramBytes);
-    result.maxima.fetchBytes =
-        std::max(result.maxima.fetchBytes, state.maxima.fetchBytes);
-  }
-  if (!faults.empty()) {
+  result.ranOut = graph.ranOut;
+  result.ends = graph.ends;
+  result.cycles = graph.ends.back();
+  for (const ChipState &state : graph.states)
+    add(result, state, m.lanes);
+  if (!graph.faults.empty()) {
     auto key = [](const FaultRecord &f) {
-      return std::make_tuple(f.cycle, f.chip, f.kind, queueOf(f.offender));
+      return std::make_tuple(f.cycle, f.chip, f.kind, queueOf(f.offender.who));
     };
     FaultRecord &first =
-        *std::min_element(faults.begin(), faults.end(),
+        *std::min_element(graph.faults.begin(), graph.faults.end(),
                           [&](const FaultRecord &a, const FaultRecord &b) {
                             return key(a) < key(b);
                           });
     completeUnderrun(first);
     result.fault = describe(first);
     result.cycles = result.fault->cycle;
+    result.ends.clear();
   } else {
     checkLimits(result.maxima, m);
   }
@@ -291,15 +352,32 @@ RunResult EventEngine::runWith(const RunOptions &options,
 // Faults
 //===----------------------------------------------------------------------===//
 
-Party EventEngine::party(unsigned chip, Who who) {
+/// The vector that is under way when a receiver finds none.
+void EventEngine::completeUnderrun(FaultRecord &record) {
+  const Message *message =
+      record.underrun ? record.underrun->oldest() : nullptr;
+  // In one cycle the chips issue in the order of their numbers.
+  if (!message ||
+      std::make_pair(message->sender.cycle(), record.underrun->fromChip) >
+          std::make_pair(record.cycle, record.chip))
+    return;
+  record.other = message->sender;
+  record.otherChip = record.underrun->fromChip;
+  record.detail =
+      "the oldest vector is receivable from cycle " +
+      std::to_string(message->sender.cycle() + int64_t(m.linkLatency) +
+                     int64_t(m.linkMargin));
+}
+
+Party EventEngine::party(unsigned chip, Issue issue) {
   Party party;
   party.chip = chip;
-  party.queue = queueOf(who);
-  party.cycle = uint64_t(cycleOf(who));
-  for (const QueueText &text : texts[chip]) {
+  party.queue = queueOf(issue.who);
+  party.cycle = uint64_t(issue.cycle());
+  for (const QueueText &text : textsOf(chip)) {
     if (text.segment.queue != party.queue)
       continue;
-    party.textIndex = findIssue(text, cycleOf(who));
+    party.textIndex = findIssue(text, cycleOf(issue.who));
     std::vector<uint8_t> bytes = textBytes(chip, text.segment);
     party.instruction =
         party.textIndex < text.ops.size()

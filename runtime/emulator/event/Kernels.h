@@ -30,11 +30,13 @@ namespace lpu::emulator::event {
 /// Operations of the vector unit that work lane by lane on 32-bit words.
 #define LPU_ALU_KERNELS(X)                                                     \
   X(mov)                                                                       \
-  X(abs) X(neg) X(f2i) X(i2f) X(floor) X(trunc) X(rint) X(add) X(sub) X(mul)   \
-      X(min) X(max) X(cmpeq) X(cmplt) X(cmple) X(cmpuno) X(iadd) X(isub)       \
-          X(imul) X(imin) X(imax) X(icmpeq) X(icmplt) X(icmple) X(and_) X(or_) \
-              X(xor_) X(shl) X(shr) X(sar) X(muladd) X(select) X(exp2) X(log2) \
-                  X(tanh) X(erf) X(rsqrt) X(sqrt) X(recip)
+  X(abs)                                                                       \
+  X(neg)                                                                       \
+  X(f2i) X(i2f) X(floor) X(trunc) X(rint) X(add) X(sub) X(mul) X(min) X(max)   \
+      X(cmpeq) X(cmplt) X(cmple) X(cmpuno) X(iadd) X(isub) X(imul) X(imin)     \
+          X(imax) X(icmpeq) X(icmplt) X(icmple) X(and_) X(or_) X(xor_) X(shl)  \
+              X(shr) X(sar) X(muladd) X(select) X(exp2) X(log2) X(tanh) X(erf) \
+                  X(rsqrt) X(sqrt) X(recip)
 
 enum class AluKernel : uint8_t {
 #define LPU_KERNEL(NAME) NAME,

@@ -103,9 +103,12 @@ private:
 struct ChipMemory {
   ChipMemory(const Machine &machine)
       : rowsPerBank(machine.rows),
-        row(size_t(machine.numSlices()) * 2 * machine.rows),
-        initialised((row.size() + 63) / 64), textBanks(machine.numSlices() * 2),
-        text((row.size() + 63) / 64) {}
+        rows(size_t(machine.numSlices()) * 2 * machine.rows),
+        initialised((rows + 63) / 64), textBanks(machine.numSlices() * 2),
+        text((rows + 63) / 64) {}
+  ChipMemory(const ChipMemory &) = delete;
+  ChipMemory &operator=(const ChipMemory &) = delete;
+  ~ChipMemory() { std::free(row); }
 
   size_t index(unsigned bank, unsigned r) const {
     return size_t(bank) * rowsPerBank + r;
@@ -118,7 +121,9 @@ struct ChipMemory {
   }
 
   unsigned rowsPerBank;
-  std::vector<Value> row;
+  size_t rows;
+  /// The values; absent as long as only runs without values need the chip.
+  Value *row = nullptr;
   std::vector<uint64_t> initialised;
   std::vector<uint8_t> textBanks; // does the bank hold program text?
   std::vector<uint64_t> text;     // rows of program text

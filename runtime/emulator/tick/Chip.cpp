@@ -14,8 +14,8 @@ namespace lpu::emulator::tick {
 using isa::Opcode;
 namespace field = isa::field;
 
-Chip::Chip(const Package &package, unsigned number, Sram &sram, Links &links,
-           const RunOptions &options, FaultLog &log)
+Chip::Chip(const Package &package, unsigned number, uint64_t start, Sram &sram,
+           Links &links, const RunOptions &options, FaultLog &log)
     : machine(package.machine), options(options), sram(sram), links(links),
       log(log), streams(machine, log), vectorUnit(machine, streams, log),
       registers(machine.numSlices()) {
@@ -29,7 +29,7 @@ Chip::Chip(const Package &package, unsigned number, Sram &sram, Links &links,
     return a.queue < b.queue;
   });
   for (const TextSegment &text : texts)
-    sequencers.emplace_back(machine, number, text, sram, log);
+    sequencers.emplace_back(machine, number, text, start, sram, log);
 }
 
 bool Chip::halted() const {
@@ -41,6 +41,23 @@ bool Chip::quiet() const {
   return streams.quiet() && llvm::none_of(sequencers, [](const Sequencer &s) {
            return s.fetching();
          });
+}
+
+bool Chip::over(uint64_t cycle) const {
+  return halted() && cycle >= end &&
+         llvm::all_of(sequencers, [&](const Sequencer &s) {
+           return cycle >= s.fetchEnd() &&
+                  (!s.halt() || cycle > s.halt()->cycle);
+         });
+}
+
+IssuePtr Chip::lastHalt() const {
+  IssuePtr last;
+  for (const Sequencer &sequencer : sequencers)
+    if (IssuePtr halt = sequencer.halt())
+      if (!last || issuedLater(halt, last))
+        last = halt;
+  return last;
 }
 
 /// One cycle: what is due completes; then every queue issues, reading streams,

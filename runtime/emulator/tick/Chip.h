@@ -18,16 +18,24 @@
 
 namespace lpu::emulator::tick {
 
+/// One run of one chip: what does not survive it. SRAM and links do.
 class Chip {
 public:
-  Chip(const Package &package, unsigned number, Sram &sram, Links &links,
-       const RunOptions &options, FaultLog &log);
+  /// \p start: the program cycle of the run's cycle 0.
+  Chip(const Package &package, unsigned number, uint64_t start, Sram &sram,
+       Links &links, const RunOptions &options, FaultLog &log);
 
   /// Runs one cycle.
   void tick(uint64_t now);
   bool halted() const;
   /// Nothing is on a stream nor on the way to one, and no fetch reads.
   bool quiet() const;
+  /// Every queue has halted, every effect has completed, no fetch reads: the
+  /// host port and the next run may follow.
+  bool over(uint64_t now) const;
+  /// The last `halt`, in the same cycle that of the highest queue number;
+  /// nullptr if there is none.
+  IssuePtr lastHalt() const;
   uint64_t streamByteHops() const { return streams.byteHops; }
 
   Counters counters; // without streamByteHops

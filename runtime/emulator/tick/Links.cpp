@@ -13,12 +13,18 @@ using namespace lpu::emulator;
 using namespace lpu::emulator::tick;
 
 Links::Links(const Package &package, const RunOptions &options, FaultLog &log)
-    : machine(package.machine), log(log), clocks(package.chips.size()) {
+    : package(package), machine(package.machine), log(log),
+      clocks(package.chips.size()) {
   for (const LinkWire &wire : package.wires)
     wires[{wire.fromChip, wire.fromLink}] = {wire.toChip, wire.toLink};
   for (unsigned chip = 0; chip < clocks.size(); ++chip)
     if (chip < options.driftPpm.size())
       clocks[chip].ppm = options.driftPpm[chip];
+}
+
+void Links::startRun(unsigned chip, uint64_t cycle) {
+  clocks[chip].lastResync = cycle;
+  clocks[chip].resync = nullptr;
 }
 
 void Links::startCycle(uint64_t cycle) {
@@ -33,7 +39,7 @@ void Links::startCycle(uint64_t cycle) {
     }
     if (arriving && waiting > machine.linkBuffer)
       log.report(FaultClass::LinkOverrun, arriving->send, queue.front().send,
-                 llvm::formatv("{0} vectors wait at chip {1} link {2}, its "
+                 llvm::formatv("{0} vectors wait at chip {1} port {2}, its "
                                "buffer holds {3}",
                                waiting, port.first, port.second,
                                machine.linkBuffer));
@@ -51,7 +57,7 @@ void Links::checkResync(const IssuePtr &issue) {
 
 void Links::send(unsigned link, const Bytes &bytes, const IssuePtr &issue) {
   checkResync(issue);
-  const Port from{issue->chip, link};
+  const Port from = port(issue->chip, link);
   IssuePtr &previous = lastSend[from];
   if (previous && previous->cycle + machine.linkInterval > now)
     log.report(FaultClass::LinkOverrun, issue, previous,
@@ -61,7 +67,7 @@ void Links::send(unsigned link, const Bytes &bytes, const IssuePtr &issue) {
   auto wire = wires.find(from);
   if (wire == wires.end())
     return log.report(FaultClass::LinkOverrun, issue, nullptr,
-                      llvm::formatv("no wire leaves link {0}", link));
+                      llvm::formatv("no wire leaves port {0}", from.second));
   const uint64_t arrival = now + machine.linkLatency;
   vectors[wire->second].push_back({bytes, issue, drift(clocks[issue->chip]),
                                    arrival - machine.linkMargin,
@@ -70,7 +76,7 @@ void Links::send(unsigned link, const Bytes &bytes, const IssuePtr &issue) {
 
 Bytes Links::receive(unsigned link, const IssuePtr &issue) {
   checkResync(issue);
-  std::deque<Vector> &queue = vectors[{issue->chip, link}];
+  std::deque<Vector> &queue = vectors[port(issue->chip, link)];
   if (queue.empty() || queue.front().receivable > now) {
     log.report(FaultClass::LinkUnderrun, issue,
                queue.empty() ? nullptr : queue.front().send,
@@ -119,7 +125,7 @@ std::optional<uint64_t> Links::reportUnreceived() {
     for (const Vector &vector : queue)
       if (vector.receivable == *first)
         log.report(FaultClass::LiveValueLost, vector.send, nullptr,
-                   llvm::formatv("chip {0} link {1} never receives this vector",
+                   llvm::formatv("chip {0} port {1} never receives this vector",
                                  port.first, port.second));
   return first;
 }

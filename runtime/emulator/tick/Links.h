@@ -18,6 +18,8 @@ class Links {
 public:
   Links(const Package &package, const RunOptions &options, FaultLog &log);
 
+  /// A run of a chip starts: its clock agrees with its parent's.
+  void startRun(unsigned chip, uint64_t cycle);
   /// Vectors arrive in receive buffers.
   void startCycle(uint64_t now);
   void send(unsigned link, const Bytes &bytes, const IssuePtr &issue);
@@ -31,7 +33,7 @@ public:
   std::optional<uint64_t> reportUnreceived();
 
 private:
-  using Port = std::pair<unsigned, unsigned>; // chip, link
+  using Port = std::pair<unsigned, unsigned>; // chip, port
   struct Vector {
     Bytes bytes;
     IssuePtr send;
@@ -41,13 +43,19 @@ private:
   struct Clock {
     int64_t ppm = 0;
     uint64_t lastResync = 0;
-    IssuePtr resync; // nullptr: cycle 0
+    IssuePtr resync; // nullptr: the start of the run
   };
   int64_t drift(const Clock &clock) const {
     return clock.ppm * int64_t(now - clock.lastResync) / 1000000;
   }
   void checkResync(const IssuePtr &issue);
 
+  /// The port that a link number of a chip's text stands for.
+  Port port(unsigned chip, unsigned link) const {
+    return {chip, package.chips[chip].port(link)};
+  }
+
+  const Package &package;
   const Machine &machine;
   FaultLog &log;
   uint64_t now = 0;

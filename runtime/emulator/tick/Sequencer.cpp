@@ -16,11 +16,12 @@ using isa::Opcode;
 namespace field = lpu::isa::field;
 
 Sequencer::Sequencer(const Machine &machine, unsigned chip,
-                     const TextSegment &segment, Sram &sram, FaultLog &log)
+                     const TextSegment &segment, uint64_t start, Sram &sram,
+                     FaultLog &log)
     : queue(segment.queue), machine(machine), chip(chip),
       unit(machine.queueUnit(segment.queue).first),
       unitIndex(machine.queueUnit(segment.queue).second), segment(segment),
-      sram(sram), log(log), buffer(machine.bufferRows) {
+      sram(sram), log(log), free(start), buffer(machine.bufferRows) {
   for (unsigned row = 0; row < std::min(machine.bufferRows, segment.rows);
        ++row)
     if (const Bytes *bytes =
@@ -57,6 +58,7 @@ void Sequencer::startFetch(const IssuePtr &issue) {
     log.report(FaultClass::UnitConflict, issue, activeFetch,
                "the previous fetch of this queue still reads");
   activeFetch = issue;
+  lastFetchEnd = now + rows * machine.fetchRowCycles();
   fetchRow();
 }
 
@@ -176,6 +178,7 @@ void Sequencer::control(const IssuePtr &issue) {
   switch (issue->instruction.opcode) {
   case Opcode::halt:
     halted = true;
+    haltIssue = issue;
     return;
   case Opcode::fetch:
     return startFetch(issue);

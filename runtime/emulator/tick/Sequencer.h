@@ -20,9 +20,10 @@ namespace lpu::emulator::tick {
 
 class Sequencer {
 public:
-  /// Loads the first rows of \p segment, as before cycle 0.
+  /// Loads the first rows of \p segment, as before cycle 0 of the chip, which
+  /// is program cycle \p start.
   Sequencer(const Machine &machine, unsigned chip, const TextSegment &segment,
-            Sram &sram, FaultLog &log);
+            uint64_t start, Sram &sram, FaultLog &log);
 
   /// An active fetch reads its next row.
   void startCycle(uint64_t now);
@@ -32,6 +33,10 @@ public:
   bool isHalted() const { return halted; }
   /// The fetch that moves 16 bytes in this cycle, if any.
   IssuePtr fetching() const;
+  /// The `halt` that ended the queue; nullptr while it runs.
+  IssuePtr halt() const { return haltIssue; }
+  /// When the last fetch has read its rows.
+  uint64_t fetchEnd() const { return lastFetchEnd; }
 
   const unsigned queue;
 
@@ -65,9 +70,11 @@ private:
   FaultLog &log;
 
   uint64_t now = 0;
-  uint64_t free = 0; // T
+  uint64_t free; // T
   uint32_t pc = 0;
   bool halted = false;
+  IssuePtr haltIssue;
+  uint64_t lastFetchEnd = 0;
   std::optional<isa::Instruction> current;
   uint32_t currentIndex = 0;
   uint64_t nextIssue = 0;

@@ -8,6 +8,7 @@
 #include "Chip.h"
 #include "lpu/Support/Check.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace lpu;
 using namespace lpu::emulator;
@@ -103,22 +104,121 @@ TickEngine::TickEngine(const Package &package) : package(package) {
   }
 }
 
-RunResult TickEngine::run(const RunOptions &options) {
-  FaultLog log;
-  Links links(package, options, log);
-  std::vector<std::unique_ptr<tick::Chip>> chips;
-  for (unsigned number = 0; number < srams.size(); ++number) {
-    srams[number].startRun();
-    chips.push_back(std::make_unique<tick::Chip>(package, number, srams[number],
-                                                 links, options, log));
+namespace {
+
+/// The runs of one chip: the one under way, and those before it whose last
+/// values still move to the edge.
+class ChipRuns {
+public:
+  ChipRuns(const Package &package, unsigned number, const HostPortCycles &port,
+           Sram &sram, Links &links, const RunOptions &options, FaultLog &log)
+      : package(package), number(number),
+        allowed(package.interval - port.inputs - port.outputs -
+                restartCycles(package, package.chips[number].chipClass)),
+        sram(sram), links(links), options(options), log(log),
+        start(package.chips[number].start) {}
+
+  bool finished() const { return run == options.runs && chips.empty(); }
+
+  void tick(uint64_t now, RunResult &result) {
+    if (running && chips.back()->over(now))
+      endRun(now, result);
+    if (!running && run < options.runs && now == start)
+      startRun(now);
+    for (auto &chip : chips)
+      chip->tick(now);
+    // A run that is over may still have values on its streams.
+    while (!chips.empty() && (chips.size() > 1 || !running) &&
+           chips.front()->quiet()) {
+      count(*chips.front(), result);
+      chips.erase(chips.begin());
+    }
   }
 
+  /// What a fault or the limit of cycles cuts off counts, too.
+  void countRest(RunResult &result) {
+    for (auto &chip : chips)
+      count(*chip, result);
+  }
+
+private:
+  void startRun(uint64_t now) {
+    if (options.beforeRun)
+      options.beforeRun(number, run);
+    sram.startRun();
+    links.startRun(number, now);
+    chips.push_back(std::make_unique<tick::Chip>(package, number, now, sram,
+                                                 links, options, log));
+    running = true;
+  }
+
+  void endRun(uint64_t now, RunResult &result) {
+    if (package.interval != 0 && now > start + allowed)
+      return log.report(FaultClass::RunOverlap, chips.back()->lastHalt(),
+                        nullptr,
+                        llvm::formatv("the run takes {0} cycles, the interval "
+                                      "leaves {1}",
+                                      now - start, allowed));
+    running = false;
+    uint64_t &end = result.ends[run];
+    end = std::max(end, chips.back()->end);
+    if (options.afterRun)
+      options.afterRun(number, run);
+    ++run;
+    start += package.interval;
+  }
+
+  static void count(const tick::Chip &chip, RunResult &result) {
+    Counters &sum = result.counters;
+    const Counters &c = chip.counters;
+    sum.issues += c.issues;
+    sum.macsInt8 += c.macsInt8;
+    sum.macsFp16 += c.macsFp16;
+    sum.aluOps += c.aluOps;
+    sum.sramBytesRead += c.sramBytesRead;
+    sum.sramBytesWritten += c.sramBytesWritten;
+    sum.streamByteHops += chip.streamByteHops();
+    sum.fetchBytes += c.fetchBytes;
+    sum.linkVectors += c.linkVectors;
+    CycleMaxima &most = result.maxima;
+    most.macs = std::max(most.macs, chip.maxima.macs);
+    most.sramBytes = std::max(most.sramBytes, chip.maxima.sramBytes);
+    most.fetchBytes = std::max(most.fetchBytes, chip.maxima.fetchBytes);
+  }
+
+  const Package &package;
+  const unsigned number;
+  const uint64_t allowed; // cycles of a run, if there is an interval
+  Sram &sram;
+  Links &links;
+  const RunOptions &options;
+  FaultLog &log;
+  std::vector<std::unique_ptr<tick::Chip>> chips;
+  bool running = false;
+  unsigned run = 0;
+  uint64_t start; // of the run under way, or of the next
+};
+
+} // namespace
+
+RunResult TickEngine::run(const RunOptions &options) {
+  LPU_CHECK(options.runs == 1 || package.interval != 0,
+            "several runs need an initiation interval");
+  FaultLog log;
+  Links links(package, options, log);
   RunResult result;
+  result.ends.assign(options.runs, 0);
+  std::vector<HostPortCycles> ports = hostPortCycles(package);
+  std::vector<ChipRuns> chips;
+  for (unsigned number = 0; number < srams.size(); ++number)
+    chips.emplace_back(package, number, ports[number], srams[number], links,
+                       options, log);
+
   uint64_t now = 0;
   auto finished = [&] {
-    return links.arrived(now) && llvm::all_of(chips, [&](const auto &chip) {
-             return chip->halted() && chip->quiet() && now >= chip->end;
-           });
+    return llvm::all_of(chips,
+                        [](const ChipRuns &chip) { return chip.finished(); }) &&
+           links.arrived(now);
   };
   // Behind the last halt effects complete, the streams move until they are
   // empty, and vectors arrive.
@@ -129,33 +229,19 @@ RunResult TickEngine::run(const RunOptions &options) {
     }
     log.startCycle(now);
     links.startCycle(now);
-    for (auto &chip : chips)
-      chip->tick(now);
+    for (ChipRuns &chip : chips)
+      chip.tick(now, result);
   }
   if (!log.any() && !result.ranOut)
     links.reportUnreceived();
 
-  for (auto &chip : chips) {
-    result.cycles = std::max(result.cycles, chip->end);
-    Counters &sum = result.counters;
-    const Counters &c = chip->counters;
-    sum.issues += c.issues;
-    sum.macsInt8 += c.macsInt8;
-    sum.macsFp16 += c.macsFp16;
-    sum.aluOps += c.aluOps;
-    sum.sramBytesRead += c.sramBytesRead;
-    sum.sramBytesWritten += c.sramBytesWritten;
-    sum.streamByteHops += chip->streamByteHops();
-    sum.fetchBytes += c.fetchBytes;
-    sum.linkVectors += c.linkVectors;
-    CycleMaxima &most = result.maxima;
-    most.macs = std::max(most.macs, chip->maxima.macs);
-    most.sramBytes = std::max(most.sramBytes, chip->maxima.sramBytes);
-    most.fetchBytes = std::max(most.fetchBytes, chip->maxima.fetchBytes);
-  }
+  for (ChipRuns &chip : chips)
+    chip.countRest(result);
+  result.cycles = result.ends.back();
   if (log.any()) {
     result.fault = log.first();
     result.cycles = result.fault->cycle;
+    result.ends.clear();
   } else {
     checkLimits(result.maxima, package.machine);
   }

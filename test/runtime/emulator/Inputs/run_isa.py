@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs isa text on both engines; prints what FileCheck looks at.
 
-    run_isa.py program.mlir tmp [--words] [--fault [--dynamic]]
+    run_isa.py program.mlir tmp [--words] [--fault [--dynamic]] [--options "--runs 3"]
 
 Without --fault: lpu-verify must accept, both engines must agree in cycles and in
 every SRAM byte; prints the cycles and the rows that the program changed. --words
@@ -11,6 +11,8 @@ joins byte planes in slices 4 to 7 into 32-bit numbers.
 With --fault: both engines must report the same fault (class, cycle, chip, both
 parties; the sentence of detail is theirs), and so must the verifier, unless it
 depends on data (--dynamic). The tick engine's is printed.
+
+--options go to lpu-run. With --runs in them, the measured interval is printed, too.
 """
 import argparse
 import struct
@@ -55,13 +57,15 @@ def main():
     parser.add_argument("tmp")
     for flag in "words", "fault", "dynamic":
         parser.add_argument(f"--{flag}", action="store_true")
+    parser.add_argument("--options", default="")
     parser.add_argument("--lanes", type=int, default=16)
     args = parser.parse_args()
     package = args.tmp + ".lpu"
+    options = args.options.split()
     must("lpu-translate", "--isa-to-binary", args.program, "-o", package)
 
     if args.fault:
-        faults = {engine: fault_text(run("lpu-run", package, "--engine", engine), engine) for engine in ("tick", "event")}
+        faults = {engine: fault_text(run("lpu-run", package, "--engine", engine, *options), engine) for engine in ("tick", "event")}
         if not args.dynamic:
             faults["verifier"] = fault_text(run("lpu-verify", package), "lpu-verify")
         for judge, text in faults.items():
@@ -74,8 +78,10 @@ def main():
     results = []
     for engine in "tick", "event":
         before, after = f"{args.tmp}.{engine}.before", f"{args.tmp}.{engine}.after"
-        output = must("lpu-run", package, "--engine", engine, "--dump-sram-before", before, "--dump-sram", after)
-        cycles = next(line for line in output.splitlines() if line.startswith("cycles: "))
+        output = must("lpu-run", package, "--engine", engine, "--dump-sram-before", before, "--dump-sram", after,
+                      *options)
+        shown = "cycles", "runs", "initiation interval", "cycles of all runs"
+        cycles = "\n".join(line for line in output.splitlines() if line.split(":")[0] in shown)
         results.append((cycles, rows(before, args.lanes), rows(after, args.lanes)))
     if results[0] != results[1]:
         sys.exit(f"the engines differ: {results[0][0]}, {results[1][0]}")
