@@ -97,12 +97,12 @@ def overview(browser):
         assert "layer.0/attention/output/dense" in names, names
 
 
-def canvas_colors(browser):
-    return browser.run("""const c = document.getElementById('canvas');
+def canvas_colors(browser, name="canvas"):
+    return browser.run("""const c = document.getElementById(arguments[0]);
         const data = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
         const counts = new Map();
         for (const v of data) counts.set(v, (counts.get(v) || 0) + 1);
-        return [...counts.values()].filter((n) => n > 20).length;""")
+        return [...counts.values()].filter((n) => n > 20).length;""", name)
 
 
 def view(browser):
@@ -146,6 +146,7 @@ def schedule(browser, lines):
             return tip.hidden ? null : [tip.querySelector('.head').textContent, tip.textContent];""")
         assert tip and tip[0] == text, (queue, cycle, text, tip)
         assert queue in tip[1] and f"{cycle:,}" in tip[1], tip
+        assert ("link" in queue) == bool(re.search(r"link(to|from) chip \d+, link \d", tip[1])), tip
     # A click keeps it; N goes on to the next run of the queue.
     browser.click(place["x"], place["y"])
     assert browser.run("return document.querySelector('#details .head').textContent") == text
@@ -161,6 +162,7 @@ def chips(browser, manifest):
     browser.run("lpu.page.showTab('chips')")
     browser.frame()
     assert browser.run("return document.querySelectorAll('#plan .chip rect').length") == count
+    assert canvas_colors(browser, "chip-times") >= 2
     if kind == "chain":
         stages, vectors = browser.run("return [lpu.page.chips.stageCount, lpu.program.wires.map((w) => w.vectors)]")
         assert stages == count and vectors == [6] * (count - 1), (stages, vectors)

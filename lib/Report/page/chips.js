@@ -59,12 +59,77 @@ function stagesOf(program) {
   return Array.from(part, (p) => level[p]);
 }
 
+/** When each chip works: its causes of latency, in cycles of the program. */
+class ChipTimes {
+  constructor(page) {
+    this.page = page;
+    this.canvas = document.getElementById("chip-times");
+    this.tip = document.getElementById("tip");
+    this.canvas.addEventListener("pointermove", (event) => this.hover(event));
+    this.canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+    this.canvas.addEventListener("click", (event) => {
+      const chip = this.chipAt(event);
+      if (chip !== null) this.page.setChip(chip);
+    });
+    new ResizeObserver(() => { if (this.page.tab === "chips") this.draw(); }).observe(this.canvas);
+  }
+
+  draw() {
+    const { program, timeline, palette } = this.page, count = program.chips.length;
+    this.row = Math.max(1, Math.min(20, Math.floor(520 / count)));
+    this.left = this.row >= 12 ? 64 : 8;
+    const height = count * this.row;
+    if (this.canvas.style.height !== `${height}px`) this.canvas.style.height = `${height}px`;
+    const g = timeline.prepare(this.canvas, height);
+    this.scale = (this.canvas.clientWidth - this.left) / Math.max(1, program.cycles);
+    const strips = new Map(); // by class: chips of a class look alike
+    program.chips.forEach((number, chip) => {
+      const { cycles, causes } = program.schedule(number), y = chip * this.row;
+      if (!strips.has(number) && cycles) {
+        const strip = new OffscreenCanvas(Math.max(1, Math.ceil(cycles * this.scale)), 16);
+        timeline.paintCauses(strip.getContext("2d"), causes, 0, strip.width, { from: 0, to: cycles }, 0, 16);
+        strips.set(number, strip);
+      }
+      if (chip === this.page.chip) {
+        g.fillStyle = palette.get("selection");
+        g.fillRect(0, y, this.canvas.clientWidth, this.row);
+      }
+      if (this.row >= 12) {
+        g.fillStyle = palette.get("text");
+        g.fillText(`chip ${chip}`, 4, y + this.row / 2);
+      }
+      if (cycles)
+        g.drawImage(strips.get(number), this.left + program.data.starts[chip] * this.scale, y,
+          Math.max(1, cycles * this.scale), this.row > 3 ? this.row - 1 : this.row);
+    });
+  }
+
+  chipAt(event) {
+    const chip = Math.floor(event.offsetY / this.row);
+    return chip >= 0 && chip < this.page.program.chips.length ? chip : null;
+  }
+
+  hover(event) {
+    const chip = this.chipAt(event), { program } = this.page;
+    if (chip === null) return;
+    const begin = program.data.starts[chip], { cycles, causes } = program.schedule(program.chips[chip]);
+    const cycle = Math.floor((event.offsetX - this.left) / this.scale), own = cycle - begin;
+    const list = [["class", String(program.chips[chip])],
+      ["works in cycles", `${formatCycles(begin)} to ${formatCycles(begin + cycles - 1)} of the program`]];
+    if (own >= 0 && own < cycles)
+      list.push([`cycle ${formatCycles(cycle)}`, `its cycle ${formatCycles(own)}: ${CAUSES[causes[own]].text}`]);
+    this.tip.replaceChildren(facts(`chip ${chip}`, list));
+    placeTip(this.tip, event);
+  }
+}
+
 class ChipsView {
   constructor(page) {
     this.page = page;
     this.plan = document.getElementById("plan");
     this.tip = document.getElementById("tip");
     document.getElementById("color-by").addEventListener("change", () => this.draw());
+    this.times = new ChipTimes(page);
     this.stages = stagesOf(page.program);
     this.stageCount = Math.max(0, ...this.stages) + 1;
     // Pairs of chips with all their wires.
@@ -106,6 +171,7 @@ class ChipsView {
       if (this.boxes || pair.from === this.page.chip || pair.to === this.page.chip) this.wire(wires, pair);
     chips.forEach((_, chip) => cells.append(this.cell(chip)));
     this.plan.replaceChildren(svg);
+    this.times.draw();
     this.classTable();
     this.peerTable();
   }
@@ -149,14 +215,15 @@ class ChipsView {
     const by = document.getElementById("color-by").value, { program } = this.page;
     const hue = (n) => `hsl(${(n * 137.5 + 210) % 360} 52% 74%)`;
     if (by === "class") return hue(program.chips[chip]);
-    if (by === "stage") return hue(this.stages[chip]);
+    if (by === "stage") return `hsl(${230 - (200 * this.stages[chip]) / Math.max(1, this.stageCount - 1)} 60% 74%)`;
     const share = this.load(chip, by);
     return `color-mix(in oklab, var(--${by === "link_send" ? "send" : by}) ${Math.round(10 + 90 * share)}%, #f4f4f4)`;
   }
 
   cell(chip) {
     const [x, y] = this.at[chip], [w, h] = this.cellSize, { program } = this.page;
-    const cell = element("svg:g", { class: chip === this.page.chip ? "chip chosen" : "chip",
+    const near = this.pairs.has(`${chip} ${this.page.chip}`) || this.pairs.has(`${this.page.chip} ${chip}`);
+    const cell = element("svg:g", { class: chip === this.page.chip ? "chip chosen" : near ? "chip near" : "chip",
       transform: `translate(${x} ${y})` });
     const box = element("svg:rect", { width: w, height: h, rx: this.boxes ? 6 : 3 });
     box.style.fill = this.color(chip);
@@ -184,10 +251,7 @@ class ChipsView {
       ["stage", `${this.stages[chip]} of 0 to ${this.stageCount - 1}`],
       ["planes busy", percent(this.load(chip, "pass"))], ["vector unit busy", percent(this.load(chip, "alu"))],
       ["vectors sent", formatCycles(total("fromChip"))], ["vectors received", formatCycles(total("toChip"))]]));
-    this.tip.hidden = false;
-    const width = this.tip.getBoundingClientRect().width;
-    const x = Math.min(event.clientX + 14, window.innerWidth - width - 8);
-    this.tip.style.transform = `translate(${x}px, ${event.clientY + 14}px)`;
+    placeTip(this.tip, event);
   }
 
   /** An arrow from box to box, bent so that the two directions lie apart. */

@@ -189,11 +189,7 @@ class TimelineControls {
     timeline.canvas.classList.toggle("over", Boolean(content));
     if (!content) return this.hideTip();
     this.tip.replaceChildren(content);
-    this.tip.hidden = false;
-    const { width, height } = this.tip.getBoundingClientRect();
-    const x = event.clientX + 16 + width > window.innerWidth ? event.clientX - width - 12 : event.clientX + 16;
-    const y = event.clientY + 18 + height > window.innerHeight ? event.clientY - height - 12 : event.clientY + 18;
-    this.tip.style.transform = `translate(${Math.max(4, x)}px, ${Math.max(4, y)}px)`;
+    placeTip(this.tip, event);
     return undefined;
   }
 
@@ -281,6 +277,15 @@ class TimelineControls {
         (kernels.length > 4 ? `; ${kernels.length - 4} more` : "")]);
     return facts(queue.text(op), list, queue.categories[op]);
   }
+}
+
+/** Shows what is under the mouse beside it, inside the window. */
+function placeTip(tip, event) {
+  tip.hidden = false;
+  const { width, height } = tip.getBoundingClientRect();
+  const x = event.clientX + 16 + width > window.innerWidth ? event.clientX - width - 12 : event.clientX + 16;
+  const y = event.clientY + 18 + height > window.innerHeight ? event.clientY - height - 12 : event.clientY + 18;
+  tip.style.transform = `translate(${Math.max(4, x)}px, ${Math.max(4, y)}px)`;
 }
 
 /** A heading and a list of names and values. */

@@ -63,7 +63,9 @@ const CAUSES = [
   { name: "links", text: "vectors are on their way over a link, nothing is computed", color: "send" },
   { name: "moves", text: "slices, drains or shuffle units issue, nothing is computed", color: "read" },
   { name: "dependence", text: "nothing issues: results are on their way", color: "idle" },
+  { name: "waiting", text: "the chip has not begun", color: "waiting" },
 ];
+const DEPENDENCE = 5, WAITING = 6;
 const CAUSE_OF_UNIT = { pass: 0, alu: 1, weights: 2, link_send: 3, link_recv: 3, mem: 4, drain: 4, shuffle: 4,
   transpose: 4 };
 
@@ -239,7 +241,8 @@ class Schedule {
   /** Number of the cause of every cycle. */
   get causes() {
     if (this.causeCache) return this.causeCache;
-    const causes = new Uint8Array(this.cycles).fill(CAUSES.length - 1);
+    const begin = Math.min(this.cycles, ...this.queues.map((queue) => queue.start[0] ?? this.cycles));
+    const causes = new Uint8Array(this.cycles).fill(WAITING, 0, begin).fill(DEPENDENCE, begin);
     const { linkLatency, linkMargin } = this.data.machine;
     const mark = (from, to, cause) => {
       for (let t = Math.max(0, from); t < Math.min(to, this.cycles); ++t)

@@ -59,6 +59,7 @@ class Overview {
     const all = this.schedule.times[0];
     const list = element("ul", { class: "legend" });
     CAUSES.forEach((cause, number) => {
+      if (!all.causes[number]) return;
       const mark = element("i");
       mark.style.background = `var(--${cause.color})`;
       list.append(element("li", {}, mark, element("b", {}, cause.name),
