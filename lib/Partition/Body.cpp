@@ -19,7 +19,7 @@ using namespace lpu::partition;
 std::pair<int64_t, int64_t> partition::share(int64_t units, unsigned width,
                                              unsigned member) {
   int64_t block = 1;
-  while (block < 32 && units % (2 * block) == 0 &&
+  while (units % width != 0 && block < 32 && units % (2 * block) == 0 &&
          units / (2 * block) >= 8 * int64_t(width))
     block *= 2;
   int64_t blocks = units / block, each = blocks / width, more = blocks % width;

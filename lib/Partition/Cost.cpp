@@ -75,15 +75,23 @@ double CostModel::sramBytes(mlir::Value v) const {
          std::min<int64_t>(4, elementBytes(v));
 }
 
-double CostModel::activationBytes(unsigned i) const {
+double CostModel::activationBytes(unsigned i, Cutting cutting) const {
   const Node &node = model.nodes[model.heavy[i]];
   if (node.isMovement)
     return 0;
-  double bytes = sramBytes(node.result());
-  for (mlir::Value v : node.reads)
+  double part = 1;
+  int loop = cutting.axis == none ? none : node.loopOf(cutting.axis);
+  if (loop != none)
+    part = double(size(node, loop, cutting)) / node.loopSizes[loop];
+  auto bytes = [&](mlir::Value v, ArrayRef<int> dims) {
+    bool isCut = loop != none && llvm::is_contained(dims, loop);
+    return sramBytes(v) * (isCut ? part : 1);
+  };
+  double sum = bytes(node.result(), node.resultDims);
+  for (auto [v, dims] : llvm::zip(node.reads, node.readDims))
     if (!model.isFree(v))
-      bytes += sramBytes(v);
-  return bytes;
+      sum += bytes(v, dims);
+  return sum;
 }
 
 double CostModel::weightBytes(const Node &node, Cutting cutting) const {

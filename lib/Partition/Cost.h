@@ -77,7 +77,8 @@ public:
   /// element.
   double linkBytes(mlir::Value v) const;
   double sramBytes(mlir::Value v) const;
-  double activationBytes(unsigned i) const; // operands and result of an op
+  /// Operands and result of an operation, on the fullest chip.
+  double activationBytes(unsigned i, Cutting cutting) const;
 
   const Model &model;
   const Machine &machine;

@@ -91,16 +91,30 @@ Stage Enumerator::stageOf(unsigned begin, unsigned end, const Option &option,
   return stage;
 }
 
-Stage Enumerator::stage(unsigned first, unsigned last, unsigned number) const {
-  const Option &option = options[number];
-  Stage stage = stageOf(positions[first], positions[last], option,
-                        received[first][last], peaks[first][last]);
+double Enumerator::peakOf(unsigned begin, unsigned end,
+                          const Option &option) const {
+  double peak = 0;
+  for (unsigned i = begin; i < end; ++i)
+    peak =
+        std::max(peak, cost.activationBytes(i, {option.cuts[i], option.width}));
+  return peak;
+}
+
+void Enumerator::setAxes(Stage &stage, const Option &option) const {
   llvm::DenseSet<int> walked;
   for (unsigned i = stage.begin; i < stage.end; ++i)
     if (option.cuts[i] != none)
       walked.insert(option.cuts[i]);
   stage.axes.assign(walked.begin(), walked.end());
   llvm::sort(stage.axes);
+}
+
+Stage Enumerator::stage(unsigned first, unsigned last, unsigned number) const {
+  const Option &option = options[number];
+  unsigned begin = positions[first], end = positions[last];
+  Stage stage = stageOf(begin, end, option, received[first][last],
+                        peakOf(begin, end, option));
+  setAxes(stage, option);
   return stage;
 }
 
@@ -171,23 +185,23 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
 
   unsigned n = positions.size();
   received.assign(n, std::vector<double>(n, 0));
-  peaks = received;
   choices.assign(n, std::vector<std::vector<Choice>>(n));
   for (unsigned a = 0; a + 1 < n; ++a) {
     llvm::DenseSet<unsigned> seen;
-    double bytes = 0, peak = 0;
+    double bytes = 0;
+    std::vector<double> peaks(options.size(), 0);
     for (unsigned b = a + 1; b < n; ++b) {
       for (unsigned i = positions[b - 1]; i < positions[b]; ++i) {
-        peak = std::max(peak, cost.activationBytes(i));
         for (unsigned j : reads[i])
           if (j < positions[a] && seen.insert(j).second)
             bytes += cost.linkBytes(model.nodes[model.heavy[j]].result());
       }
       received[a][b] = bytes;
-      peaks[a][b] = peak;
       std::vector<Choice> &list = choices[a][b];
       for (auto [o, option] : llvm::enumerate(options)) {
-        Stage s = stageOf(positions[a], positions[b], option, bytes, peak);
+        peaks[o] =
+            std::max(peaks[o], peakOf(positions[b - 1], positions[b], option));
+        Stage s = stageOf(positions[a], positions[b], option, bytes, peaks[o]);
         if (s.sramBytes > limit())
           continue;
         // Widths rise: keep what is faster than everything narrower.
@@ -287,7 +301,8 @@ static std::vector<double> bounds(std::vector<double> values) {
   return picked;
 }
 
-std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width) const {
+std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width,
+                                       double weight) const {
   unsigned n = positions.size();
   if (stages >= n)
     return std::nullopt;
@@ -301,7 +316,7 @@ std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width) const {
   std::optional<Plan> best;
   double bestScore = infinite;
   for (double bound : bounds(intervals)) {
-    if (bound >= bestScore)
+    if (weight * bound >= bestScore)
       break;
     std::vector<std::vector<Step>> steps(stages + 1, std::vector<Step>(n));
     steps[0][0].cost = 0;
@@ -317,7 +332,7 @@ std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width) const {
               steps[s][j] = {sum, i, c.option, width};
           }
         }
-    double score = steps[stages][n - 1].cost + bound;
+    double score = steps[stages][n - 1].cost + weight * bound;
     if (!(score < bestScore))
       continue;
     bestScore = score;
@@ -416,17 +431,9 @@ Plan Enumerator::explicitPlan(ArrayRef<unsigned> cuts,
     unsigned end =
         s < cuts.size() ? cuts[s] : unsigned(cost.model.heavy.size());
     Option option = makeOption(widths[s], false);
-    double peak = 0;
-    for (unsigned i = begin; i < end; ++i)
-      peak = std::max(peak, cost.activationBytes(i));
-    Stage stage =
-        stageOf(begin, end, option, bytesInto(cost, begin, end), peak);
-    llvm::DenseSet<int> walked;
-    for (unsigned i = begin; i < end; ++i)
-      if (option.cuts[i] != none)
-        walked.insert(option.cuts[i]);
-    stage.axes.assign(walked.begin(), walked.end());
-    llvm::sort(stage.axes);
+    Stage stage = stageOf(begin, end, option, bytesInto(cost, begin, end),
+                          peakOf(begin, end, option));
+    setAxes(stage, option);
     plan.stages.push_back(std::move(stage));
     begin = end;
   }

@@ -32,9 +32,10 @@ public:
   /// wider ones.
   enum Family { Any, OneChip, Pipeline, Tensor };
   std::optional<Plan> fastest(unsigned chips, Family family) const;
-  /// Least latency plus initiation interval with exactly `stages` stages of
-  /// `width` chips.
-  std::optional<Plan> pinned(unsigned stages, unsigned width) const;
+  /// Least latency plus `weight` initiation intervals, with exactly `stages`
+  /// stages of `width` chips.
+  std::optional<Plan> pinned(unsigned stages, unsigned width,
+                             double weight) const;
   /// Most inputs per second with at most `chips`, replicas included.
   std::optional<Plan> busiest(unsigned chips) const;
   /// Fewest chips; of these the least latency.
@@ -60,6 +61,8 @@ private:
   Option makeOption(unsigned width, bool onlyFaster) const;
   Stage stageOf(unsigned begin, unsigned end, const Option &option,
                 double received, double peak) const;
+  double peakOf(unsigned begin, unsigned end, const Option &option) const;
+  void setAxes(Stage &stage, const Option &option) const;
   double limit() const;
 
   const CostModel &cost;

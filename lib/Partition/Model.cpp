@@ -262,13 +262,13 @@ FailureOr<std::unique_ptr<Model>> Model::read(ModuleOp module) {
     if (function.isExternal())
       continue;
     if (model->function) {
-      function.emitError("a second function; a model is one");
+      emitError(function.getLoc(), "a second function; a model is one");
       return failure();
     }
     model->function = function;
   }
   if (!model->function || !model->function.getBody().hasOneBlock()) {
-    module.emitError("has no function of one block");
+    emitError(module.getLoc(), "has no function of one block");
     return failure();
   }
   bool failed = false;
@@ -276,7 +276,8 @@ FailureOr<std::unique_ptr<Model>> Model::read(ModuleOp module) {
     Node node;
     node.op = &op;
     if (!model->describe(node)) {
-      op.emitError("'") << op.getName() << "' is no form of docs/lowering.md";
+      emitError(op.getLoc(), "'")
+          << op.getName() << "' is no form of docs/lowering.md";
       failed = true;
       continue;
     }

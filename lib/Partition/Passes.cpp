@@ -33,7 +33,7 @@ struct MachinePass : OperationPass<ModuleOp> {
     auto loaded = loadMachine(target);
     if (loaded)
       return std::move(*loaded);
-    getOperation().emitError(llvm::toString(loaded.takeError()));
+    emitError(getOperation().getLoc(), llvm::toString(loaded.takeError()));
     signalPassFailure();
     return std::nullopt;
   }
@@ -51,8 +51,9 @@ struct PartitionPass : MachinePass {
   StringRef getDescription() const final {
     return "Spread the module's function over chips";
   }
-  Option<unsigned> chips{*this, "chips", llvm::cl::desc("Chips"),
-                         llvm::cl::init(1)};
+  Option<unsigned> chips{*this, "chips",
+                         llvm::cl::desc("Chips (0: all of the topology)"),
+                         llvm::cl::init(0)};
   Option<unsigned> tp{*this, "tp", llvm::cl::desc("Tensor-parallel width"),
                       llvm::cl::init(0)};
   Option<unsigned> pp{*this, "pp", llvm::cl::desc("Pipeline stages"),
@@ -87,20 +88,16 @@ struct PartitionPass : MachinePass {
     else if (objective == "fit")
       options.objective = Objective::Fit;
     else if (objective != "latency") {
-      module.emitError("objective \"")
-          << objective << "\" is none of latency, throughput, fit";
+      emitError(module.getLoc(), "objective \"")
+          << std::string(objective) << "\" is none of latency, throughput, fit";
       return signalPassFailure();
     }
-    Topology topology;
-    if (topologyFile.empty()) {
-      topology = defaultTopology(*m, std::max(1u, unsigned(chips)));
-    } else {
-      auto loaded = loadTopology(topologyFile, *m);
-      if (!loaded) {
-        module.emitError(llvm::toString(loaded.takeError()));
-        return signalPassFailure();
-      }
-      topology = std::move(*loaded);
+    auto topology = topologyFile.empty()
+                        ? defaultTopology(*m, std::max(1u, unsigned(chips)))
+                        : loadTopology(topologyFile, *m);
+    if (!topology) {
+      emitError(module.getLoc(), llvm::toString(topology.takeError()));
+      return signalPassFailure();
     }
     options.chips = chips;
     options.tensorWidth = tp;
@@ -110,7 +107,7 @@ struct PartitionPass : MachinePass {
     options.cuts.assign(cuts.begin(), cuts.end());
     options.widths.assign(widths.begin(), widths.end());
     PartitionReport result;
-    auto parts = partitionModel(module, *m, topology, options, result);
+    auto parts = partitionModel(module, *m, *topology, options, result);
     if (failed(parts))
       return signalPassFailure();
     if (report)
@@ -161,8 +158,8 @@ struct PortsPass : MachinePass {
     if (failed(program))
       return signalPassFailure();
     if (chipClass >= program->classes.size()) {
-      module.emitError("there is no class ")
-          << chipClass << " of " << program->classes.size();
+      emitError(module.getLoc(), "there is no class ")
+          << unsigned(chipClass) << " of " << program->classes.size();
       return signalPassFailure();
     }
     OwningOpRef<ModuleOp> one = fabric::portModule(*program, chipClass);

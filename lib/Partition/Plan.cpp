@@ -9,6 +9,7 @@
 #include "Body.h"
 #include "Enumerate.h"
 #include "lpu/Partition/Program.h"
+#include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -160,7 +161,8 @@ public:
 
 private:
   InFlightDiagnostic error() {
-    return const_cast<func::FuncOp &>(model.function).emitError();
+    // The location alone: the whole function is no part of a message.
+    return mlir::emitError(const_cast<func::FuncOp &>(model.function).getLoc());
   }
   LogicalResult checkPins();
   LogicalResult explicitPlan();
@@ -327,6 +329,11 @@ LogicalResult Planner::pinned() {
       return plan->interval() < best->interval();
     return plan->latency() < best->latency();
   };
+  // Of plans of equal latency the balanced one; a pipeline that is asked for is
+  // meant to be filled.
+  auto weight = [&](unsigned stages) {
+    return options.objective == Objective::Throughput ? 1e6 : double(stages);
+  };
   bool hasPlaces = false;
   unsigned places = 0;
   for (bool allCuts : {false, true}) {
@@ -338,7 +345,7 @@ LogicalResult Planner::pinned() {
       hasPlaces |= from <= places;
       report.plansCompared += some.compared();
       for (unsigned s = from; s <= to; ++s)
-        if (auto plan = some.pinned(s, tp); better(plan))
+        if (auto plan = some.pinned(s, tp, weight(s)); better(plan))
           best = std::move(plan);
     } else {
       for (unsigned width = 1; width <= perReplica / pp && width <= 512;
@@ -347,7 +354,7 @@ LogicalResult Planner::pinned() {
         places = some.mostStages();
         hasPlaces |= pp <= places;
         report.plansCompared += some.compared();
-        auto plan = some.pinned(pp, width);
+        auto plan = some.pinned(pp, width, weight(pp));
         if (plan && width > 1 && llvm::all_of(plan->stages, [](const Stage &s) {
               return s.axes.empty();
             }))
@@ -422,7 +429,8 @@ lpu::partitionModel(ModuleOp module, const Machine &machine,
   if (failed(model))
     return failure();
   if ((*model)->heavy.empty()) {
-    (*model)->function.emitError(
+    mlir::emitError(
+        (*model)->function.getLoc(),
         "has no product and no gather: nothing that chips could divide");
     return failure();
   }

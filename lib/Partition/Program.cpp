@@ -31,8 +31,9 @@ std::string fabric::nodeName(Location location) {
 /// Ports and parameters of a body.
 static LogicalResult readBody(ChipClass &chipClass) {
   if (!chipClass.body.getBody().hasOneBlock())
-    return chipClass.body.emitError("is no body of a chip class: it needs one "
-                                    "block");
+    return emitError(chipClass.body.getLoc(),
+                     "is no body of a chip class: it needs one "
+                     "block");
   llvm::SmallVector<std::pair<int64_t, Operation *>> parameters;
   for (Operation &op : chipClass.body.getBody().front()) {
     if (isTransfer(&op))
@@ -44,7 +45,7 @@ static LogicalResult readBody(ChipClass &chipClass) {
              [](const auto &a, const auto &b) { return a.first < b.first; });
   for (auto [i, parameter] : llvm::enumerate(parameters)) {
     if (parameter.first != int64_t(i))
-      return parameter.second->emitError("parameter ")
+      return emitError(parameter.second->getLoc(), "parameter ")
              << parameter.first << " stands where number " << i
              << " is expected: parameters are numbered 0, 1, ...";
     chipClass.parameters.push_back(parameter.second);
@@ -59,7 +60,7 @@ FailureOr<Program> fabric::readProgram(ModuleOp module,
   bool failed = false, hasSystem = false;
   auto report = [&](Operation *op) {
     failed = true;
-    return op->emitError();
+    return emitError(op->getLoc());
   };
   for (auto system : module.getOps<SystemOp>()) {
     if (hasSystem) {

@@ -177,26 +177,22 @@ std::vector<unsigned> Topology::usable() const {
 // Text
 //===----------------------------------------------------------------------===//
 
-Topology lpu::defaultTopology(const Machine &machine, unsigned chips) {
-  Topology t;
-  t.chips = chips;
-  t.linksPerChip = machine.links;
-  t.chipsPerNode = std::max(1u, machine.nodeChips);
-  unsigned nodes = (chips + t.chipsPerNode - 1) / t.chipsPerNode;
-  unsigned out = machine.links + 1 > t.chipsPerNode
-                     ? t.chipsPerNode * (machine.links + 1 - t.chipsPerNode)
-                     : 0;
-  llvm::raw_string_ostream os(t.text);
-  if (nodes > out + 1) {
-    t.kind = Topology::Racks;
-    t.nodesPerRack = 9;
-  }
-  os << "kind: " << (t.kind == Topology::Racks ? "racks" : "nodes")
-     << "\nchips: " << chips << "\nchips_per_node: " << t.chipsPerNode
-     << "\nlinks_per_chip: " << t.linksPerChip << "\n";
-  if (t.kind == Topology::Racks)
-    os << "nodes_per_rack: " << t.nodesPerRack << "\n";
-  return t;
+llvm::Expected<Topology> lpu::defaultTopology(const Machine &machine,
+                                              unsigned chips) {
+  unsigned perNode = std::max(1u, machine.nodeChips);
+  unsigned nodes = (chips + perNode - 1) / perNode;
+  unsigned out =
+      machine.links + 1 > perNode ? perNode * (machine.links + 1 - perNode) : 0;
+  bool hasRacks = nodes > out + 1;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "kind: " << (hasRacks ? "racks" : "nodes") << "\nchips: " << chips
+     << "\nchips_per_node: " << perNode << "\nlinks_per_chip: " << machine.links
+     << "\n";
+  if (hasRacks)
+    os << "nodes_per_rack: 9\n";
+  return parseTopology(text, ("links of " + llvm::Twine(machine.name)).str(),
+                       machine);
 }
 
 namespace {
@@ -372,7 +368,7 @@ void Parser::check() {
   case Topology::Nodes:
     if (t.chipsPerNode == 0)
       problem("chips_per_node is 0");
-    needs = t.chipsPerNode - 1 + (t.chips > t.chipsPerNode);
+    needs = std::min(t.chips, t.chipsPerNode) - 1 + (t.chips > t.chipsPerNode);
     break;
   case Topology::Links:
     break;

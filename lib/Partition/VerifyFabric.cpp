@@ -38,7 +38,7 @@ public:
 private:
   InFlightDiagnostic report(Operation *op, unsigned chip) {
     failed = true;
-    InFlightDiagnostic error = op->emitError();
+    InFlightDiagnostic error = emitError(op->getLoc());
     error << "chip " << chip << ": ";
     if (std::string name = nodeName(op->getLoc()); !name.empty())
       error << "ONNX node \"" << name << "\": ";

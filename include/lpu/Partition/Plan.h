@@ -59,8 +59,9 @@ struct Plan {
 };
 
 /// The part [first, second) of `units` that member `member` of `width` has:
-/// parts differ by one unit at most, or by one block of up to 32 units where
-/// there are many (whole rows of lanes cost less than ragged ones).
+/// equal parts if they divide, else parts that differ by one unit, or by one
+/// block of up to 32 units where there are many (whole rows of lanes cost less
+/// than ragged ones).
 std::pair<int64_t, int64_t> share(int64_t units, unsigned width,
                                   unsigned member);
 

@@ -81,8 +81,10 @@ private:
 };
 
 /// `chips` chips wired as the machine file says (`node_chips`, `links`): one
-/// node, or nodes that are fully connected; racks of nine nodes beyond that.
-Topology defaultTopology(const Machine &machine, unsigned chips);
+/// node, or nodes that are fully connected; racks of nine nodes beyond that. An
+/// error if its links do not reach all of them.
+llvm::Expected<Topology> defaultTopology(const Machine &machine,
+                                         unsigned chips);
 
 /// Parses the text form. The error lists everything that is wrong with it: a
 /// link that does not exist, a port used twice, a chip that cannot be reached,
