@@ -37,8 +37,8 @@ def packages():
     if kind == "chain":
         return [translate("chain", command(sys.executable, here / "Inputs/relay.py", sys.argv[5]))]
     if kind == "model":
-        command("lpu-compile", pathlib.Path(sys.argv[3]) / "minilm_ts_eager.onnx", "--target", "lpu1", "--dim", "batch=1", "--dim", "seq=128",
-                "-o", folder / "model.lpu")
+        command("lpu-compile", pathlib.Path(sys.argv[3]) / "minilm_ts_eager.onnx", "--target", "lpu1",
+                "--dim", "batch=1", "--dim", "seq=128", "-o", folder / "model.lpu")
         return [folder / "model.lpu"]
     made = []
     for name in "fetch_bound_loop", "all_reduce_two_chips", "layer_norm":
@@ -207,6 +207,18 @@ def tabs(browser):
         assert not low, (scheme, low)
 
 
+def damaged_kernels(package):
+    """The debug section is not trusted."""
+    bad = package.with_name("damaged.lpu")
+    for change in (b'"first":0,', b'"first":x,'), (b'"class":0,', b'"class":7,'), (b'"iterations":1,', b'"iterations":0,'):
+        bad.write_bytes(package.read_bytes().replace(*change, 1))
+        done = subprocess.run(["lpu-objdump", "--html", bad, "-o", bad.with_suffix(".html")], capture_output=True, text=True)
+        assert done.returncode == 1 and "debug section 'kernels' is damaged" in done.stderr, (change, done)
+        assert not bad.with_suffix(".html").exists()
+
+
 with Browser() as browser:
     for package in packages():
         check(browser, package)
+        if kind == "model":
+            damaged_kernels(package)

@@ -204,9 +204,9 @@ class Timeline {
     g.fillStyle = p.get("muted");
     g.textAlign = "left";
     g.fillText("cycle (microseconds)", 10, RULER / 2);
+    const digits = Math.max(0, 1 - Math.floor(Math.log10(this.page.program.microseconds(step))));
     for (let t = Math.ceil(this.view.from / step) * step; t <= this.view.to; t += step) {
-      const us = this.page.program.microseconds(t);
-      const text = `${formatCycles(t)} (${us.toFixed(us < 10 ? 3 : us < 1000 ? 2 : 1)})`;
+      const text = `${formatCycles(t)} (${this.page.program.microseconds(t).toFixed(digits)})`;
       const x = this.x(t);
       if (x + g.measureText(text).width + 4 < end) g.fillText(text, x + 4, RULER / 2);
       g.fillRect(Math.round(x), RULER - 7, 1, 6);

@@ -1,10 +1,11 @@
 # Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""relay.py CHIPS: isa text of a chain of chips that hand six vectors on, in three classes.
+"""relay.py CHIPS [RUNS]: isa text of a chain of chips that hand six vectors on, in three classes.
 
 The first chip sends rows of its SRAM, the last one stores what it receives, and all others run one
 text: a received vector rides a stream across the chip to the link at its other end. A chip starts
-when the first vector can be received in cycle RECEIVE of its text.
+when the first vector can be received in cycle RECEIVE of its text. RUNS: register instructions that
+every chip executes besides, in a loop.
 """
 import pathlib
 import sys
@@ -14,7 +15,7 @@ from isa_program import Machine
 
 VECTORS, RECEIVE = 6, 10
 m = Machine("nano")
-chips = int(sys.argv[1])
+chips, runs = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
 flight = m.link_latency + m.link_margin
 times = f"repeat {VECTORS} every {m.link_interval}"
 send = 1 + m.last  # cycles behind the receive
@@ -41,11 +42,18 @@ classes = [
     queue("mem 0", 0, 1000, write, "mem.write", "bank = 0, offset = 0, stride = 1, dir = east, stream = 3, last")
     + receives,
 ]
+besides = f"""    isa.queue mem 1 text [7, 1, 1008] {{
+      isa.loop at 0 iterations {runs} period 2 {{
+        isa.mem.setreg at 0 reg = 1, value = 4
+      }}
+      isa.halt at {2 * runs + 1}
+    }}
+""" if runs else ""
 start = [0] + [first_send + flight - RECEIVE + i * (send + flight) for i in range(chips - 1)]
-cycles = start[-1] + write + end + m.delay_sram_write + 1
+cycles = start[-1] + max(write + end + m.delay_sram_write + 1, 2 * runs)
 print(f'isa.program @relay machine "nano" cycles {cycles} {{')
 for number, text in enumerate(classes):
-    print(f"  isa.chip_class {number} {{\n{text}  }}")
+    print(f"  isa.chip_class {number} {{\n{text}{besides}  }}")
 for chip in range(chips):
     number = 0 if chip == 0 else 2 if chip == chips - 1 else 1
     begin = f" start {start[chip]}" if chip else ""
