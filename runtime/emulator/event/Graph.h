@@ -221,7 +221,10 @@ template <class A> bool Graph<A>::step(unsigned chip) {
   switch (node.run->resume(limit)) {
   case Pause::Waiting:
     return false;
-  case Pause::Limit:
+  case Pause::Limit: // which never rises again
+    node.stopped = true;
+    if (node.run->halted() && !finishRun(chip))
+      lower(states[chip].faults.back().cycle);
     schedule.publish(chip, limit.load());
     return false;
   case Pause::Faulted:

@@ -31,6 +31,8 @@ static cl::opt<unsigned>
                                   "programs of each kind"));
 static cl::opt<unsigned>
     randoms("random", cl::desc("This many random programs on random machines"));
+static cl::opt<unsigned>
+    systems("systems", cl::desc("This many random programs of up to 8 chips"));
 static cl::opt<std::string> machineName("machine", cl::init("nano"),
                                         cl::desc("Machine of these programs"));
 static cl::opt<unsigned> seeds("seeds", cl::init(500),
@@ -92,6 +94,7 @@ Expected<Run> emulate(const Package &package) {
   emulator::RunOptions options;
   options.maxCycles = maxCycles;
   options.dataFree = dataFree;
+  options.runs = package.interval ? 6 : 1; // as many as may meet
   Run run;
   run.result = (*created)->run(options);
   if (dataFree) // what data-supplied addresses leave out says nothing
@@ -172,12 +175,14 @@ bool judge(const Package &package, StringRef what, Tally &tally,
     if (!verdict.violations.empty())
       problem = "refused, but it runs:\n" +
                 verdict.violations.front().str(package.machine);
-    else if (verdict.cycles != ran->cycles)
+    else if (verdict.cycles != ran->ends.front())
       problem = "the verifier computes " + std::to_string(verdict.cycles) +
-                " cycles, the emulator measures " + std::to_string(ran->cycles);
-    else if (original && package.cycles != ran->cycles)
+                " cycles, the emulator measures " +
+                std::to_string(ran->ends.front());
+    else if (original && package.cycles != ran->ends.front())
       problem = "the package states " + std::to_string(package.cycles) +
-                " cycles, the emulator measures " + std::to_string(ran->cycles);
+                " cycles, the emulator measures " +
+                std::to_string(ran->ends.front());
   }
   if (show && ran)
     outs() << what << ": "
@@ -264,11 +269,7 @@ int main(int argc, char **argv) {
                      total);
       }
   }
-  for (unsigned i = 0; i < randoms; ++i) {
-    test::RandomOptions options;
-    options.seed = firstSeed + i;
-    std::string name = "random " + std::to_string(options.seed);
-    Package package = test::makeRandomProgram(options);
+  auto judgeRandom = [&](const Package &package, const std::string &name) {
     verify::Result verdict = verify::verify(package);
     if (!verdict.accepted()) {
       outs() << name << " is not accepted:\n";
@@ -279,7 +280,16 @@ int main(int argc, char **argv) {
       ++total.wrong;
     }
     judgeMutants(package, name, total);
+  };
+  for (unsigned i = 0; i < randoms; ++i) {
+    test::RandomOptions options;
+    options.seed = firstSeed + i;
+    judgeRandom(test::makeRandomProgram(options),
+                "random " + std::to_string(options.seed));
   }
+  for (unsigned i = 0; i < systems; ++i)
+    judgeRandom(test::makeRandomSystem(firstSeed + i, 8),
+                "system " + std::to_string(firstSeed + i));
   for (auto &[name, count] : total.classes)
     outs() << "  " << name << ": " << count << '\n';
   outs() << "mutants: " << total.mutants << ", faulty: " << total.faulty

@@ -32,13 +32,14 @@ isa::Instruction lpu::test::makeInstruction(
   return inst;
 }
 
-Generator::Generator(const Machine &machine, unsigned chips, uint64_t seed)
+Generator::Generator(const Machine &machine, unsigned chips, uint64_t seed,
+                     bool messages)
     : m(machine), chips(chips), random(seed), timeline(machine, chips) {
   for (unsigned i = 0; i < 4; ++i)
     addresses.push_back(pick(0, loadedRows - 1));
   firstFreeRow = loadedRows + 2 * unsigned(addresses.size());
   accumulated.assign(chips, std::vector<bool>(m.alus));
-  if (chips == 2) {
+  if (chips == 2 && messages) {
     wires.push_back({0, pick(0, m.links - 1), 1, pick(0, m.links - 1)});
     wires.push_back({1, pick(0, m.links - 1), 0, pick(0, m.links - 1)});
   }
@@ -86,7 +87,7 @@ void Generator::step() {
     loops(plan);
     break;
   default:
-    if (chips == 2)
+    if (!wires.empty())
       message(plan);
     else
       resync(plan);

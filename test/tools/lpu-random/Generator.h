@@ -24,13 +24,34 @@ struct Repeat {
   }
 };
 
+/// Link numbers of classes that send and receive together: every chip that
+/// sends has a wire to a chip that receives. Cycles are those of the classes.
+struct Channel {
+  struct End {
+    unsigned chipClass, link;
+  };
+  std::vector<End> senders, receivers;
+  /// Over all wires, how much later the sender starts than the receiver.
+  int64_t most = 0, least = 0;
+  std::vector<int64_t> sends, receives;
+};
+
 class Generator {
 public:
-  Generator(const Machine &machine, unsigned chips, uint64_t seed);
+  /// \p chips: or classes, each with one chip that stands for all; these have
+  /// no \p messages but those of exchange().
+  Generator(const Machine &machine, unsigned chips, uint64_t seed,
+            bool messages = true);
 
   /// Tries one plan of a random kind.
   void step();
+  /// One vector, or some, over a channel.
+  void exchange(Channel &channel);
   Package finish();
+  /// The same with many chips: \p system has chips (with class, start, links),
+  /// wires and name; the rest is filled in.
+  Package finish(Package system);
+  const Timeline &time() const { return timeline; }
 
 private:
   /// When the instances of an instruction are, relative to the first: repeats,
@@ -81,6 +102,11 @@ private:
   isa::Instruction
   vectorOperation(Plan &plan, unsigned alu, int64_t at, Repeat repeat,
                   llvm::ArrayRef<std::pair<unsigned, int64_t>> history);
+  /// The text of a chip (or class), as the image that holds it.
+  std::vector<ImageSegment> finishText(unsigned chip, ChipClass &chipClass,
+                                       Package &package);
+  /// The data rows of a chip.
+  std::vector<ImageSegment> makeData(Package &package);
   /// A nop that keeps a queue busy up to a cycle.
   void hold(Plan &plan, unsigned chip, Unit unit, unsigned index, int64_t at);
 

@@ -99,73 +99,113 @@ Package lpu::test::makeRandomProgram(const RandomOptions &options) {
   return generator.finish();
 }
 
-/// Text goes into its banks row after row; data rows are random bytes.
+static ImageSegment keep(Package &package, unsigned slice, unsigned bank,
+                         unsigned row, std::vector<uint8_t> bytes) {
+  auto data = std::make_shared<std::vector<uint8_t>>(std::move(bytes));
+  ImageSegment segment;
+  segment.slice = slice;
+  segment.bank = bank;
+  segment.row = row;
+  segment.rows = unsigned(data->size() / package.machine.lanes);
+  segment.bytes = *data;
+  package.storage.push_back(std::move(data));
+  return segment;
+}
+
+/// Text goes into its banks row after row.
+std::vector<ImageSegment>
+Generator::finishText(unsigned chip, ChipClass &chipClass, Package &package) {
+  std::vector<ImageSegment> image;
+  unsigned perRow = m.instructionsPerRow();
+  std::map<std::pair<unsigned, unsigned>, unsigned> top;
+  for (unsigned number = 0; number < m.numQueues(); ++number) {
+    auto &queue = timeline.queue(chip, number);
+    if (queue.text.empty())
+      continue;
+    isa::Instruction halt;
+    halt.opcode = isa::Opcode::halt;
+    timeline.append(chip, number, queue.free + int64_t(pick(0, 2)), halt);
+    unsigned rows = unsigned(queue.text.size() + perRow - 1) / perRow;
+    for (const isa::Instruction &inst : queue.text)
+      if (inst.opcode == isa::Opcode::fetch)
+        rows = std::max(rows, unsigned(inst.fields[0] + inst.fields[1]));
+    auto place = timeline.textBank(number);
+    unsigned row = top[place];
+    top[place] += rows;
+    LPU_CHECK(top[place] <= m.rows, "the text fits its bank");
+    std::vector<uint8_t> bytes(size_t(rows) * m.lanes);
+    for (size_t i = 0; i < queue.text.size(); ++i) {
+      isa::Word word = isa::encode(queue.text[i]);
+      llvm::copy(word, bytes.begin() + ptrdiff_t(i) * 16);
+    }
+    image.push_back(
+        keep(package, place.first, place.second, row, std::move(bytes)));
+    chipClass.text.push_back({number, place.first, place.second, row, rows});
+  }
+  return image;
+}
+
+/// Random bytes, and rows that supply addresses.
+std::vector<ImageSegment> Generator::makeData(Package &package) {
+  std::vector<ImageSegment> image;
+  for (unsigned slice = 0; slice < m.numSlices(); ++slice)
+    for (unsigned bank = 0; bank < 2; ++bank) {
+      if (timeline.isTextBank(slice, bank))
+        continue;
+      std::vector<uint8_t> bytes(size_t(firstFreeRow) * m.lanes);
+      for (unsigned row = 0; row < loadedRows; ++row) {
+        // Some rows are high bytes of numbers of moderate size.
+        bool moderate = row % 2;
+        for (unsigned lane = 0; lane < m.lanes; ++lane) {
+          auto byte = uint8_t(random());
+          bytes[size_t(row) * m.lanes + lane] =
+              moderate ? uint8_t((byte & 0x87) | 0x38) : byte;
+        }
+      }
+      for (unsigned j = 0; j < addresses.size(); ++j) {
+        size_t row = loadedRows + 2 * j;
+        bytes[row * m.lanes] = uint8_t(addresses[j]);
+        bytes[(row + 1) * m.lanes] = uint8_t(addresses[j] >> 8);
+      }
+      image.push_back(keep(package, slice, bank, 0, std::move(bytes)));
+    }
+  return image;
+}
+
 Package Generator::finish() {
   Package package;
-  package.machine = m;
   package.programName = m.name;
-  package.compilerVersion = "random";
   package.wires = wires;
-  package.cycles = uint64_t(timeline.end());
-  unsigned perRow = m.instructionsPerRow();
-  for (unsigned chip = 0; chip < chips; ++chip) {
+  for (unsigned chip = 0; chip < chips; ++chip)
+    package.chips.emplace_back().chipClass = chip;
+  return finish(std::move(package));
+}
+
+Package Generator::finish(Package package) {
+  package.machine = m;
+  package.compilerVersion = "random";
+  std::vector<std::vector<ImageSegment>> texts, data(chips);
+  for (unsigned c = 0; c < chips; ++c) {
     ChipClass chipClass;
-    Chip image;
-    image.chipClass = chip;
-    std::map<std::pair<unsigned, unsigned>, unsigned> top;
-    auto store = [&](unsigned slice, unsigned bank, unsigned row,
-                     std::vector<uint8_t> bytes) {
-      auto data = std::make_shared<std::vector<uint8_t>>(std::move(bytes));
-      image.image.push_back(
-          {slice, bank, row, unsigned(data->size() / m.lanes), *data, nullptr});
-      package.storage.push_back(data);
-    };
-    for (unsigned number = 0; number < m.numQueues(); ++number) {
-      auto &queue = timeline.queue(chip, number);
-      if (queue.text.empty())
-        continue;
-      isa::Instruction halt;
-      halt.opcode = isa::Opcode::halt;
-      timeline.append(chip, number, queue.free + int64_t(pick(0, 2)), halt);
-      unsigned rows = unsigned(queue.text.size() + perRow - 1) / perRow;
-      for (const isa::Instruction &inst : queue.text)
-        if (inst.opcode == isa::Opcode::fetch)
-          rows = std::max(rows, unsigned(inst.fields[0] + inst.fields[1]));
-      auto place = timeline.textBank(number);
-      unsigned row = top[place];
-      top[place] += rows;
-      LPU_CHECK(top[place] <= m.rows, "the text fits its bank");
-      std::vector<uint8_t> bytes(size_t(rows) * m.lanes);
-      for (size_t i = 0; i < queue.text.size(); ++i) {
-        isa::Word word = isa::encode(queue.text[i]);
-        llvm::copy(word, bytes.begin() + ptrdiff_t(i) * 16);
-      }
-      store(place.first, place.second, row, std::move(bytes));
-      chipClass.text.push_back({number, place.first, place.second, row, rows});
-    }
-    for (unsigned slice = 0; slice < m.numSlices(); ++slice)
-      for (unsigned bank = 0; bank < 2; ++bank) {
-        if (timeline.isTextBank(slice, bank))
-          continue;
-        std::vector<uint8_t> bytes(size_t(firstFreeRow) * m.lanes);
-        for (unsigned row = 0; row < loadedRows; ++row) {
-          // Some rows are high bytes of numbers of moderate size.
-          bool moderate = row % 2;
-          for (unsigned lane = 0; lane < m.lanes; ++lane) {
-            auto byte = uint8_t(random());
-            bytes[size_t(row) * m.lanes + lane] =
-                moderate ? uint8_t((byte & 0x87) | 0x38) : byte;
-          }
-        }
-        for (unsigned j = 0; j < addresses.size(); ++j) {
-          size_t row = loadedRows + 2 * j;
-          bytes[row * m.lanes] = uint8_t(addresses[j]);
-          bytes[(row + 1) * m.lanes] = uint8_t(addresses[j] >> 8);
-        }
-        store(slice, bank, 0, std::move(bytes));
-      }
+    texts.push_back(finishText(c, chipClass, package));
     package.classes.push_back(std::move(chipClass));
-    package.chips.push_back(std::move(image));
+  }
+  for (Chip &chip : package.chips) {
+    chip.image = texts[chip.chipClass];
+    std::vector<ImageSegment> own = makeData(package);
+    // Chips of a class have some segments in common.
+    std::vector<ImageSegment> &common = data[chip.chipClass];
+    if (common.empty())
+      common = own;
+    for (size_t i = 0; i < own.size(); ++i)
+      if (package.chips.size() > chips && i % 3 == 0) {
+        own[i] = common[i];
+        own[i].share = unsigned(chip.chipClass * own.size() + i) + 1;
+      }
+    llvm::append_range(chip.image, own);
+    if (timeline.end(chip.chipClass) > 0)
+      package.cycles = std::max(
+          package.cycles, chip.start + uint64_t(timeline.end(chip.chipClass)));
   }
   return package;
 }

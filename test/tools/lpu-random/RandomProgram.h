@@ -32,8 +32,18 @@ struct RandomOptions {
 /// A legal package; its `cycles` are what the construction says.
 Package makeRandomProgram(const RandomOptions &options);
 
+/// A legal package of up to \p chips chips (at least 4) of few classes: rings,
+/// meshes, chains and stages, with starts, link ports, shared image segments,
+/// buffered receives, and often an initiation interval as short as it can be.
+Package makeRandomSystem(uint64_t seed, unsigned chips);
+
 /// The machine of a seed, as makeRandomProgram uses it.
 Machine makeRandomMachine(uint64_t seed);
+
+/// A copy with one relocation changed: a start, a link port, a wire, the
+/// interval.
+Package mutateRelocation(const Package &package, uint64_t seed,
+                         std::string &what);
 
 /// A copy with one thing changed in one instruction that can be reached: a
 /// field, the wait, the count, or a bit. \p what says which.

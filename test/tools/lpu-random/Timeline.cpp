@@ -17,6 +17,16 @@ Timeline::Timeline(const Machine &machine, unsigned chips) : m(machine) {
   for (auto &chip : queues)
     chip.resize(m.numQueues());
   fetching.resize(chips);
+  effects.assign(chips, -1);
+  fetchEnds.assign(chips, 0);
+}
+
+int64_t Timeline::over(unsigned chip) const {
+  int64_t last = std::max(effects[chip] + 1, fetchEnds[chip]);
+  for (const Queue &queue : queues[chip]) // behind the halt
+    if (!queue.text.empty())
+      last = std::max(last, queue.free);
+  return last;
 }
 
 std::pair<unsigned, unsigned> Timeline::textBank(unsigned number) const {
@@ -83,6 +93,7 @@ void Timeline::append(unsigned chip, unsigned number, int64_t cycle,
     int64_t last =
         queue.free - 1 + effectLater + int64_t(isa::streamDelay(inst, m));
     lastEffect = std::max(lastEffect, last);
+    effects[chip] = std::max(effects[chip], last);
   }
   queue.free += freeLater;
   afterAppend(chip, number);
@@ -139,6 +150,7 @@ void Timeline::afterAppend(unsigned chip, unsigned number) {
     queue.free = at + 1;
     queue.text.push_back(fetch);
     queue.blockReady = at + rows * cyclesPerRow + m.delayFetch;
+    fetchEnds[chip] = std::max(fetchEnds[chip], at + rows * cyclesPerRow);
     return;
   }
 }
@@ -212,7 +224,8 @@ bool Timeline::free(const Plan &plan, int64_t shift) const {
   return true;
 }
 
-bool Timeline::place(Plan &plan, std::mt19937_64 &random) {
+bool Timeline::place(Plan &plan, std::mt19937_64 &random,
+                     const std::function<bool(int64_t)> &fits) {
   std::map<std::pair<unsigned, unsigned>, unsigned> counts;
   for (const PlannedIssue &issue : plan.issues)
     ++counts[{issue.chip, issue.queue}];
@@ -224,7 +237,7 @@ bool Timeline::place(Plan &plan, std::mt19937_64 &random) {
     first = std::max(first, queues[issue.chip][issue.queue].free - issue.cycle);
   first += int64_t(random() % 4);
   for (int64_t shift = first; shift < first + 48; ++shift) {
-    if (!free(plan, shift))
+    if (!free(plan, shift) || (fits && !fits(shift)))
       continue;
     placedAt = shift;
     for (const PlannedIssue &issue : plan.issues)

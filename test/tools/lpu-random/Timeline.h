@@ -9,6 +9,7 @@
 #define LPU_TEST_TOOLS_TIMELINE_H
 
 #include "lpu/Binary/Package.h"
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -69,11 +70,16 @@ public:
   Queue &queue(unsigned chip, unsigned number) { return queues[chip][number]; }
   /// Room for \p count instructions in one buffer half; pads with nops.
   bool reserve(unsigned chip, unsigned number, unsigned count);
-  /// Places the plan at the earliest cycle found; false if there is none.
-  bool place(Plan &plan, std::mt19937_64 &random);
+  /// Places the plan at the earliest cycle found, of those that \p fits takes;
+  /// false if there is none.
+  bool place(Plan &plan, std::mt19937_64 &random,
+             const std::function<bool(int64_t start)> &fits = nullptr);
   /// After a successful place: the cycle of the plan's start.
   int64_t start() const { return placedAt; }
   int64_t end() const { return lastEffect + 1; }
+  /// The same of one chip, and when it has nothing left to do.
+  int64_t end(unsigned chip) const { return effects[chip] + 1; }
+  int64_t over(unsigned chip) const;
   void append(unsigned chip, unsigned number, int64_t cycle,
               isa::Instruction instruction, int64_t effectLater = 0,
               int64_t freeLater = 0);
@@ -104,6 +110,7 @@ private:
   std::set<std::tuple<unsigned, unsigned, int64_t>> results;
   std::vector<std::map<int64_t, unsigned>> fetching; // per chip and cycle
   int64_t placedAt = 0, lastEffect = -1;
+  std::vector<int64_t> effects, fetchEnds; // per chip
 };
 
 } // namespace lpu::test

@@ -11,11 +11,17 @@
 //                                           counters
 //   lpu-random faults FIRST COUNT           one mutation each: the same fault,
 //                                           or the same result
+//   lpu-random system SEED CHIPS file.lpu   a package of many chips
+//   lpu-random systems FIRST COUNT CHIPS    as compare, of up to CHIPS chips,
+//                                           with 1, 2 and 8 threads, without
+//                                           values, and by the verifier; then
+//                                           mutations, as faults
 //
 //===----------------------------------------------------------------------===//
 
 #include "RandomProgram.h"
 #include "lpu/Emulator/Emulator.h"
+#include "lpu/Verify/Verify.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
@@ -62,6 +68,8 @@ std::string difference(const Package &package, Outcome &a, Outcome &b,
     return "only one faults";
   if (x.ranOut != y.ranOut)
     return "only one runs out of cycles";
+  if (x.ends != y.ends)
+    return "the runs end in other cycles";
   if (x.cycles != y.cycles)
     return "cycles " + std::to_string(x.cycles) + " and " +
            std::to_string(y.cycles);
@@ -212,6 +220,107 @@ unsigned faults(uint64_t first, uint64_t count) {
   return failures;
 }
 
+/// What the verifier says, and whether it says the same chip by chip.
+verify::Result judge(const Package &package, std::string &problem) {
+  verify::Result byClass = verify::verify(package);
+  verify::Options options;
+  options.chipWise = true;
+  verify::Result byChip = verify::verify(package, options);
+  auto first = [&](const verify::Result &result) {
+    return result.violations.empty()
+               ? std::to_string(result.cycles) + " cycles\n"
+               : result.violations.front().str(package.machine);
+  };
+  if (first(byClass) != first(byChip))
+    problem = "by class the verifier says\n" + first(byClass) +
+              "chip by chip\n" + first(byChip);
+  return byClass;
+}
+
+unsigned systems(uint64_t from, uint64_t count, unsigned chips) {
+  unsigned failures = 0, pipelined = 0, refused = 0, mutants = 0;
+  uint64_t cycles = 0, vectors = 0, allChips = 0, allClasses = 0;
+  for (uint64_t seed = from; seed < from + count; ++seed) {
+    Package package = makeRandomSystem(seed, chips);
+    auto report = [&](const llvm::Twine &what) {
+      ++failures;
+      llvm::errs() << "seed " << seed << ": " << what << "\n";
+    };
+    RunOptions options;
+    // Enough for all vectors that may be under way at the same time.
+    options.runs = package.interval ? 6 : 1;
+    allChips += package.chips.size();
+    allClasses += package.classes.size();
+    pipelined += package.interval != 0;
+    Outcome tick = execute(package, false, options);
+    if (!tick.error.empty() || tick.result.fault || tick.result.ranOut) {
+      report("the program is not legal: " + describe(package, tick));
+      continue;
+    }
+    for (unsigned run = 0; run < options.runs; ++run)
+      if (tick.result.ends[run] != package.cycles + run * package.interval)
+        report("run " + llvm::Twine(run) + " ends in cycle " +
+               llvm::Twine(tick.result.ends[run]));
+    cycles += tick.result.cycles;
+    vectors += tick.result.counters.linkVectors;
+    for (unsigned threads : {1, 2, 8}) {
+      options.threads = threads;
+      Outcome event = execute(package, true, options);
+      std::string what = difference(package, tick, event, true);
+      if (!what.empty())
+        report("event engine, " + llvm::Twine(threads) + " threads: " + what +
+               "\n" + describe(package, event));
+    }
+    options.dataFree = true;
+    Outcome free = execute(package, true, options);
+    if (!free.result.fault &&
+        (free.result.ends != tick.result.ends ||
+         free.result.counters.issues != tick.result.counters.issues))
+      report("without data: other cycles or issues");
+    options.dataFree = false;
+    std::string problem;
+    verify::Result verdict = judge(package, problem);
+    if (!verdict.accepted())
+      report("refused: " +
+             (verdict.violations.empty()
+                  ? "other cycles"
+                  : verdict.violations.front().str(package.machine)));
+    for (unsigned i = 0; i < 4; ++i) {
+      std::string change;
+      Package mutant = i % 2 ? mutate(package, seed * 4 + i, change)
+                             : mutateRelocation(package, seed * 4 + i, change);
+      ++mutants;
+      options.threads = i < 2 ? 1 : 2;
+      Outcome a = execute(mutant, false, options),
+              b = execute(mutant, true, options);
+      if (std::string what = difference(mutant, a, b, true); !what.empty())
+        report(change + ": " + what + "\ntick: " + describe(mutant, a) +
+               "event: " + describe(mutant, b));
+      if (!a.error.empty() || a.result.ranOut)
+        continue;
+      problem.clear();
+      verdict = judge(mutant, problem);
+      if (!problem.empty())
+        report(change + ": " + problem);
+      refused += !verdict.violations.empty();
+      // Rows at addresses from data are judged by the emulator alone.
+      if (verdict.violations.empty() == a.result.fault.has_value() &&
+          !(a.result.fault && verdict.dataSupplied))
+        report(change + ": the verifier says " +
+               (verdict.violations.empty()
+                    ? "nothing"
+                    : verdict.violations.front().str(mutant.machine)) +
+               "\ntick: " + describe(mutant, a));
+    }
+  }
+  llvm::outs() << count << " systems, " << allChips << " chips of "
+               << allClasses << " classes, " << pipelined << " pipelined, "
+               << vectors << " vectors, " << cycles << " cycles, " << mutants
+               << " mutations, " << refused << " refused: " << failures
+               << " failures\n";
+  return failures;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -226,6 +335,22 @@ int main(int argc, char **argv) {
     }
     return 0;
   }
+  unsigned chips = 0;
+  if (argc == 5 && mode == "system" &&
+      !llvm::StringRef(argv[2]).getAsInteger(10, first) &&
+      !llvm::StringRef(argv[3]).getAsInteger(10, chips)) {
+    if (llvm::Error error =
+            writePackage(makeRandomSystem(first, chips), argv[4])) {
+      llvm::errs() << llvm::toString(std::move(error)) << "\n";
+      return 1;
+    }
+    return 0;
+  }
+  if (argc == 5 && mode == "systems" &&
+      !llvm::StringRef(argv[2]).getAsInteger(10, first) &&
+      !llvm::StringRef(argv[3]).getAsInteger(10, count) &&
+      !llvm::StringRef(argv[4]).getAsInteger(10, chips))
+    return systems(first, count, chips) != 0;
   if (argc == 4 && !llvm::StringRef(argv[2]).getAsInteger(10, first) &&
       !llvm::StringRef(argv[3]).getAsInteger(10, count)) {
     if (mode == "compare")
@@ -234,6 +359,7 @@ int main(int argc, char **argv) {
       return faults(first, count) != 0;
   }
   llvm::errs() << "usage: lpu-random write SEED FILE | compare FIRST COUNT | "
-                  "faults FIRST COUNT\n";
+                  "faults FIRST COUNT | system SEED CHIPS FILE | systems "
+                  "FIRST COUNT CHIPS\n";
   return 2;
 }
