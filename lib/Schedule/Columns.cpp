@@ -81,8 +81,11 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
         columns =
             layout->columns(tile, panel, chunk, copy, wanted, used, group);
       if (columns.empty()) {
-        fail(layout->error());
-        return {};
+        // Shared with what stands there.
+        columns = layout->columns(tile, panel, chunk, copy, wanted, {}, group);
+        if (columns.empty())
+          fail(layout->error());
+        return take(columns);
       }
       if (serves(columns, used, side))
         return take(columns);
@@ -99,21 +102,31 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
     unsigned copy = maxReplicas;
     while (layout->find(tile, panel, chunk, copy))
       ++copy;
-    if (!copyPanel(tile, panel, chunk, copy, side >= 0 ? side : half, used))
+    int wanted = side >= 0 ? side : half;
+    if (copyPanel(tile, panel, chunk, copy, wanted, used)) {
+      auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
+      if (serves(columns, used, side))
+        return take(columns);
+    }
+    if (!errorText.empty())
       return {};
-    auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
-    if (serves(columns, used, side))
-      return take(columns);
-    fail(
-        llvm::formatv("no room for a copy of '{0}' in the half where its other "
-                      "rows stand; use a machine with more slices",
-                      info.name));
-    return {};
   }
-  fail(layout->error());
+  // No room: a copy that shares slices with others of this loop.
+  for (unsigned i = 0; i < maxReplicas; ++i) {
+    unsigned copy = info.bothHalves && i < 2 ? (first + i) % 2 : i;
+    if (!layout->find(tile, panel, chunk, copy))
+      continue;
+    auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
+    if (serves(columns, {}, side))
+      return take(columns);
+  }
+  fail(llvm::formatv("no room for a copy of '{0}' in the half where its other "
+                     "rows stand; use a machine with more slices",
+                     info.name));
   return {};
 }
 
+/// False if there is no room, or an error was reported.
 bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
                               unsigned copy, int half,
                               const std::set<unsigned> &used) {
@@ -125,7 +138,7 @@ bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
           ->columns(tile, panel, chunk, copy,
                     wantedHalf[tile] >= 0 ? wantedHalf[tile] : half, avoid)
           .empty())
-    return fail(layout->error());
+    return false;
   int64_t rows = layout->panelRows(tile), first = int64_t(panel) * rows;
   Flow flow;
   flow.name = info.name + " (copy)";
@@ -135,8 +148,7 @@ bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
   flow.writes = {{move, {tile, chunk, first, 1}}};
   int saved = writeCopy;
   writeCopy = int(copy);
-  bool placed =
-      placeFlow(flow, 0, flow.iterations, 1, nullptr, 0, nullptr).has_value();
+  bool placed = placeFlow(FlowRequest(flow, 0, flow.iterations)).has_value();
   writeCopy = saved;
   return placed;
 }
@@ -153,6 +165,8 @@ SchedulerImpl::writeColumns(unsigned tile, unsigned panel, unsigned chunk,
   // Where partners have taken everything, only this loop counts.
   if (columns.empty())
     columns = layout->columns(tile, panel, chunk, copy, half, used);
+  if (columns.empty())
+    columns = layout->columns(tile, panel, chunk, copy, half, {});
   if (columns.empty())
     fail(layout->error());
   for (const PlacedColumn &c : columns)

@@ -142,13 +142,36 @@ static isa::Instruction memRun(isa::Opcode op, const PlacedColumn &column,
   return inst;
 }
 
-std::optional<int64_t> SchedulerImpl::placeFlow(
-    const Flow &flow, int64_t rowBegin, int64_t rowEnd, int64_t interval,
-    const ProductSource *product, int64_t drainReady, int64_t *drainAt,
-    const std::map<unsigned, GatherSource> *gathers, bool rawBits) {
-  Template t;
+/// Adds an access, as single ones where its interval does not fit the
+/// instruction.
+static void addRun(Template &t, const QueueRun &run, int64_t interval,
+                   PlacedColumn *column, bool write) {
+  constexpr int64_t maxInterval = 255;
+  int64_t last = run.offset + (run.inst.count - 1) * interval;
+  t.touch(column, write, run.offset, last);
+  if (interval <= maxInterval || run.inst.count == 1)
+    t.runs.push_back(run);
+  else
+    unroll(run, interval, t.runs);
+}
+
+bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
+                              const FlowRequest &request, int64_t interval,
+                              Sharing &sharing) {
+  const Flow &flow = request.flow;
+  const ProductSource *product = request.product;
+  const std::map<unsigned, GatherSource> *gathers = request.gathers;
+  int64_t rowBegin = request.rowBegin;
+  int64_t n = request.rowEnd - rowBegin;
   t.name = flow.name;
-  int64_t n = rowEnd - rowBegin;
+  // Another build of the same flow takes the columns of the first.
+  size_t choice = 0;
+  using Columns = llvm::MutableArrayRef<PlacedColumn>;
+  auto choose = [&](llvm::function_ref<Columns()> make) {
+    if (choice == sharing.columns.size())
+      sharing.columns.push_back(make());
+    return sharing.columns[choice++];
+  };
   FlowBuilder builder{machine, t, n, interval};
   int center = machine.vectorPosition();
 
@@ -270,9 +293,10 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       group.width = group.align = width;
       stream::Access access = part(node.access, rowBegin);
       if (gather) {
-        auto columns = readColumns(tile, 0, access.chunk, -1, used, 1);
+        auto columns = choose(
+            [&] { return readColumns(tile, 0, access.chunk, -1, used, 1); });
         if (columns.empty())
-          return std::nullopt;
+          return false;
         AccessPiece piece;
         piece.count = n;
         for (unsigned byte = 0; byte < width; ++byte)
@@ -284,10 +308,12 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
                  access, n, layout->panelRows(tile), layout->stripes(tile))) {
           if (!panels.count(piece.panel)) {
             std::set<unsigned> others = used;
-            auto columns = readColumns(tile, piece.panel, access.chunk,
-                                       panelSide, others, 0, panelSide);
+            auto columns = choose([&] {
+              return readColumns(tile, piece.panel, access.chunk, panelSide,
+                                 others, 0, panelSide);
+            });
             if (columns.empty())
-              return std::nullopt;
+              return false;
             panels[piece.panel] = columns;
             panelSide = columns[0].slice >= machine.slicesPerHalf;
           }
@@ -307,7 +333,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
           fail(llvm::formatv(
               "'{0}': the panels of tile '{1}' stand in both halves", flow.name,
               program.tiles[tile].name));
-          return std::nullopt;
+          return false;
         }
         side = s;
       }
@@ -319,11 +345,19 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
     value.kind = AluSource::Stream;
     value.index = src.group;
     value.type = type;
-    if (users[i] > 1 || written[i]) {
+    auto staggered = sharing.stagger.find(i);
+    bool stagger = staggered != sharing.stagger.end();
+    if (users[i] > 1 || written[i] || stagger) {
       AluRun move;
       move.op = isa::Opcode::alu_mov;
       move.a = value;
       unsigned op = builder.append(move);
+      if (stagger) {
+        AluRun &run = t.alus[op];
+        run.offset += staggered->second;
+        run.done += staggered->second;
+        run.users = 2; // stays where it is
+      }
       sources.back().consumer = op;
       value = AluSource();
       value.kind = AluSource::Op;
@@ -373,9 +407,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
             {fieldIndex(run.inst.opcode, "stream"), src.group, 0});
         t.runs.push_back(run);
       }
-      drainReady = drainReady - issue; // bound on the anchor
-      if (drainAt)
-        *drainAt = issue;
+      drainIssue = issue;
       continue;
     }
     const GatherSource *gather = nullptr;
@@ -388,6 +420,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
     for (const Source::Run &r : src.runs) {
       int position = machine.slicePosition(r.column->slice);
       QueueRun run;
+      run.origin = int(src.node);
       run.queue = machine.queueNumber(Unit::Mem, r.column->slice);
       run.offset = at + r.piece.first * interval - std::abs(position - center) -
                    machine.delaySramRead;
@@ -409,10 +442,12 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
              splitAccess(access, n, layout->panelRows(access.tile),
                          layout->stripes(access.tile))) {
           std::set<unsigned> others = used;
-          auto columns =
-              readColumns(access.tile, piece.panel, access.chunk, -1, others);
+          auto columns = choose([&] {
+            return readColumns(access.tile, piece.panel, access.chunk, -1,
+                               others);
+          });
           if (columns.empty())
-            return std::nullopt;
+            return false;
           for (unsigned byte = 0; byte < 2; ++byte) {
             reads.push_back({&columns[byte], piece});
             bytes.push_back(byte);
@@ -429,9 +464,10 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
             fail(llvm::formatv(
                 "'{0}': the addresses stand on both sides of the table",
                 flow.name));
-            return std::nullopt;
+            return false;
           }
           QueueRun read;
+          read.origin = int(src.node);
           read.queue = machine.queueNumber(Unit::Mem, reads[k].first->slice);
           read.offset = run.offset + reads[k].second.first * interval -
                         std::abs(from - position) - machine.delaySramRead;
@@ -442,10 +478,9 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
               {fieldIndex(read.inst.opcode, "stream"), index, bytes[k]});
           addressGroup.run.posLow =
               std::min(addressGroup.run.posLow, along(addressGroup.west, from));
-          t.touch(reads[k].first, false, read.offset,
-                  read.offset + read.span() - 1);
+          addRun(t, read, reads[k].second.step * interval, reads[k].first,
+                 false);
           used.insert(reads[k].first->slice);
-          t.runs.push_back(read);
         }
         setField(run.inst, "adir", addressGroup.west);
         setField(run.inst, "alast", 1);
@@ -461,8 +496,8 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       run.streamFields.push_back(
           {fieldIndex(run.inst.opcode, "stream"), src.group, r.byte});
       own.run.posLow = std::min(own.run.posLow, along(own.west, position));
-      t.touch(r.column, false, run.offset, run.offset + run.span() - 1);
-      t.runs.push_back(run);
+      addRun(t, run, gather ? interval : r.piece.step * interval, r.column,
+             false);
     }
   }
 
@@ -471,12 +506,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
   int64_t outInterval = period ? interval * period : interval;
   int64_t outFirst = period ? (period - 1) * interval : 0;
   int64_t outBegin = period ? rowBegin / period : rowBegin;
-  if (outInterval > 255 && outRows > 1) {
-    fail(llvm::formatv("kernel '{0}': a running reduction over {1} rows leaves "
-                       "more than 255 cycles between results",
-                       flow.name, period));
-    return std::nullopt;
-  }
+  int number = 0; // of the write, copies counted
   for (const stream::Write &write : flow.writes) {
     const Tile &tile = program.tiles[write.access.tile];
     unsigned copies = layout->copies(write.access.tile);
@@ -495,13 +525,14 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
       for (const AccessPiece &piece : pieces)
         if (!panels.count(piece.panel)) {
           std::set<unsigned> others = used;
-          auto columns = writeCopy >= 0
-                             ? layout->columns(access.tile, piece.panel,
-                                               access.chunk, copy, -1, {})
-                             : writeColumns(access.tile, piece.panel,
-                                            access.chunk, copy, others);
+          auto columns = choose([&] {
+            return writeCopy >= 0 ? layout->columns(access.tile, piece.panel,
+                                                    access.chunk, copy, -1, {})
+                                  : writeColumns(access.tile, piece.panel,
+                                                 access.chunk, copy, others);
+          });
           if (columns.empty())
-            return std::nullopt;
+            return false;
           panels[piece.panel] = columns;
           for (const PlacedColumn &c : columns)
             side = c.slice >= machine.slicesPerHalf;
@@ -513,7 +544,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
             fail(llvm::formatv(
                 "'{0}': the panels of tile '{1}' stand in both halves",
                 flow.name, tile.name));
-            return std::nullopt;
+            return false;
           }
         }
 
@@ -534,13 +565,21 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
         }
         op = builder.append(move);
       }
+      for (unsigned d = 0; d < sharing.delays[number]; ++d) {
+        AluRun move;
+        move.op = isa::Opcode::alu_mov;
+        move.a.kind = AluSource::Op;
+        move.a.index = op;
+        op = builder.append(move);
+      }
+      ++number;
       StreamGroup group;
       group.width = group.align = width;
       group.west = side == 0;
       AluRun &run = t.alus[op];
       run.hasDest = true;
       run.destGroup = t.groups.size();
-      run.destType = rawBits && tile.type == isa::ElementType::f16
+      run.destType = request.rawBits && tile.type == isa::ElementType::f16
                          ? isa::ElementType::i16
                          : tile.type;
       // Only a running reduction itself thins out its results; a move behind it
@@ -551,7 +590,7 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
             llvm::formatv("kernel '{0}': only the running reduction itself can "
                           "be written",
                           flow.name));
-        return std::nullopt;
+        return false;
       }
       int64_t at = run.done + (width < 4 ? machine.delayConvert : 0) + outFirst;
       setKeys(group, at, center, outRows, outInterval);
@@ -563,28 +602,25 @@ std::optional<int64_t> SchedulerImpl::placeFlow(
               panels[piece.panel][piece.stripe * width + byte];
           int position = machine.slicePosition(column.slice);
           QueueRun w;
+          w.origin = -number;
           w.queue = machine.queueNumber(Unit::Mem, column.slice);
           w.offset =
               at + piece.first * outInterval + std::abs(position - center);
-          w.inst = memRun(isa::Opcode::mem_write, column, piece,
-                          piece.step * outInterval);
+          int64_t step = piece.step * outInterval;
+          w.inst = memRun(isa::Opcode::mem_write, column, piece, step);
           setField(w.inst, "dir", group.west);
           setField(w.inst, "last", 1);
           w.streamFields.push_back({fieldIndex(w.inst.opcode, "stream"),
                                     unsigned(t.groups.size()), byte});
           group.run.posHigh =
               std::max(group.run.posHigh, along(group.west, position));
-          t.touch(&column, true, w.offset, w.offset + w.span() - 1);
-          t.runs.push_back(w);
+          addRun(t, w, step, &column, true);
         }
       t.groups.push_back(group);
     }
   }
 
-  auto anchor = place(t, product ? drainReady : 0);
-  if (anchor && drainAt && product)
-    *drainAt += *anchor;
-  return anchor;
+  return true;
 }
 
 static bool isRunning(isa::Opcode op) {
@@ -626,7 +662,7 @@ bool SchedulerImpl::scheduleFlow(const Flow &flow) {
     }
     end = std::min(flow.iterations,
                    row + (end - row + whole - 1) / whole * whole);
-    if (!placeFlow(flow, row, end, 1, nullptr, 0, nullptr))
+    if (!placeFlow(FlowRequest(flow, row, end)))
       return false;
     row = end;
   }

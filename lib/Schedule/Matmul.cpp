@@ -524,10 +524,12 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
             planTileLoop(llvm::ArrayRef(&work->job->kTiles[step], tiles), fp16,
                          work->end - work->begin, interval, g);
         std::optional<int64_t> pass;
-        if (loop) {
+        if (loop)
           pass = placeTileLoop(together, *loop, fp16, work->begin, work->end,
                                step > 0, matmul.name);
-        } else {
+        if (!errorText.empty())
+          return false;
+        if (!pass) {
           tiles = 1;
           for (const PassWork &one : together)
             if (one.gang->activeKey != installKey(*one.tile, fp16) &&
@@ -547,13 +549,18 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
           Gang &gang = *together[j].gang;
           ProductSource product;
           product.gang = &gang;
-          int64_t drainAt = 0;
-          if (!placeFlow(job.epilogue, work->begin, work->end, interval,
-                         &product, *pass + delay, &drainAt))
+          FlowRequest epilogue(job.epilogue, work->begin, work->end);
+          epilogue.interval = interval;
+          epilogue.product = &product;
+          epilogue.drainReady = *pass + delay;
+          auto drained = placeFlow(epilogue);
+          if (!drained)
             return false;
           // Row r of the next block completes at its pass + delay, and must not
           // come before the drain of row r has read it.
-          gang.drainBound = drainAt + 1 - delay;
+          gang.drainBound =
+              drained->drainAt + 1 - delay +
+              (work->end - work->begin - 1) * (drained->interval - interval);
         }
       }
     }

@@ -33,45 +33,79 @@ static std::vector<unsigned> candidates(isa::Opcode op, const Machine &m) {
   return result;
 }
 
+/// Cycles of a group of operations relative to the anchor.
+namespace {
+struct AluSpan {
+  int64_t first, issues;   // queue cycles, with what stands in front
+  int64_t done, completes; // completions
+};
+} // namespace
+
+static AluSpan spanOf(const Template &t, llvm::ArrayRef<unsigned> group,
+                      const Machine &machine) {
+  int64_t first = INT64_MAX, last = INT64_MIN, done = INT64_MAX,
+          lastDone = INT64_MIN;
+  for (unsigned i : group) {
+    const AluRun &run = t.alus[i];
+    int64_t length = (run.count - 1) * run.interval;
+    // A lane constant is set in front of the run; its own completion precedes
+    // the others.
+    int64_t lead = run.hasConstant ? machine.delayAlu : 0;
+    int64_t slack = lead ? (run.done - run.offset) - machine.delayAlu : 0;
+    first = std::min(first, run.offset - lead);
+    last = std::max(last, run.offset + length);
+    done = std::min(done, run.done - lead - slack);
+    lastDone = std::max(lastDone, run.done + length);
+  }
+  const AluRun &run = t.alus[group[0]];
+  if (group.size() > 1 && run.count > 1) { // a loop
+    --first;
+    last = first + run.count * run.interval;
+  }
+  return {first, last - first + 1, done, lastDone - done + 1};
+}
+
+/// The most special operation of a group decides which ALUs can do it.
+static isa::Opcode leadOf(const Template &t, llvm::ArrayRef<unsigned> group) {
+  for (unsigned i : group) {
+    isa::DelayKind kind = isa::lookup(uint8_t(t.alus[i].op))->delay;
+    if (kind == isa::DelayKind::Transcendental ||
+        kind == isa::DelayKind::Reduce)
+      return t.alus[i].op;
+  }
+  return isa::Opcode::alu_mov;
+}
+
 int64_t SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
   // The special operations choose first.
-  std::vector<unsigned> order(t.alus.size());
+  std::vector<unsigned> order(t.aluGroups.size());
   for (unsigned i = 0; i < order.size(); ++i)
     order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](unsigned a, unsigned b) {
-    auto special = [&](unsigned i) {
-      isa::DelayKind k = isa::lookup(uint8_t(t.alus[i].op))->delay;
-      return k == isa::DelayKind::Transcendental || k == isa::DelayKind::Reduce;
-    };
-    return special(a) && !special(b);
+  std::stable_partition(order.begin(), order.end(), [&](unsigned g) {
+    return leadOf(t, t.aluGroups[g]) != isa::Opcode::alu_mov;
   });
   std::vector<bool> taken(machine.alus);
-  for (unsigned i : order) {
-    AluRun &run = t.alus[i];
-    int64_t span = (run.count - 1) * run.interval + 1;
-    // A lane constant is set in front of the run.
-    int64_t lead = run.hasConstant ? machine.delayAlu : 0;
-    int64_t slack = (run.done - run.offset) - machine.delayAlu;
+  for (unsigned g : order) {
+    const std::vector<unsigned> &group = t.aluGroups[g];
+    AluSpan span = spanOf(t, group, machine);
+    int64_t gap = group.size() > 1 ? gapBehindLoop(group.size()) : fetchGap;
     bool found = false;
     int64_t soonest = INT64_MAX; // cycles until a candidate is free
-    for (unsigned alu : candidates(run.op, machine)) {
+    for (unsigned alu : candidates(leadOf(t, group), machine)) {
       unsigned queue = machine.queueNumber(Unit::Alu, alu);
-      int64_t from = anchor + run.offset - lead;
-      int64_t wait =
-          res.queues[queue].nextFree(from, span + lead + fetchGap) - from;
-      // Completions; the constant's own completes first and is covered by the
-      // extension to the left.
-      int64_t doneFrom = anchor + run.done - lead - (lead ? slack : 0);
-      wait = std::max(wait, res.results[alu].nextFree(
-                                doneFrom, span + lead + (lead ? slack : 0)) -
-                                doneFrom);
+      int64_t from = anchor + span.first;
+      int64_t wait = res.queues[queue].nextFree(from, span.issues + gap) - from;
+      int64_t done = anchor + span.done;
+      wait = std::max(wait,
+                      res.results[alu].nextFree(done, span.completes) - done);
       if (wait > 0) {
         soonest = std::min(soonest, wait);
         continue;
       }
       if (taken[alu])
         continue;
-      run.alu = alu;
+      for (unsigned i : group)
+        t.alus[i].alu = alu;
       taken[alu] = true;
       found = true;
       break;
@@ -147,6 +181,43 @@ static isa::Operand operandOf(const AluSource &source, const Template &t,
   return operand;
 }
 
+static isa::Instruction instructionOf(const AluRun &run, const Template &t) {
+  isa::Instruction inst;
+  inst.opcode = run.op;
+  inst.count = uint16_t(run.count);
+  inst.interval = run.count == 1 ? 1 : uint8_t(run.interval);
+  const isa::InstructionInfo &info = inst.info();
+  auto has = [&](const char *name) {
+    for (const isa::FieldInfo &f : info.fields)
+      if (llvm::StringRef(f.name) == name)
+        return true;
+    return false;
+  };
+  setField(inst, "a", operandOf(run.a, t, run).encode());
+  if (has("b"))
+    setField(inst, "b", operandOf(run.b, t, run).encode());
+  if (has("c"))
+    setField(inst, "c", operandOf(run.c, t, run).encode());
+  if (has("imm"))
+    setField(inst, "imm", run.imm);
+  if (has("group"))
+    setField(inst, "group", run.reduceGroup);
+  if (has("period")) {
+    setField(inst, "period", run.period);
+    setField(inst, "init", 1);
+  }
+  isa::Dest dest;
+  if (run.hasDest) {
+    const StreamGroup &group = t.groups[run.destGroup];
+    dest.present = true;
+    dest.west = group.west;
+    dest.stream = uint8_t(group.stream);
+    dest.type = run.destType;
+  }
+  setField(inst, "dst", dest.encode());
+  return inst;
+}
+
 std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
   // Data: what is read must be there, what is overwritten must have been read.
   for (const Touch &touch : t.touches) {
@@ -157,23 +228,15 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
   // Nothing issues before cycle 0.
   for (const QueueRun &run : t.runs)
     bound = std::max(bound, -run.offset);
-  for (const AluRun &run : t.alus)
-    bound = std::max(bound, (run.hasConstant ? int64_t(machine.delayAlu) : 0) -
-                                run.offset);
+  for (const std::vector<unsigned> &group : t.aluGroups)
+    bound = std::max(bound, -spanOf(t, group, machine).first);
 
   // Runs of one template on one queue must not meet (they never could).
-  {
-    std::map<unsigned, IntervalSet> own;
-    for (const QueueRun &run : t.runs) {
-      IntervalSet &set = own[run.queue];
-      if (!set.isFree(run.offset, run.span())) {
-        fail(llvm::formatv("kernel '{0}': two accesses of one pipelined loop "
-                           "meet in queue {1}; the machine has too few slices",
-                           t.name, run.queue));
-        return std::nullopt;
-      }
-      set.insert(run.offset, run.span());
-    }
+  if (auto crowded = crowdedQueues(t); !crowded.empty()) {
+    fail(llvm::formatv("kernel '{0}': two accesses of one pipelined loop meet "
+                       "in queue {1}; the machine has too few slices",
+                       t.name, *crowded.begin()));
+    return std::nullopt;
   }
 
   int64_t anchor = bound;
@@ -225,60 +288,45 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     kernelFirst = std::min(kernelFirst, at);
     issue(run.queue, itemOf(run, t, anchor));
   }
-  for (const AluRun &run : t.alus) {
-    unsigned queue = machine.queueNumber(Unit::Alu, run.alu);
-    int64_t at = anchor + run.offset;
-    int64_t span = (run.count - 1) * run.interval + 1;
-    int64_t lead = run.hasConstant ? machine.delayAlu : 0;
-    int64_t slack = lead ? (run.done - run.offset) - machine.delayAlu : 0;
-    res.queues[queue].insert(at - lead, span + lead + fetchGap);
-    res.results[run.alu].insert(anchor + run.done - lead - slack,
-                                span + lead + slack);
-    if (run.hasConstant) {
-      isa::Instruction set;
-      set.opcode = isa::Opcode::alu_setconst;
-      isa::Operand imm;
-      imm.kind = isa::Operand::Immediate;
-      setField(set, "a", imm.encode());
-      setField(set, "dst", isa::Dest().encode());
-      setField(set, "imm", run.constant);
-      issue(queue, QueueItem::instruction(uint64_t(at - lead), set));
+  for (const std::vector<unsigned> &group : t.aluGroups) {
+    const AluRun &lead = t.alus[group[0]];
+    unsigned queue = machine.queueNumber(Unit::Alu, lead.alu);
+    AluSpan span = spanOf(t, group, machine);
+    res.queues[queue].insert(anchor + span.first,
+                             span.issues + (group.size() > 1
+                                                ? gapBehindLoop(group.size())
+                                                : fetchGap));
+    res.results[lead.alu].insert(anchor + span.done, span.completes);
+    kernelFirst = std::min(kernelFirst, anchor + span.first);
+    bool isLoop = group.size() > 1 && lead.count > 1;
+    int64_t start = anchor + span.first + 1; // of a loop's body
+    std::vector<QueueItem> body;
+    for (unsigned i : group) {
+      const AluRun &run = t.alus[i];
+      int64_t at = anchor + run.offset;
+      isa::Instruction inst = instructionOf(run, t);
+      if (isLoop) {
+        inst.count = 1;
+        inst.interval = 1;
+        body.push_back(QueueItem::instruction(uint64_t(at - start), inst));
+        continue;
+      }
+      if (run.hasConstant) {
+        isa::Instruction set;
+        set.opcode = isa::Opcode::alu_setconst;
+        isa::Operand imm;
+        imm.kind = isa::Operand::Immediate;
+        setField(set, "a", imm.encode());
+        setField(set, "dst", isa::Dest().encode());
+        setField(set, "imm", run.constant);
+        issue(queue,
+              QueueItem::instruction(uint64_t(at - machine.delayAlu), set));
+      }
+      issue(queue, QueueItem::instruction(uint64_t(at), inst));
     }
-    isa::Instruction inst;
-    inst.opcode = run.op;
-    inst.count = uint16_t(run.count);
-    inst.interval = run.count == 1 ? 1 : uint8_t(run.interval);
-    const isa::InstructionInfo &info = inst.info();
-    auto has = [&](const char *name) {
-      for (const isa::FieldInfo &f : info.fields)
-        if (llvm::StringRef(f.name) == name)
-          return true;
-      return false;
-    };
-    setField(inst, "a", operandOf(run.a, t, run).encode());
-    if (has("b"))
-      setField(inst, "b", operandOf(run.b, t, run).encode());
-    if (has("c"))
-      setField(inst, "c", operandOf(run.c, t, run).encode());
-    if (has("imm"))
-      setField(inst, "imm", run.imm);
-    if (has("group"))
-      setField(inst, "group", run.reduceGroup);
-    if (has("period")) {
-      setField(inst, "period", run.period);
-      setField(inst, "init", 1);
-    }
-    isa::Dest dest;
-    if (run.hasDest) {
-      const StreamGroup &group = t.groups[run.destGroup];
-      dest.present = true;
-      dest.west = group.west;
-      dest.stream = uint8_t(group.stream);
-      dest.type = run.destType;
-    }
-    setField(inst, "dst", dest.encode());
-    kernelFirst = std::min(kernelFirst, at);
-    issue(queue, QueueItem::instruction(uint64_t(at), inst));
+    if (isLoop)
+      issue(queue, QueueItem::loop(uint64_t(start - 1), uint32_t(lead.count),
+                                   uint64_t(lead.interval), std::move(body)));
   }
   // Room to fetch, where nothing of this template follows at once.
   for (const QueueRun &run : t.runs) {

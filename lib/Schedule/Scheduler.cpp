@@ -24,7 +24,8 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
   // Long rows bring many instructions per fetch; short ones need a fetch, and a
   // free cycle for it, every few instructions.
   constexpr unsigned longRow = 8; // instructions
-  fetchGap = machine.instructionsPerRow() < longRow;
+  shortRows = machine.instructionsPerRow() < longRow;
+  fetchGap = std::max<int64_t>(options.fetchGap, shortRows);
 }
 
 /// What stands together in one flow must stand in different slices; and how
@@ -201,9 +202,11 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
     } else if (const auto *gather = std::get_if<stream::Gather>(&kernel)) {
       report.name = gather->name;
       report.kind = "gather";
-      for (const GatherStep &step : gathers[gather])
-        ok = ok && placeFlow(step.flow, 0, step.flow.iterations, 1, nullptr, 0,
-                             nullptr, &step.sources);
+      for (const GatherStep &step : gathers[gather]) {
+        FlowRequest lookup(step.flow, 0, step.flow.iterations);
+        lookup.gathers = &step.sources;
+        ok = ok && placeFlow(lookup);
+      }
     } else {
       const auto &move = std::get<stream::TransposeTile>(kernel);
       report.name = move.name;
@@ -351,7 +354,7 @@ std::vector<int64_t> SchedulerImpl::stripeLimits() const {
 /// weights, at a third of its rate (TileLoop.cpp).
 std::vector<int64_t> SchedulerImpl::installCycles() const {
   std::vector<int64_t> cycles(program.tiles.size());
-  if (!fetchGap)
+  if (!shortRows)
     return cycles;
   for (const Segment &segment : program.segments)
     for (const stream::Kernel &kernel : segment.kernels)

@@ -75,6 +75,27 @@ struct ProductSource {
   int64_t firstAcc = 0; // accumulator row of row 0 in every plane
 };
 
+/// Rows [rowBegin, rowEnd) of a flow, `interval` cycles apart or more. The
+/// product's row 0 is drained at `drainReady` or later.
+struct FlowRequest {
+  const stream::Flow &flow;
+  int64_t rowBegin, rowEnd, interval = 1;
+  const ProductSource *product = nullptr;
+  int64_t drainReady = 0;
+  const std::map<unsigned, GatherSource> *gathers = nullptr;
+  bool rawBits = false;
+
+  FlowRequest(const stream::Flow &flow, int64_t rowBegin, int64_t rowEnd)
+      : flow(flow), rowBegin(rowBegin), rowEnd(rowEnd) {}
+};
+
+/// How a flow is built whose accesses share slices (Sharing.cpp).
+struct Sharing {
+  std::map<unsigned, int64_t> stagger; // source node -> cycle it is sampled
+  std::map<int, unsigned> delays;      // write number -> moves in front of it
+  std::vector<llvm::MutableArrayRef<PlacedColumn>> columns; // as chosen first
+};
+
 /// Copies of a panel from this number on were made because it stood in the way;
 /// they die when the tile is written again.
 constexpr unsigned maxReplicas = 6;
@@ -88,16 +109,20 @@ public:
 private:
   // Flow.cpp
   bool scheduleFlow(const stream::Flow &flow);
-  /// Places a flow not before `bound`; returns its anchor or nullopt.
-  /// `rowBegin`/`rowEnd` take a part of the iterations. With a product,
-  /// `drainReady` is the earliest drain of row 0; on success `drainAt` is the
-  /// issue of the first drain.
-  std::optional<int64_t>
-  placeFlow(const stream::Flow &flow, int64_t rowBegin, int64_t rowEnd,
-            int64_t interval, const ProductSource *product, int64_t drainReady,
-            int64_t *drainAt,
-            const std::map<unsigned, GatherSource> *gathers = nullptr,
-            bool rawBits = false);
+  bool buildFlow(Template &t, int64_t &drainIssue, const FlowRequest &request,
+                 int64_t interval, Sharing &sharing);
+
+  // Sharing.cpp
+  struct PlacedFlow {
+    int64_t drainAt;  // issue of the first drain
+    int64_t interval; // cycles between rows
+  };
+  std::optional<PlacedFlow> placeFlow(const FlowRequest &request);
+  bool groupAlus(Template &t, int64_t n, int64_t interval) const;
+  bool shareQueues(Template &t, const std::set<unsigned> &crowded, int64_t n,
+                   int64_t interval);
+  int64_t sharedInterval(const Template &t,
+                         const std::set<unsigned> &crowded) const;
 
   // Gather.cpp
   std::vector<GatherStep> expandGather(const stream::Gather &gather);
@@ -227,13 +252,27 @@ private:
   stream::Program program; // own copy: internal tiles are added
   const Machine &machine;
   ScheduleOptions options;
-  /// Idle cycles left behind every run of a queue. Where a buffer holds few
-  /// instructions, text must be fetched between any two of them.
+  /// A row of text holds few instructions, so that text is scarce.
+  bool shortRows = false;
+  /// Idle cycles left behind every run of a queue. Where rows are short, text
+  /// must be fetched between any two of them.
   int64_t fetchGap = 0;
   /// Installs may follow one another without end, so every swap leaves a cycle
   /// in which the queue can fetch.
   int64_t gapBehind(const QueueRun &run) const {
-    return run.inst.opcode == isa::Opcode::weights_swap ? 1 : fetchGap;
+    if (run.iterations)
+      return gapBehindLoop(run.body.size());
+    bool swap = run.inst.opcode == isa::Opcode::weights_swap;
+    return std::max<int64_t>(swap, fetchGap);
+  }
+  /// Nothing is fetched inside a loop, so that behind it the queue of a small
+  /// buffer waits for as much text.
+  int64_t gapBehindLoop(size_t body) const {
+    int64_t rows = textRows(body + 2, machine);
+    return 4 * rows > int64_t(machine.bufferRows)
+               ? rows * int64_t(machine.fetchRowCycles()) + machine.delayFetch +
+                     2
+               : fetchGap;
   }
   /// Idle cycles between segments: every queue fetches its next text then,
   /// through the ports of a few text banks.

@@ -19,6 +19,7 @@
 #include "Layout.h"
 #include "Reservations.h"
 #include "lpu/Schedule/QueueProgram.h"
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct QueueRun {
   int64_t offset = 0;
   isa::Instruction inst;
   std::vector<StreamField> streamFields;
+  /// Flows: the node that is read; -1, -2, .. for the writes.
+  int origin = 0;
   /// A loop: its `loop` instruction issues at `offset`, and cycle 0 of the
   /// body, to which the offsets in `body` refer, is the next one.
   uint32_t iterations = 0;
@@ -85,7 +88,7 @@ struct AluRun {
   bool hasDest = false;
   unsigned destGroup = 0;
   isa::ElementType destType = isa::ElementType::f32;
-  unsigned alu = 0;   // chosen
+  unsigned alu = 0;   // chosen, for the whole group
   unsigned users = 0; // operations of the template that read the result
 };
 
@@ -101,6 +104,9 @@ struct Template {
   std::vector<StreamGroup> groups;
   std::vector<QueueRun> runs;
   std::vector<AluRun> alus;
+  /// Operations that share an ALU, as indices into `alus`: one each where
+  /// there are enough; others take turns in a loop.
+  std::vector<std::vector<unsigned>> aluGroups;
   std::vector<Touch> touches;
 
   /// Adds a run of reads or writes of one column.
@@ -111,6 +117,12 @@ struct Template {
 
 /// The item of a run whose template stands at `anchor`, streams chosen.
 QueueItem itemOf(const QueueRun &run, const Template &t, int64_t anchor);
+
+/// The repeats of a run as runs of their own, `interval` cycles apart.
+void unroll(const QueueRun &run, int64_t interval, std::vector<QueueRun> &out);
+
+/// The queues in which runs of a template meet.
+std::set<unsigned> crowdedQueues(const Template &t);
 
 /// Sets a field by name; the name must exist.
 void setField(isa::Instruction &inst, const char *name, int64_t value);

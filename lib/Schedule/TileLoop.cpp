@@ -34,7 +34,7 @@ static constexpr size_t fewestTiles = 4;
 
 bool SchedulerImpl::loopsTiles() const {
   // Where a row of text holds many instructions, fetching is no limit.
-  return fetchGap > 0 && machine.loopDepth > (segmentLoops ? 1u : 0u);
+  return shortRows && machine.loopDepth > (segmentLoops ? 1u : 0u);
 }
 
 /// True if tile k + 1 follows tile k at a constant step in B.
@@ -222,6 +222,9 @@ std::optional<int64_t> SchedulerImpl::placeTileLoop(
       next = std::max(next, span - 1 + (fp16 ? machine.fp16Interval : 1));
     }
 
+  // Weights are read without a gap for operands of the same slice.
+  if (!crowdedQueues(t).empty())
+    return std::nullopt;
   int64_t bound = 0;
   for (const PassWork &work : works) {
     const Gang &gang = *work.gang;

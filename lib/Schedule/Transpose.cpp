@@ -129,15 +129,19 @@ bool SchedulerImpl::scheduleTranspose(const TransposeTile &move) {
         return false;
       ProductSource product;
       product.gang = &gang;
-      int64_t drainAt = 0;
-      if (!placeFlow(plan.perByte[byte], row, end, 1, &product, *pass + delay,
-                     &drainAt))
+      FlowRequest epilogue(plan.perByte[byte], row, end);
+      epilogue.product = &product;
+      epilogue.drainReady = *pass + delay;
+      auto drained = placeFlow(epilogue);
+      if (!drained)
         return false;
-      gang.drainBound = drainAt + 1 - delay;
+      gang.drainBound = drained->drainAt + 1 - delay +
+                        (end - row - 1) * (drained->interval - 1);
     }
   }
-  return plan.combine.writes.empty() ||
-         placeFlow(plan.combine, 0, plan.combine.iterations, 1, nullptr, 0,
-                   nullptr, nullptr, /*rawBits=*/true)
-             .has_value();
+  if (plan.combine.writes.empty())
+    return true;
+  FlowRequest combine(plan.combine, 0, plan.combine.iterations);
+  combine.rawBits = true;
+  return placeFlow(combine).has_value();
 }

@@ -16,6 +16,8 @@ namespace lpu::schedule {
 struct ScheduleOptions {
   /// Leave constant bytes out of the image (the program is the same).
   bool withoutWeights = false;
+  /// Idle cycles to leave behind every run of a queue, at least, for fetches.
+  int64_t fetchGap = 0;
 };
 
 /// One kernel of the report. Cycles are those of one iteration of its segment,
