@@ -270,8 +270,13 @@ std::vector<int> CostModel::axes(unsigned width, bool onlyFaster) const {
       OpCost b = op(i, {axis, width});
       saved += a.compute() - b.compute();
       links += b.collectives;
-      weights += a.weights - b.weights;
-      LoopKind kind = node.loops[node.loopOf(axis)];
+      // Weights that are divided, without the padding of rows.
+      int loop = node.loopOf(axis);
+      if (node.isContraction || node.isGather)
+        for (auto [v, dims] : llvm::zip(node.reads, node.readDims))
+          if (model.isFree(v) && llvm::is_contained(dims, loop))
+            weights += elementCount(v) * storedBytes(v);
+      LoopKind kind = node.loops[loop];
       isTable |= kind == LoopKind::Rows;
       // Sums of floats in another order: other bits.
       if (kind == LoopKind::Sum)
@@ -281,7 +286,7 @@ std::vector<int> CostModel::axes(unsigned width, bool onlyFaster) const {
     if (model.isInteger && !isExact)
       continue;
     if (onlyFaster ? saved <= links
-                   : weights < (isTable ? machine.sramBytes() / 64.0 : 1.0))
+                   : weights < (isTable ? machine.sramBytes() / 64.0 : 64.0))
       continue;
     candidates.push_back({axis, isTable, links / std::max(1.0, saved)});
   }

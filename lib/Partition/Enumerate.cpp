@@ -66,9 +66,14 @@ Enumerator::Option Enumerator::makeOption(unsigned width,
   option.cuts = cost.cuts(option.axes);
   OpCost sum;
   option.sums.push_back(sum);
+  option.divided.push_back(0);
   for (unsigned i = 0; i < cost.model.heavy.size(); ++i) {
-    sum += cost.op(i, {option.cuts[i], width});
+    int axis = option.cuts[i];
+    sum += cost.op(i, {axis, width});
     option.sums.push_back(sum);
+    option.divided.push_back(
+        option.divided.back() +
+        (axis != none && cost.model.axes[axis].units >= int64_t(width)));
   }
   return option;
 }
@@ -174,12 +179,12 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
     options.push_back(makeOption(width, false));
     if (width == 1)
       continue;
-    if (options.back().axes.empty() && !pinnedWidth) {
+    if (!options.back().uses(0, count)) {
       options.pop_back();
       continue;
     }
     Option faster = makeOption(width, true);
-    if (faster.axes != options.back().axes && !faster.axes.empty())
+    if (faster.axes != options.back().axes && faster.uses(0, count))
       options.push_back(std::move(faster));
   }
 
@@ -202,7 +207,7 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
         peaks[o] =
             std::max(peaks[o], peakOf(positions[b - 1], positions[b], option));
         Stage s = stageOf(positions[a], positions[b], option, bytes, peaks[o]);
-        if (s.sramBytes > limit())
+        if (s.sramBytes > limit() || !option.uses(positions[a], positions[b]))
           continue;
         // Widths rise: keep what is faster than everything narrower.
         bool isBetter = true;

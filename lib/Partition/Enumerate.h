@@ -53,6 +53,11 @@ private:
     unsigned width;
     std::vector<int> axes, cuts;
     std::vector<OpCost> sums; // by heavy operation
+    /// Operations before each one that have a part for every member.
+    std::vector<unsigned> divided;
+    bool uses(unsigned begin, unsigned end) const {
+      return width == 1 || divided[end] > divided[begin];
+    }
   };
   struct Choice { // one way to run a range
     unsigned option, width;

@@ -256,6 +256,15 @@ void Model::findAxes() {
   }
 }
 
+bool Model::isWeight(mlir::Value v) const {
+  const Node *node = nodeOf(v);
+  if (!node || node->role != Node::Free)
+    return false;
+  return node->op->getName().getStringRef() == "onnx.Initializer" ||
+         llvm::any_of(node->reads,
+                      [&](mlir::Value read) { return isWeight(read); });
+}
+
 FailureOr<std::unique_ptr<Model>> Model::read(ModuleOp module) {
   auto model = std::make_unique<Model>();
   for (auto function : module.getOps<func::FuncOp>()) {
@@ -292,10 +301,12 @@ FailureOr<std::unique_ptr<Model>> Model::read(ModuleOp module) {
                            : Node::Free;
     if (node.role == Node::Heavy) {
       model->heavy.push_back(model->nodes.size());
-      if (node.isContraction &&
-          (model->isFree(node.reads[0]) || model->isFree(node.reads[1])) &&
+      bool sumsIntegers =
+          node.isContraction &&
           isa<IntegerType>(cast<RankedTensorType>(op.getResult(0).getType())
-                               .getElementType()))
+                               .getElementType());
+      if (sumsIntegers &&
+          (model->isWeight(node.reads[0]) || model->isWeight(node.reads[1])))
         model->isInteger = true;
     }
     model->numberOf[&op] = model->nodes.size();

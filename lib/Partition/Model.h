@@ -92,6 +92,8 @@ public:
     const Node *n = nodeOf(v);
     return n && n->role == Node::Free;
   }
+  /// Made of the model's weights, not of small constants alone.
+  bool isWeight(mlir::Value v) const;
   bool isHeavy(mlir::Value v) const {
     const Node *n = nodeOf(v);
     return n && n->role == Node::Heavy;

@@ -81,6 +81,20 @@ int main(int argc, char **argv) {
   auto expected = evaluate(function, inputs);
   if (!expected)
     return 1;
+  // Numbers that are not finite, or all the same, would agree with anything.
+  for (auto &[name, value] : *expected) {
+    bool isFinite = true, varies = value->size() <= 1 || !value->isFloat;
+    for (float f : value->floats) {
+      isFinite &= std::isfinite(f);
+      varies |= f != value->floats[0];
+    }
+    if (!isFinite || !varies) {
+      llvm::errs() << "error: output \"" << name << "\" "
+                   << (isFinite ? "is constant" : "is not finite")
+                   << ": these inputs say nothing\n";
+      return 1;
+    }
+  }
   bool allAgree = true;
   for (const std::string &path : parts) {
     auto divided = mlir::parseSourceFile<mlir::ModuleOp>(path, &context);
