@@ -8,6 +8,7 @@
 #ifndef LPU_LIB_BINARY_MANIFEST_H
 #define LPU_LIB_BINARY_MANIFEST_H
 
+#include "Checksum.h"
 #include "lpu/Binary/Package.h"
 #include "package.pb.h"
 
@@ -21,6 +22,7 @@ constexpr const char *textSection = ".lpu.text.";   // + class number
 constexpr const char *imageSection = ".lpu.image."; // + chip number
 constexpr const char *sharedSection = ".lpu.image.shared";
 constexpr const char *debugSection = ".lpu.debug."; // + name
+constexpr const char *checksumSection = ".lpu.checksum";
 /// Images start at page borders, so that they can be mapped on their own.
 constexpr uint64_t imageAlignment = 4096, textAlignment = 64;
 

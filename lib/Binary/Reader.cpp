@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Nothing in the file is trusted: every offset and size is compared with the
-// size of the file before it is used, and checkPackage judges the rest. Image
-// bytes stay in the mapped file.
+// size of the file before it is used, the checksum must fit, and checkPackage
+// judges the rest. Image bytes stay in the mapped file.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,6 +33,8 @@ public:
 
   llvm::Expected<Package> run() {
     if (llvm::Error error = readSections())
+      return std::move(error);
+    if (llvm::Error error = checksum())
       return std::move(error);
     auto bytes = take(manifestSection);
     if (!bytes)
@@ -120,8 +122,6 @@ private:
     if (count < 2 || count > file.size() / sizeof(ELF::Elf64_Shdr) ||
         !inside(h.e_shoff, count * sizeof(ELF::Elf64_Shdr)) || names >= count)
       return damaged("its section table lies outside the file");
-    if (h.e_shoff + count * sizeof(ELF::Elf64_Shdr) != file.size())
-      return damaged("the file does not end with its section table");
     auto section = [&](uint64_t number) {
       return read<ELF::Elf64_Shdr>(h.e_shoff +
                                    number * sizeof(ELF::Elf64_Shdr));
@@ -153,8 +153,25 @@ private:
         return damaged("two sections are named '" + name + "'");
       ordered.emplace_back(name.str(), bytes);
     }
-    used.emplace_back(h.e_shoff, file.size() - h.e_shoff);
+    used.emplace_back(h.e_shoff, count * sizeof(ELF::Elf64_Shdr));
     return readGaps(std::move(used));
+  }
+
+  /// The last section covers every byte before it, and ends the file.
+  llvm::Error checksum() {
+    auto stated = take(checksumSection);
+    if (!stated)
+      return stated.takeError();
+    Checksum sum;
+    if (stated->size() != sizeof(Checksum::Value) ||
+        stated->end() != file.end())
+      return damaged("the file does not end with its checksum");
+    sum.add(file.drop_back(stated->size()));
+    Checksum::Value found = sum.final();
+    if (*stated != llvm::ArrayRef<uint8_t>(found))
+      return damaged("its checksum does not fit its contents: it was changed "
+                     "after it was written");
+    return llvm::Error::success();
   }
 
   /// Parts of the file do not overlap, and what lies between them is zero.

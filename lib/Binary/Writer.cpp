@@ -6,15 +6,16 @@
 //===----------------------------------------------------------------------===//
 //
 // All sizes are known before the first byte, so the file is written from front
-// to back: header, sections, section names, section table. Memory: the
-// manifest and one piece of an image at a time.
+// to back: header, section table, section names, sections, and last the
+// checksum of all that stands before it. Memory: the manifest and one piece of
+// an image at a time.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Manifest.h"
 #include "lpu/Support/Check.h"
+#include "lpu/Support/OutputFile.h"
 #include "llvm/BinaryFormat/ELF.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <set>
@@ -34,6 +35,25 @@ struct Section {
   uint32_t nameOffset = 0;
 };
 
+/// Passes bytes on and adds them to a checksum.
+class HashingStream : public llvm::raw_ostream {
+public:
+  explicit HashingStream(llvm::raw_ostream &os)
+      : raw_ostream(/*unbuffered=*/true), os(os) {}
+  Checksum checksum;
+
+private:
+  llvm::raw_ostream &os;
+  uint64_t position = 0;
+
+  void write_impl(const char *bytes, size_t size) override {
+    os.write(bytes, size);
+    checksum.add({reinterpret_cast<const uint8_t *>(bytes), size});
+    position += size;
+  }
+  uint64_t current_pos() const override { return position; }
+};
+
 class Writer {
 public:
   Writer(const Package &package, llvm::raw_ostream &os)
@@ -42,6 +62,9 @@ public:
   llvm::Error run() {
     layOut();
     header();
+    table();
+    begin();
+    os << names;
     manifestBytes();
     for (unsigned c = 0; c < package.classes.size(); ++c)
       text(c);
@@ -56,19 +79,19 @@ public:
       os << contents;
     }
     begin();
-    os << names;
-    table();
+    Checksum::Value value = os.checksum.final();
+    os.write(reinterpret_cast<const char *>(value.data()), value.size());
     return llvm::Error::success();
   }
 
 private:
   const Package &package;
-  llvm::raw_ostream &os;
+  HashingStream os;
   manifest::Manifest manifest;
   std::vector<Section> sections; // without the null section
   std::string names;
   size_t next = 0; // section to be written
-  uint64_t tableOffset = 0, sharedSize = 0;
+  uint64_t sharedSize = 0;
 
   void add(const std::string &name, uint64_t size, uint64_t alignment,
            uint64_t flags, uint32_t type = ELF::SHT_PROGBITS) {
@@ -83,6 +106,7 @@ private:
 
   void layOut() {
     uint64_t lanes = package.machine.lanes;
+    add(".shstrtab", 0, 1, 0, ELF::SHT_STRTAB);
     add(manifestSection, manifest.ByteSizeLong(), 8, 0);
     for (unsigned c = 0; c < package.classes.size(); ++c) {
       uint64_t rows = 0;
@@ -107,20 +131,20 @@ private:
           ELF::SHF_ALLOC | ELF::SHF_WRITE);
     for (const auto &[name, contents] : package.debug)
       add(debugSection + name, contents.size(), 1, 0);
-    add(".shstrtab", 0, 1, 0, ELF::SHT_STRTAB);
+    add(checksumSection, sizeof(Checksum::Value), 8, 0);
     names.push_back('\0');
     for (Section &section : sections) {
       section.nameOffset = uint32_t(names.size());
       names += section.name;
       names.push_back('\0');
     }
-    sections.back().size = names.size();
-    uint64_t offset = sizeof(ELF::Elf64_Ehdr);
+    sections.front().size = names.size();
+    uint64_t offset = sizeof(ELF::Elf64_Ehdr) +
+                      (sections.size() + 1) * sizeof(ELF::Elf64_Shdr);
     for (Section &section : sections) {
       section.offset = llvm::alignTo(offset, section.alignment);
       offset = section.offset + section.size;
     }
-    tableOffset = llvm::alignTo(offset, 8);
   }
 
   void header() {
@@ -132,14 +156,14 @@ private:
     h.e_type = ELF::ET_EXEC;
     h.e_machine = elfMachine;
     h.e_version = ELF::EV_CURRENT;
-    h.e_shoff = tableOffset;
+    h.e_shoff = sizeof(h);
     h.e_ehsize = sizeof(h);
     h.e_shentsize = sizeof(ELF::Elf64_Shdr);
     // Past 0xff00 sections ELF keeps the true numbers in the null section.
     size_t count = sections.size() + 1;
     bool many = count >= ELF::SHN_LORESERVE;
     h.e_shnum = many ? 0 : uint16_t(count);
-    h.e_shstrndx = many ? uint16_t(ELF::SHN_XINDEX) : uint16_t(count - 1);
+    h.e_shstrndx = many ? uint16_t(ELF::SHN_XINDEX) : 1;
     raw(h);
   }
 
@@ -218,12 +242,11 @@ private:
   }
 
   void table() {
-    os.write_zeros(unsigned(tableOffset - os.tell()));
     ELF::Elf64_Shdr null = {};
     size_t count = sections.size() + 1;
     if (count >= ELF::SHN_LORESERVE) {
       null.sh_size = count;
-      null.sh_link = uint32_t(count - 1);
+      null.sh_link = 1;
     }
     raw(null);
     for (const Section &section : sections) {
@@ -260,22 +283,6 @@ llvm::Error lpu::writePackage(const Package &package, llvm::raw_ostream &os) {
 llvm::Error lpu::writePackage(const Package &package, llvm::StringRef path) {
   if (llvm::Error error = checked(package, path))
     return error;
-  // A temporary beside the target, renamed when complete.
-  auto file = llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%%%",
-                                              llvm::sys::fs::all_read |
-                                                  llvm::sys::fs::owner_write);
-  if (!file)
-    return llvm::createStringError("cannot write " + path + ": " +
-                                   toString(file.takeError()));
-  llvm::raw_fd_ostream os(file->FD, /*shouldClose=*/false);
-  os.SetBufferSize(1 << 18);
-  llvm::Error error = Writer(package, os).run();
-  os.flush();
-  if (!error && os.has_error())
-    error = llvm::createStringError("cannot write " + path + ": " +
-                                    os.error().message());
-  os.clear_error();
-  if (error)
-    return llvm::joinErrors(std::move(error), file->discard());
-  return file->keep(path);
+  return writeOutputFile(
+      path, [&](llvm::raw_ostream &os) { return Writer(package, os).run(); });
 }

@@ -17,7 +17,7 @@ import sys
 root, maps = map(pathlib.Path, sys.argv[1:])
 
 # What reads a package, and nothing more.
-PACKAGE = ["lib/Binary", "lib/ISA", "lib/Target"]
+PACKAGE = ["lib/Binary", "lib/ISA", "lib/Support", "lib/Target"]
 # Tool: folders of this project whose objects it may contain (exactly, or below).
 ALLOWED = {
     "lpu-compile": ["dialects", "lib", "tools/lpu-compile"],
