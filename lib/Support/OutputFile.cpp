@@ -77,7 +77,10 @@ static bool same(StringRef a, StringRef b) {
                         folderB.empty() ? "." : folderB);
 }
 
-Error FileRoles::check() const {
+Error FileRoles::check() const { return check(/*all=*/true); }
+Error FileRoles::checkInputs() const { return check(/*all=*/false); }
+
+Error FileRoles::check(bool all) const {
   std::string problems;
   auto fail = [&](const File &file, const Twine &why) {
     problems += (problems.empty() ? "" : "\nerror: ") + file.role + " '" +
@@ -91,12 +94,14 @@ Error FileRoles::check() const {
         fail(output, "it is " + input.role + ", which would be lost");
         clash = true;
       }
-    for (size_t j = 0; j < i && !clash; ++j)
+    for (size_t j = 0; all && j < i && !clash; ++j)
       if (same(outputs[j].path, output.path)) {
         fail(output, "it is also the file of " + outputs[j].role);
         clash = true;
       }
-    if (std::string why = whyNot(output.path); !clash && !why.empty())
+    if (!all || clash)
+      continue;
+    if (std::string why = whyNot(output.path); !why.empty())
       fail(output, why);
   }
   return problems.empty() ? Error::success() : createStringError(problems);

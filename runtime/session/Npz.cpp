@@ -13,6 +13,7 @@
 
 #include "lpu/Session/Npz.h"
 #include "Npy.h"
+#include "lpu/Support/OutputFile.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -389,7 +390,7 @@ Error lpu::writeNpz(StringRef path, ArrayRef<NpyArray> arrays) {
   if (arrays.size() >= 0xffff)
     return createStringError(Twine(path) + ": more than 65534 arrays");
   // Into a temporary file that takes the name only when it is complete.
-  return writeToOutput(path, [&](raw_ostream &os) {
+  return writeOutputFile(path, [&](raw_ostream &os) {
     writeArchive(os, arrays);
     return Error::success();
   });

@@ -7,11 +7,10 @@
 
 #include "lpu/Pipelines/Compile.h"
 #include "lpu/Report/Report.h"
+#include "lpu/Support/OutputFile.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 
@@ -61,17 +60,30 @@ static int fail(const Twine &message, int code) {
   return code;
 }
 
-/// Writes a file through `body`; on an error nothing is left.
-template <typename Body> static bool writeFile(StringRef path, Body &&body) {
-  std::error_code code;
-  ToolOutputFile file(path, code, sys::fs::OF_Text);
-  if (code) {
-    fail("cannot write '" + path + "': " + code.message(), 1);
-    return false;
-  }
-  body(file.os());
-  file.keep();
-  return true;
+/// The end of a compilation that failed: an older package must not look like
+/// its result.
+static int giveUp(const lpu::FileRoles &files) {
+  for (const std::string &path : files.removeOutputs())
+    errs() << "note: the older '" << path << "' was removed\n";
+  return 1;
+}
+
+/// Package, report and trace: all or none.
+static Error writeAll(const lpu::CompileResult &result,
+                      const lpu::Machine &machine) {
+  if (Error error = lpu::writePackage(result.package, output))
+    return error;
+  if (!reportFile.empty())
+    if (Error error = lpu::writeOutputFile(reportFile, [&](raw_ostream &os) {
+          lpu::printReportJSON(result, machine, os);
+          return Error::success();
+        }))
+      return error;
+  if (!traceFile.empty())
+    return lpu::writeOutputFile(traceFile, [&](raw_ostream &os) {
+      return lpu::printTrace(result.package, os);
+    });
+  return Error::success();
 }
 
 int main(int argc, char **argv) {
@@ -91,7 +103,8 @@ int main(int argc, char **argv) {
                       ": write it as name=size with a size of at "
                       "least 1",
                   2);
-    options.import.dims[name.str()] = value;
+    if (!options.import.dims.emplace(name.str(), value).second)
+      return fail("--dim " + name + " is given twice", 2);
   }
   if (weights != "file" && weights != "none")
     return fail("--weights " + weights + ": file or none", 2);
@@ -113,9 +126,22 @@ int main(int argc, char **argv) {
   if (output.empty() && emit.empty())
     return fail("no output: give -o file.lpu", 2);
 
+  lpu::FileRoles files;
+  files.addInput("the model", input);
+  files.addInput("the machine file", target);
+  if (emit.empty()) {
+    files.addOutput("-o", output);
+    files.addOutput("--report", reportFile);
+    files.addOutput("--trace", traceFile);
+  }
+  if (Error error = files.check())
+    return fail(toString(std::move(error)), 2);
+
   auto machine = lpu::loadMachine(target);
-  if (!machine)
-    return fail(toString(machine.takeError()), 1);
+  if (!machine) {
+    fail(toString(machine.takeError()), 1);
+    return giveUp(files);
+  }
   options.withoutWeights = weights == "none";
   options.verify = !noVerify;
   options.emit = emit;
@@ -128,30 +154,16 @@ int main(int argc, char **argv) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   auto result = lpu::compileModel(context, *machine, options, errs());
   if (!result)
-    return 1;
+    return giveUp(files);
   if (!result->complete)
     return 0;
   result->package.debug.emplace_back(
       lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
-  if (auto error = lpu::writePackage(result->package, output))
-    return fail(toString(std::move(error)), 1);
+  if (Error error = writeAll(*result, *machine)) {
+    fail(toString(std::move(error)), 1);
+    return giveUp(files);
+  }
   if (!quiet)
     lpu::printReport(*result, *machine, outs());
-  bool ok = true;
-  if (!reportFile.empty())
-    ok &= writeFile(reportFile, [&](raw_ostream &os) {
-      lpu::printReportJSON(*result, *machine, os);
-    });
-  if (!traceFile.empty()) {
-    std::string problem;
-    ok &= writeFile(traceFile, [&](raw_ostream &os) {
-      if (Error error = lpu::printTrace(result->package, os))
-        problem = toString(std::move(error));
-    });
-    if (!problem.empty()) {
-      sys::fs::remove(traceFile);
-      return fail("no trace: " + problem, 1);
-    }
-  }
-  return ok ? 0 : 1;
+  return 0;
 }

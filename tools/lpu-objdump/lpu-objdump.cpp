@@ -7,12 +7,11 @@
 
 #include "lpu/Report/Pictures.h"
 #include "lpu/Schedule/QueueProgram.h"
+#include "lpu/Support/OutputFile.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SHA256.h"
-#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
@@ -243,23 +242,15 @@ static void printSramHashes(const lpu::Package &package, raw_ostream &os) {
 
 /// Writes the page or the trace; on an error no file is left.
 static int writePicture(const lpu::Package &package) {
-  std::error_code code;
-  ToolOutputFile file(output, code, sys::fs::OF_None);
-  if (code)
-    return fail(
-        createStringError("cannot write '" + output + "': " + code.message()));
-  if (Error error = html ? lpu::writePage(package, file.os())
-                         : lpu::printTrace(package, file.os()))
-    return fail(std::move(error));
-  file.os().flush();
-  if (file.os().has_error()) {
-    code = file.os().error();
-    file.os().clear_error();
-    return fail(
-        createStringError("cannot write '" + output + "': " + code.message()));
-  }
-  file.keep();
-  return 0;
+  lpu::FileRoles files;
+  files.addInput("the package", input);
+  files.addOutput("-o", output);
+  Error error = files.check();
+  if (!error)
+    error = lpu::writeOutputFile(output, [&](raw_ostream &os) {
+      return html ? lpu::writePage(package, os) : lpu::printTrace(package, os);
+    });
+  return error ? fail(std::move(error)) : 0;
 }
 
 int main(int argc, char **argv) {

@@ -6,12 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Session/Session.h"
+#include "lpu/Support/OutputFile.h"
 #include "lpu/Target/Energy.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <random>
@@ -176,12 +176,7 @@ static int fail(const llvm::Twine &message) {
   return 1;
 }
 
-static llvm::Error dumpSram(Session &session, llvm::StringRef path) {
-  std::error_code ec;
-  llvm::ToolOutputFile file(path, ec, llvm::sys::fs::OF_None);
-  if (ec)
-    return llvm::createStringError("cannot write '" + path +
-                                   "': " + ec.message());
+static void writeSram(Session &session, llvm::raw_ostream &os) {
   const Machine &m = session.package().machine;
   std::vector<uint8_t> bytes(m.lanes);
   for (unsigned chip = 0; chip < session.package().chips.size(); ++chip)
@@ -193,13 +188,17 @@ static llvm::Error dumpSram(Session &session, llvm::StringRef path) {
           for (unsigned number : {chip, slice, bank, row}) {
             char word[4];
             llvm::support::endian::write32le(word, number);
-            file.os().write(word, 4);
+            os.write(word, 4);
           }
-          file.os().write(reinterpret_cast<const char *>(bytes.data()),
-                          bytes.size());
+          os.write(reinterpret_cast<const char *>(bytes.data()), bytes.size());
         }
-  file.keep();
-  return llvm::Error::success();
+}
+
+static llvm::Error dumpSram(Session &session, llvm::StringRef path) {
+  return writeOutputFile(path, [&](llvm::raw_ostream &os) {
+    writeSram(session, os);
+    return llvm::Error::success();
+  });
 }
 
 static double joules(const emulator::RunResult &result, const Package &p) {
@@ -319,18 +318,7 @@ static llvm::Error printRuns(const emulator::RunResult &result,
   return llvm::Error::success();
 }
 
-int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
-  Options o;
-  if (std::string error =
-          parse(llvm::ArrayRef<const char *>(argv + 1, size_t(argc - 1)), o);
-      !error.empty())
-    return fail(error);
-  if (o.help) {
-    llvm::outs() << usage;
-    return 0;
-  }
-
+static int runPackage(const Options &o) {
   auto opened = Session::open(o.package, o.engine);
   if (!opened)
     return fail("'" + o.package + "': " + llvm::toString(opened.takeError()));
@@ -437,4 +425,33 @@ int main(int argc, char **argv) {
       return fail(llvm::toString(std::move(error)));
   }
   return 0;
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  Options o;
+  if (std::string error =
+          parse(llvm::ArrayRef<const char *>(argv + 1, size_t(argc - 1)), o);
+      !error.empty())
+    return fail(error);
+  if (o.help) {
+    llvm::outs() << usage;
+    return 0;
+  }
+  FileRoles outputs, all;
+  outputs.addOutput("--outputs", o.outputs);
+  all = outputs;
+  all.addInput("the package", o.package);
+  all.addInput("the file of --inputs", o.inputs);
+  all.addOutput("--dump-sram", o.dumpAfter);
+  all.addOutput("--dump-sram-before", o.dumpBefore);
+  if (llvm::Error error = all.check())
+    return fail(llvm::toString(std::move(error)));
+  int code = runPackage(o);
+  // Older outputs must not look like those of a run that failed. The dumps
+  // stay: they are for finding out why.
+  if (code != 0)
+    for (const std::string &path : outputs.removeOutputs())
+      llvm::errs() << "note: the older '" << path << "' was removed\n";
+  return code;
 }

@@ -38,12 +38,16 @@ public:
   /// file as an input or another output, no folder, no permission.
   llvm::Error check() const;
 
+  /// Only whether an output is an input, for tools that write in place.
+  llvm::Error checkInputs() const;
+
   /// After a failure: takes away the outputs that exist, so that an older file
   /// does not look like the result. Of a link, the link goes and its target
   /// stays. Returns their paths.
   std::vector<std::string> removeOutputs() const;
 
 private:
+  llvm::Error check(bool all) const;
   struct File {
     std::string role, path;
   };
