@@ -99,9 +99,9 @@ int64_t firstCloser(const Sequence &a, const Sequence &b, int64_t shift,
 class Links {
 public:
   Links(const Package &package, const std::vector<const ChipTrace *> &traces,
-        const Options &options, Reporter &reporter)
+        const Options &options, Reporter &reporter, Result &result)
       : package(package), traces(traces), options(options), reporter(reporter),
-        machine(package.machine) {}
+        result(result), machine(package.machine) {}
 
   void check();
 
@@ -115,6 +115,8 @@ private:
   void checkWire(const LinkWire &wire);
   void checkReceived(const LinkWire &wire);
   void checkDrift(unsigned chip);
+  std::vector<int64_t> resyncs(unsigned chip) const;
+  void measureClocks(const LinkWire &wire);
   /// The link numbers at the ends of a wire.
   unsigned outLink(const LinkWire &wire) const {
     return linkOf[wire.fromChip][wire.fromLink];
@@ -133,6 +135,7 @@ private:
   const std::vector<const ChipTrace *> &traces;
   const Options &options;
   Reporter &reporter;
+  Result &result;
   const Machine &machine;
   std::vector<std::vector<unsigned>> linkOf;                 // [chip][port]
   std::set<std::pair<unsigned, unsigned>> wiredOut, wiredIn; // chip, link
@@ -295,6 +298,48 @@ void Links::checkDrift(unsigned chip) {
     }
 }
 
+/// The cycles in which a chip's clock agrees with its parent's.
+std::vector<int64_t> Links::resyncs(unsigned chip) const {
+  std::vector<int64_t> cycles = {0};
+  if (const QueueTrace *control = queue(chip, Unit::Control, 0))
+    for (const Run &run : control->runs)
+      cycles.push_back(run.first);
+  return cycles;
+}
+
+/// How long the two clocks of a vector have run freely. Between two resyncs and
+/// within a progression that is linear in the number of the vector, so the ends
+/// of such pieces have the largest sum.
+void Links::measureClocks(const LinkWire &wire) {
+  const Sequence &sends =
+      sequence(wire.fromChip, Unit::LinkSend, outLink(wire));
+  const Sequence &recvs = sequence(wire.toChip, Unit::LinkRecv, inLink(wire));
+  std::vector<int64_t> from = resyncs(wire.fromChip), to = resyncs(wire.toChip);
+  // A resync in the cycle of a send or receive comes after it.
+  auto since = [](const std::vector<int64_t> &resyncs, int64_t cycle) {
+    auto next = std::lower_bound(resyncs.begin() + 1, resyncs.end(), cycle);
+    return std::make_pair(cycle - *(next - 1),
+                          next == resyncs.end() ? INT64_MAX : *next);
+  };
+  size_t hs = 0, hr = 0;
+  for (int64_t k = 0, n = std::min(sends.size(), recvs.size()); k < n;) {
+    const Sequence::Part &ps = sends.part(k, hs), &pr = recvs.part(k, hr);
+    int64_t last = std::min({n, ps.end(), pr.end()}) - 1;
+    // The last vector before a resync of either side.
+    for (auto [part, clock] : {std::make_pair(&ps, &from), {&pr, &to}})
+      if (int64_t next = since(*clock, part->cycle(k)).second;
+          next <= part->cycle(last))
+        last = part->number + part->issues.countBelow(next + 1) - 1;
+    for (int64_t i : {k, last})
+      result.clockCycles =
+          std::max(result.clockCycles, uint64_t(since(from, ps.cycle(i)).first +
+                                                since(to, pr.cycle(i)).first));
+    k = last + 1;
+  }
+  if (result.clockCycles > 0)
+    result.clockPpm = 1e6 * machine.linkMargin / double(result.clockCycles);
+}
+
 /// Wires between the same classes and links with the same distance of starts
 /// are alike: one that is right stands for all.
 template <typename Judge> void Links::forEachKind(Judge judge) {
@@ -335,12 +380,14 @@ void Links::check() {
   forEachKind([&](const LinkWire &wire) { checkWire(wire); });
   if (reporter.count() == 0)
     forEachKind([&](const LinkWire &wire) { checkReceived(wire); });
+  forEachKind([&](const LinkWire &wire) { measureClocks(wire); });
 }
 
 } // namespace
 
 void verify::checkLinks(const Package &package,
                         const std::vector<const ChipTrace *> &traces,
-                        const Options &options, Reporter &reporter) {
-  Links(package, traces, options, reporter).check();
+                        const Options &options, Reporter &reporter,
+                        Result &result) {
+  Links(package, traces, options, reporter, result).check();
 }

@@ -134,7 +134,7 @@ void checkMemory(const Package &package, unsigned chip, const ChipTrace &trace,
 /// of a class share unless \p options say otherwise.
 void checkLinks(const Package &package,
                 const std::vector<const ChipTrace *> &traces,
-                const Options &options, Reporter &reporter);
+                const Options &options, Reporter &reporter, Result &result);
 
 /// Cycles from the issue of a run's last repeat to its last effect.
 int64_t effectDelay(const isa::Instruction &instruction,

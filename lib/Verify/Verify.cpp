@@ -157,7 +157,7 @@ Result Verifier::run() {
           std::max(result.cycles, c.start + uint64_t(trace->lastEffect) + 1);
     traces[chip] = trace.get();
   }
-  checkLinks(package, traces, options, reporter);
+  checkLinks(package, traces, options, reporter, result);
   dropConsequences(traces);
 
   std::sort(result.violations.begin(), result.violations.end(),

@@ -65,6 +65,10 @@ int main(int argc, char **argv) {
     outs() << "accepted: " << result.cycles << " cycles, "
            << format("%.3f", result.cycles / package->machine.clockMHz)
            << " us at " << format("%g", package->machine.clockMHz) << " MHz\n";
+  if (result.accepted() && result.clockPpm)
+    outs() << "clocks may be off by " << format("%.1f", *result.clockPpm)
+           << " ppm: two run for " << result.clockCycles
+           << " cycles between resynchronisation and link\n";
   if (result.accepted() && result.dataSupplied)
     outs() << result.dataSupplied << " accesses take their address from data; "
            << "their rows are judged at run time\n";

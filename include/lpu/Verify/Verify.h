@@ -101,6 +101,12 @@ struct Result {
   uint64_t instructions = 0; // words of text
   uint64_t runs = 0;         // executed instructions, loops unrolled
   uint64_t progressions = 0; // of stream accesses, after merging
+  /// The longest that the two clocks of a vector have run since their last
+  /// resynchronisations, added up, and so the largest relative error of any
+  /// clock, in parts per million, that link_margin covers for certain. Nothing
+  /// without links.
+  uint64_t clockCycles = 0;
+  std::optional<double> clockPpm;
   /// Accesses whose address data supplies; their rows are not judged.
   uint64_t dataSupplied = 0;
 

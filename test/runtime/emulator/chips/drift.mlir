@@ -19,6 +19,11 @@
 // RUN: sed 's/control.resync at 1$/control.resync at 5000/; s/halt at 2$/halt at 5001/' %s > %t.resync.mlir
 // RUN: %python %S/../Inputs/run_isa.py %t.resync.mlir %t --options "--drift 0:600" | FileCheck %s
 
+// The verifier states what clocks this program tolerates: margin / (8,999 + 8,024 cycles).
+// RUN: lpu-translate --isa-to-binary %s -o %t.lpu
+// RUN: lpu-verify %t.lpu | FileCheck %s --check-prefix=CLOCKS
+// CLOCKS: clocks may be off by 235.0 ppm: two run for 17023 cycles between resynchronisation and link
+
 // RUN: not lpu-run %t.lpu --drift 2:5 2>&1 | FileCheck %s --check-prefix=CHIP
 // CHIP: --drift names chip 2; the package has 2 chips
 isa.program @drift machine "nano" cycles 9029 {
