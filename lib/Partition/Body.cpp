@@ -272,7 +272,8 @@ mlir::Value BodyBuilder::cloneNode(const Node &node,
 void BodyBuilder::captureInto(Region &region, IRMapping &mapping) {
   region.walk([&](Operation *inner) {
     for (mlir::Value v : inner->getOperands())
-      if (!region.isAncestor(v.getParentRegion()) && !mapping.contains(v))
+      if (!isa<RankedTensorType>(v.getType()) &&
+          !region.isAncestor(v.getParentRegion()) && !mapping.contains(v))
         mapping.map(v, freeValue(v, {}));
   });
 }

@@ -70,28 +70,18 @@ double CostModel::linkBytes(mlir::Value v) const {
   return double(elementCount(v)) * std::min<int64_t>(4, elementBytes(v));
 }
 
-double CostModel::sramBytes(mlir::Value v) const {
-  return rowsOf(shapeOf(v), machine.lanes) * machine.lanes *
-         std::min<int64_t>(4, elementBytes(v));
-}
-
-double CostModel::activationBytes(unsigned i, Cutting cutting) const {
+double CostModel::valueBytes(unsigned i, Cutting cutting,
+                             bool asOperand) const {
   const Node &node = model.nodes[model.heavy[i]];
-  if (node.isMovement)
-    return 0;
-  double part = 1;
+  mlir::Value v = node.result();
+  double bytes =
+      asOperand ? storedBytes(v) : std::min<int64_t>(4, elementBytes(v));
+  bytes *= rowsOf(shapeOf(v), machine.lanes) * machine.lanes;
   int loop = cutting.axis == none ? none : node.loopOf(cutting.axis);
-  if (loop != none)
-    part = double(size(node, loop, cutting)) / node.loopSizes[loop];
-  auto bytes = [&](mlir::Value v, ArrayRef<int> dims) {
-    bool isCut = loop != none && llvm::is_contained(dims, loop);
-    return sramBytes(v) * (isCut ? part : 1);
-  };
-  double sum = bytes(node.result(), node.resultDims);
-  for (auto [v, dims] : llvm::zip(node.reads, node.readDims))
-    if (!model.isFree(v))
-      sum += bytes(v, dims);
-  return sum;
+  if (loop != none && node.loops[loop] == LoopKind::Parallel &&
+      llvm::is_contained(node.resultDims, loop))
+    bytes *= double(size(node, loop, cutting)) / node.loopSizes[loop];
+  return bytes;
 }
 
 double CostModel::weightBytes(const Node &node, Cutting cutting) const {

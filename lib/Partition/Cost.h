@@ -73,12 +73,11 @@ public:
   double transfer(double bytes) const;
   double allReduce(double bytes, unsigned width) const;
   double allGather(double bytes, unsigned width) const;
-  /// Bytes of a value on links and in SRAM: padded rows, at most 4 bytes an
-  /// element.
+  /// Bytes of a value on links.
   double linkBytes(mlir::Value v) const;
-  double sramBytes(mlir::Value v) const;
-  /// Operands and result of an operation, on the fullest chip.
-  double activationBytes(unsigned i, Cutting cutting) const;
+  /// A value as the vector unit keeps it, or (`asOperand`) in the half
+  /// precision that products take, on the fullest chip.
+  double valueBytes(unsigned i, Cutting cutting, bool asOperand) const;
 
   const Model &model;
   const Machine &machine;

@@ -92,16 +92,56 @@ Stage Enumerator::stageOf(unsigned begin, unsigned end, const Option &option,
   stage.interval = std::max(stage.compute + stage.collectives,
                             received > 0 ? cost.vectors(received) : 0);
   stage.weightBytes = sum.weights;
-  stage.sramBytes = sum.weights + sum.text + 1.5 * peak + received;
+  stage.sramBytes = sum.weights + sum.text + std::max(1.25 * peak, received);
   return stage;
+}
+
+/// Elementwise work runs between the planes and SRAM, so products and gathers
+/// say what has to be stored. Movement renames elements and stores none.
+void Enumerator::findLive() {
+  const Model &model = cost.model;
+  unsigned count = model.heavy.size();
+  auto placeOf = placesOf(model);
+  std::vector<unsigned> root(count), lastRead(count, 0);
+  std::vector<llvm::SmallVector<unsigned, 4>> reads(count);
+  for (unsigned i = 0; i < count; ++i) {
+    for (unsigned j : heavyReads(model, i, placeOf))
+      reads[i].push_back(root[j]);
+    const Node &node = model.nodes[model.heavy[i]];
+    root[i] = node.isMovement && reads[i].size() == 1 ? reads[i][0] : i;
+    for (unsigned j : reads[i])
+      if (root[i] == i)
+        lastRead[j] = i;
+  }
+  operands.resize(count);
+  live.resize(count);
+  for (unsigned i = 0; i < count; ++i) {
+    const Node &node = model.nodes[model.heavy[i]];
+    if (!node.isContraction && !node.isGather)
+      continue;
+    operands[i] = reads[i];
+    for (unsigned j = 0; j < i; ++j)
+      if (root[j] == j && lastRead[j] > i)
+        live[i].push_back(j);
+  }
 }
 
 double Enumerator::peakOf(unsigned begin, unsigned end,
                           const Option &option) const {
   double peak = 0;
-  for (unsigned i = begin; i < end; ++i)
-    peak =
-        std::max(peak, cost.activationBytes(i, {option.cuts[i], option.width}));
+  for (unsigned i = begin; i < end; ++i) {
+    if (operands[i].empty() && live[i].empty())
+      continue;
+    auto bytes = [&](unsigned j, bool asOperand) {
+      return cost.valueBytes(j, {option.cuts[j], option.width}, asOperand);
+    };
+    double sum = bytes(i, false);
+    for (unsigned j : operands[i])
+      sum += bytes(j, true);
+    for (unsigned j : live[i])
+      sum += bytes(j, false);
+    peak = std::max(peak, sum);
+  }
   return peak;
 }
 
@@ -129,6 +169,7 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
   const Model &model = cost.model;
   unsigned count = model.heavy.size();
   auto placeOf = placesOf(model);
+  findLive();
   // Bytes alive at every place.
   std::vector<unsigned> lastRead(count, 0);
   std::vector<double> alive(count + 1, 0);

@@ -66,7 +66,9 @@ private:
   Option makeOption(unsigned width, bool onlyFaster) const;
   Stage stageOf(unsigned begin, unsigned end, const Option &option,
                 double received, double peak) const;
+  /// Most bytes of activations in use at a product or a gather.
   double peakOf(unsigned begin, unsigned end, const Option &option) const;
+  void findLive();
   void setAxes(Stage &stage, const Option &option) const;
   double limit() const;
 
@@ -75,6 +77,9 @@ private:
   std::vector<unsigned>
       positions; // heavy operations at which a stage may begin
   std::vector<Option> options;
+  /// By heavy operation, for products and gathers: the values that they read,
+  /// and those that are made before and read behind them.
+  std::vector<llvm::SmallVector<unsigned, 4>> operands, live;
   /// By first and last position: bytes that come in, most bytes in use, and
   /// what fits, no choice worse than another in width and both times.
   std::vector<std::vector<double>> received, peaks;

@@ -61,6 +61,9 @@ struct PartitionPass : MachinePass {
   Option<unsigned> replicas{*this, "replicas",
                             llvm::cl::desc("Copies of the model"),
                             llvm::cl::init(0)};
+  Option<unsigned> mostWidth{*this, "most-width",
+                             llvm::cl::desc("Widest group without a pin"),
+                             llvm::cl::init(64)};
   Option<uint64_t> reserve{*this, "reserve",
                            llvm::cl::desc("Bytes of SRAM to leave free"),
                            llvm::cl::init(0)};
@@ -104,6 +107,7 @@ struct PartitionPass : MachinePass {
     options.stages = pp;
     options.replicas = replicas;
     options.reserveBytes = reserve;
+    options.mostWidth = mostWidth;
     options.cuts.assign(cuts.begin(), cuts.end());
     options.widths.assign(widths.begin(), widths.end());
     PartitionReport result;

@@ -271,7 +271,7 @@ std::string Planner::why(const Stage &stage) const {
 
 /// How many chips would do, and what would fit on those that there are.
 LogicalResult Planner::tooFew(bool isPinned) {
-  Enumerator all(cost, options.reserveBytes, 512, 0, false);
+  Enumerator all(cost, options.reserveBytes, options.mostWidth, 0, false);
   std::optional<Plan> fits = all.smallest(2048);
   auto diagnostic = error();
   if (!fits) {
@@ -288,13 +288,15 @@ LogicalResult Planner::tooFew(bool isPinned) {
   double held =
       chips * (double(machine.sramBytes()) - double(options.reserveBytes));
   if (isPinned && need <= chips) {
-    diagnostic << "the pinned plan does not fit: "
-               << "with " << std::max(1u, options.stages) << " stages of "
-               << std::max(1u, options.tensorWidth)
-               << " chips some chip needs more than the "
-               << mebibytes(double(machine.sramBytes())) << " of "
-               << machine.name << "; without pins " << need
-               << " chips would do (" << shape(*fits) << ")";
+    diagnostic
+        << "the pinned plan does not fit: every way to make "
+        << std::max(1u, options.stages) << " stages of "
+        << std::max(1u, options.tensorWidth)
+        << " chips has a chip with nothing to do, or one that needs more "
+           "than the "
+        << mebibytes(double(machine.sramBytes()) - double(options.reserveBytes))
+        << " of " << machine.name << "; without pins " << need
+        << " chips would do (" << shape(*fits) << ")";
     return failure();
   }
   diagnostic << "the model does not fit " << chips << " "
@@ -334,41 +336,35 @@ LogicalResult Planner::pinned() {
   auto weight = [&](unsigned stages) {
     return options.objective == Objective::Throughput ? 1e6 : double(stages);
   };
-  bool hasPlaces = false;
-  unsigned places = 0;
-  for (bool allCuts : {false, true}) {
-    if (tp) {
-      Enumerator some(cost, options.reserveBytes, tp, tp, allCuts);
+  if (tp && !pp) {
+    Enumerator some(cost, options.reserveBytes, tp, tp, false);
+    report.plansCompared = some.compared();
+    best = options.objective == Objective::Throughput
+               ? some.busiest(perReplica)
+               : some.fastest(perReplica, Enumerator::Any);
+  } else {
+    // Between products only, unless that leaves too few places for a cut.
+    bool allCuts = false;
+    unsigned places = 0;
+    for (bool finer : {false, true}) {
+      Enumerator some(cost, options.reserveBytes, 1, 1, finer);
       places = some.mostStages();
-      unsigned from = pp ? pp : 1,
-               to = pp ? pp : std::min(places, perReplica / tp);
-      hasPlaces |= from <= places;
-      report.plansCompared += some.compared();
-      for (unsigned s = from; s <= to; ++s)
-        if (auto plan = some.pinned(s, tp, weight(s)); better(plan))
-          best = std::move(plan);
-    } else {
-      for (unsigned width = 1; width <= perReplica / pp && width <= 512;
-           ++width) {
-        Enumerator some(cost, options.reserveBytes, width, width, allCuts);
-        places = some.mostStages();
-        hasPlaces |= pp <= places;
-        report.plansCompared += some.compared();
-        auto plan = some.pinned(pp, width, weight(pp));
-        if (plan && width > 1 && llvm::all_of(plan->stages, [](const Stage &s) {
-              return s.axes.empty();
-            }))
-          continue;
-        if (better(plan))
-          best = std::move(plan);
-      }
+      allCuts = finer;
+      if (pp <= places)
+        break;
     }
-    if (best)
-      break;
+    if (pp > places)
+      return error() << "--pp " << pp
+                     << " is larger than can be used: the model has " << places
+                     << " operations to begin a stage at";
+    unsigned most = tp ? tp : std::min(perReplica / pp, options.mostWidth);
+    for (unsigned width = tp ? tp : 1; width <= most; ++width) {
+      Enumerator some(cost, options.reserveBytes, width, width, allCuts);
+      report.plansCompared += some.compared();
+      if (auto plan = some.pinned(pp, width, weight(pp)); better(plan))
+        best = std::move(plan);
+    }
   }
-  if (!hasPlaces)
-    return error() << "--pp " << pp << " is larger than can be used: the model "
-                   << "has " << places << " operations to begin a stage at";
   if (tp) {
     // Also what does not fit tells whether the width is of any use.
     Enumerator one(cost, 0, tp, tp, false);
@@ -394,7 +390,8 @@ LogicalResult Planner::run() {
       return failure();
   } else {
     unsigned replicas = std::max(1u, options.replicas);
-    Enumerator all(cost, options.reserveBytes, chips / replicas, 0, false);
+    Enumerator all(cost, options.reserveBytes,
+                   std::min(chips / replicas, options.mostWidth), 0, false);
     report.plansCompared = all.compared();
     std::optional<Plan> best;
     switch (options.objective) {

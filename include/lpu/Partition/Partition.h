@@ -40,6 +40,9 @@ struct PartitionOptions {
   unsigned tensorWidth = 0, stages = 0, replicas = 0;
   /// Pins cuts (numbers of heavy operations) and, per stage, widths.
   std::vector<unsigned> cuts, widths;
+  /// Widest group that is tried without a pin: the text of its collectives
+  /// grows with its width.
+  unsigned mostWidth = 64;
   /// SRAM of each chip that the plan leaves free, in bytes: for a caller whose
   /// scheduler has found that the estimate of text and activations was short.
   uint64_t reserveBytes = 0;
