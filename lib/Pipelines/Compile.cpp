@@ -7,9 +7,11 @@
 
 #include "lpu/Pipelines/Compile.h"
 #include "dialects/ONNX/ONNX.h"
+#include "dialects/Stream/Translate.h"
 #include "lpu/Conversion/LinalgToStream.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 #include "lpu/Schedule/InsertFetches.h"
+#include "lpu/Stream/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -50,20 +52,52 @@ static llvm::Error failure(const llvm::Twine &text) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
 }
 
+/// Lowers a linalg module to a stream program; what is wrong goes to the
+/// context's handler.
+static mlir::LogicalResult lowerToStream(mlir::ModuleOp module,
+                                         const Machine &machine,
+                                         const LinalgToStreamOptions &options) {
+  mlir::PassManager passes(module.getContext());
+  passes.enableVerifier(false); // verify-stream applies the same rules
+  passes.addPass(createConvertLinalgToStreamPass(machine, options));
+  return passes.run(module);
+}
+
+static mlir::LogicalResult verifyStream(mlir::ModuleOp module,
+                                        const Machine &machine) {
+  mlir::PassManager passes(module.getContext());
+  passes.enableVerifier(false);
+  passes.addPass(createVerifyStreamPass(machine));
+  return passes.run(module);
+}
+
 /// Stream program, schedule and text for one set of options. Diagnostics of the
 /// conversion go to the context's handler; everything else is in the error, one
 /// line each.
 static llvm::Expected<Candidate>
-trySchedule(mlir::ModuleOp module, const Machine &machine,
+trySchedule(mlir::ModuleOp linalg, const Machine &machine,
             const LinalgToStreamOptions &toStream, bool withoutWeights) {
-  auto program = convertLinalgToStream(module, machine, toStream);
-  if (mlir::failed(program))
+  mlir::OwningOpRef<mlir::ModuleOp> module = linalg.clone();
+  if (mlir::failed(lowerToStream(*module, machine, toStream)))
     return failure("");
   std::string text;
-  for (const std::string &problem : stream::verify(*program, machine))
-    text += (text.empty() ? "" : "\nerror: ") + problem;
-  if (!text.empty())
-    return failure(text);
+  {
+    mlir::ScopedDiagnosticHandler handler(module->getContext(),
+                                          [&](mlir::Diagnostic &diagnostic) {
+                                            llvm::raw_string_ostream os(text);
+                                            printDiagnostic(diagnostic, os);
+                                            return mlir::success();
+                                          });
+    if (mlir::failed(verifyStream(*module, machine))) {
+      llvm::StringRef lines = llvm::StringRef(text).rtrim();
+      lines.consume_front("error: ");
+      return failure(lines);
+    }
+  }
+  auto program =
+      stream::fromIR(*module->getBody()->getOps<stream::ProgramOp>().begin());
+  if (mlir::failed(program))
+    return failure("");
   schedule::ScheduleOptions options;
   options.withoutWeights = withoutWeights;
   auto scheduled = schedule::schedule(*program, machine, options);
@@ -145,12 +179,10 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   }
 
   if (options.emit == "stream") {
-    auto program = convertLinalgToStream(*module, machine);
-    if (mlir::failed(program))
+    if (mlir::failed(lowerToStream(*module, machine, {})))
       return std::nullopt;
-    *options.dump << stream::toString(*program);
-    for (const std::string &problem : stream::verify(*program, machine))
-      errors << "error: " << problem << "\n";
+    module->print(*options.dump);
+    (void)verifyStream(*module, machine); // printed even if it is illegal
     return result;
   }
 

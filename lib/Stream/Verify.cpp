@@ -5,15 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Checks shapes, ranges and the machine's limits, and that every row is written
-// before it is read. The last check runs each segment once: what the first
-// iteration may read, later iterations may too.
+// Checks shapes and ranges, that every row is written before it is read, and
+// the limits of a machine if there is one. The second check runs each segment
+// once: what the first iteration may read, later iterations may too. A program
+// may be text from anywhere, so numbers are not trusted.
 //
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Stream/AluShape.h"
 #include "lpu/Stream/Program.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Twine.h"
 
 using namespace lpu;
@@ -21,37 +23,42 @@ using namespace lpu::stream;
 using llvm::Twine;
 
 namespace {
+/// More rows or iterations than any program has: what follows would take the
+/// checker too long.
+constexpr int64_t mostRows = 1 << 26;
+
 class Checker {
 public:
-  Checker(const Program &program, const Machine &machine)
-      : program(program), machine(machine) {}
+  Checker(const Program &program, const Machine *machine)
+      : program(program), machine(machine),
+        lanes(machine ? machine->lanes : 1 << 16) {}
 
-  std::vector<std::string> run() {
-    for (size_t i = 0; i < program.tiles.size(); ++i) {
-      where =
-          ("tile %" + Twine(i) + " \"" + program.tiles[i].name + "\"").str();
-      tile(program.tiles[i]);
-    }
+  std::vector<Violation> run() {
+    where = Violation::InTile;
+    for (index = 0; index < program.tiles.size(); ++index)
+      tile(program.tiles[index]);
     if (!errors.empty()) // accesses rely on the tiles
       return std::move(errors);
-    for (const Segment &segment : program.segments) {
+    for (index = 0; index < program.segments.size(); ++index) {
+      const Segment &segment = program.segments[index];
+      where = Violation::InSegment;
       iterations = segment.iterations;
-      where = "segment";
       if (iterations < 1)
         error("needs at least one iteration");
-      for (const Kernel &each : segment.kernels) {
-        name(each);
-        std::visit([&](const auto &k) { kernel(k); }, each);
+      where = Violation::InKernel;
+      for (kernelIndex = 0; kernelIndex < segment.kernels.size();
+           ++kernelIndex) {
+        part.clear();
+        std::visit([&](const auto &k) { kernel(k); },
+                   segment.kernels[kernelIndex]);
       }
     }
-    where = "program";
-    for (size_t i = 0; i < program.tiles.size(); ++i)
-      if (program.tiles[i].kind == Tile::Output)
-        for (bool isWritten : defined[i])
-          if (!isWritten) {
-            error("output %" + Twine(i) + " is not written in full");
-            break;
-          }
+    part.clear();
+    where = Violation::InTile;
+    for (index = 0; index < program.tiles.size(); ++index)
+      if (program.tiles[index].kind == Tile::Output &&
+          llvm::is_contained(defined[index], false))
+        error("is not written in full");
     return std::move(errors);
   }
 
@@ -59,21 +66,16 @@ private:
   void error(const Twine &text) {
     constexpr size_t most = 100;
     if (errors.size() < most)
-      errors.push_back((where + ": " + text).str());
+      errors.push_back(
+          {where, unsigned(index), unsigned(kernelIndex), (part + text).str()});
   }
   bool require(bool holds, const Twine &text) {
     if (!holds)
       error(text);
     return holds;
   }
-
-  void name(const Kernel &kernel) {
-    static const char *kinds[] = {"flow", "matmul", "gather", "transpose"};
-    std::visit(
-        [&](const auto &k) {
-          where = std::string(kinds[kernel.index()]) + " \"" + k.name + "\"";
-        },
-        kernel);
+  std::string name(unsigned tile) const {
+    return "\"" + program.tiles[tile].name + "\"";
   }
 
   //===--- Tiles
@@ -82,11 +84,13 @@ private:
   void tile(const Tile &t) {
     defined.emplace_back();
     if (!require(t.rows >= 1 && t.features >= 1, "has no elements") ||
+        !require(t.rows <= mostRows && t.features <= mostRows / t.rows,
+                 "has more elements than any chip") ||
         !require(t.groupSize >= 1 && t.groupsPerChunk >= 1 &&
-                     t.chunkFeatures() <= machine.lanes,
+                     t.chunkFeatures() <= lanes,
                  "groups of " + Twine(t.groupSize) + " x " +
-                     Twine(t.groupsPerChunk) + " do not fit " +
-                     Twine(machine.lanes) + " lanes"))
+                     Twine(t.groupsPerChunk) + " do not fit " + Twine(lanes) +
+                     " lanes"))
       return;
     bool isConstant = t.kind == Tile::Constant;
     require(isConstant != t.sources.empty(),
@@ -97,10 +101,14 @@ private:
       require(!s.file.empty() || s.data,
               "a source names neither file nor data");
       int64_t rows = 1, features = 1;
-      for (const Axis &axis : s.rowAxes)
-        rows *= axis.size;
-      for (const Axis &axis : s.featureAxes)
-        features *= axis.size;
+      auto extend = [](int64_t &count, const std::vector<Axis> &axes) {
+        for (const Axis &axis : axes)
+          count = axis.size < 1 || axis.size > mostRows
+                      ? mostRows + 1
+                      : std::min(count * axis.size, mostRows + 1);
+      };
+      extend(rows, s.rowAxes);
+      extend(features, s.featureAxes);
       require(rows <= t.rows && features <= t.features,
               "a source has more elements than the tile");
     }
@@ -113,6 +121,12 @@ private:
                     "the binding's strides differ from its shape in number")) {
           int64_t row = 0, feature = 0;
           for (size_t i = 0; i < rank; ++i) {
+            auto isSmall = [](int64_t n) { return 0 <= n && n <= mostRows; };
+            if (!require(
+                    t.binding.shape[i] >= 1 && isSmall(t.binding.shape[i]) &&
+                        isSmall(p.rowStride[i]) && isSmall(p.featureStride[i]),
+                    "the binding has a negative or huge size or stride"))
+              break;
             row += (t.binding.shape[i] - 1) * p.rowStride[i];
             feature += (t.binding.shape[i] - 1) * p.featureStride[i];
           }
@@ -137,21 +151,24 @@ private:
     if (!require(a.tile < program.tiles.size(), Twine(what) + ": no such tile"))
       return false;
     const Tile &t = program.tiles[a.tile];
-    if (!require(a.chunk < t.chunks(), Twine(what) + ": %" + Twine(a.tile) +
+    if (!require(a.chunk < t.chunks(), Twine(what) + ": " + name(a.tile) +
                                            " has no chunk " + Twine(a.chunk)))
       return false;
-    if (a.inner < 0)
-      return require(false, Twine(what) + ": negative inner count");
+    auto isSmall = [](int64_t n) { return -mostRows <= n && n <= mostRows; };
+    if (!require(a.inner >= 0 && isSmall(a.inner) && isSmall(a.row) &&
+                     isSmall(a.stride) && isSmall(a.stride2),
+                 Twine(what) + ": a negative inner count or a huge step"))
+      return false;
     if (t.kind == Tile::Constant)
       require(t.sources.size() == 1 || int64_t(t.sources.size()) == iterations,
-              Twine(what) + ": constant %" + Twine(a.tile) + " has " +
+              Twine(what) + ": constant " + name(a.tile) + " has " +
                   Twine(t.sources.size()) + " instances for " +
                   Twine(iterations) + " iterations");
     for (int64_t i = 0; i < count; ++i) {
       int64_t row = a.rowOf(i);
       if (row < 0 || row >= t.rows)
-        return require(false, Twine(what) + ": row " + Twine(row) + " of %" +
-                                  Twine(a.tile) + " (" + Twine(t.rows) +
+        return require(false, Twine(what) + ": row " + Twine(row) + " of " +
+                                  name(a.tile) + " (" + Twine(t.rows) +
                                   " rows)");
     }
     return true;
@@ -159,9 +176,10 @@ private:
 
   bool rowsDefined(unsigned tile, unsigned chunk, int64_t row,
                    const char *what) {
-    return require(cell(tile, chunk, row),
-                   Twine(what) + ": row " + Twine(row) + " of %" + Twine(tile) +
-                       "." + Twine(chunk) + " is read before it is written");
+    return require(cell(tile, chunk, row), Twine(what) + ": row " + Twine(row) +
+                                               " of " + name(tile) +
+                                               ", chunk " + Twine(chunk) +
+                                               " is read before it is written");
   }
 
   void read(const Access &a, int64_t count, const char *what) {
@@ -175,7 +193,7 @@ private:
   bool writable(unsigned tile, const char *what) {
     return require(program.tiles[tile].kind == Tile::Temporary ||
                        program.tiles[tile].kind == Tile::Output,
-                   Twine(what) + ": %" + Twine(tile) +
+                   Twine(what) + ": " + name(tile) +
                        " is an input or a constant");
   }
 
@@ -193,7 +211,8 @@ private:
   }
 
   void flow(const Flow &f, bool isEpilogue) {
-    if (!require(f.iterations >= 1, "has no iterations"))
+    if (!require(f.iterations >= 1, "has no iterations") ||
+        !require(f.iterations <= mostRows, "has too many iterations"))
       return;
     size_t errorsBefore = errors.size();
     std::vector<unsigned> period(f.nodes.size(), 1); // rows per result
@@ -223,7 +242,7 @@ private:
           period[i] = std::max(period[i], period[v.node]);
         }
       if (*shape == AluShape::Reduce)
-        require(n.group == 15 || (16u << n.group) <= machine.lanes,
+        require(n.group == 15 || (n.group < 15 && 16u << n.group <= lanes),
                 "node " + Twine(i) + ": no such lane group");
       if (*shape == AluShape::Acc) {
         require(period[i] == 1, "a running reduction of a running reduction");
@@ -247,15 +266,17 @@ private:
       require(used[i], "node " + Twine(i) + " has no user");
     if (errors.size() != errorsBefore)
       return;
+    if (!machine)
+      return;
     FlowDemand d = flowDemand(f, program);
-    require(d.alus <= machine.alus,
-            "needs " + Twine(d.alus) + " ALUs of " + Twine(machine.alus));
-    require(d.transcendental <= machine.transcendentalAlus,
+    require(d.alus <= machine->alus,
+            "needs " + Twine(d.alus) + " ALUs of " + Twine(machine->alus));
+    require(d.transcendental <= machine->transcendentalAlus,
             "needs " + Twine(d.transcendental) + " transcendental ALUs of " +
-                Twine(machine.transcendentalAlus));
-    require(d.reduce <= machine.reduceAlus, "needs " + Twine(d.reduce) +
-                                                " reduction ALUs of " +
-                                                Twine(machine.reduceAlus));
+                Twine(machine->transcendentalAlus));
+    require(d.reduce <= machine->reduceAlus, "needs " + Twine(d.reduce) +
+                                                 " reduction ALUs of " +
+                                                 Twine(machine->reduceAlus));
   }
 
   void kernel(const Flow &f) { flow(f, false); }
@@ -265,14 +286,18 @@ private:
 
   void kTile(const KTile &k, const Job &job, const Matmul &m) {
     read(k.a, job.rows, "operand A");
-    unsigned most = m.fp16 ? machine.planeRows / 2 : machine.planeRows;
+    unsigned planeRows = machine ? machine->planeRows : 1 << 16;
+    unsigned most = m.fp16 ? planeRows / 2 : planeRows;
     require(k.laneCount >= 1 && k.laneCount <= most,
             "a K tile of " + Twine(k.laneCount) + " rows (1 to " + Twine(most) +
                 ")");
-    require(k.laneBase + k.laneCount <= machine.lanes &&
-                k.bLaneBase + (k.byColumns ? k.laneCount : 0) <= machine.lanes,
+    auto inLanes = [&](unsigned base, unsigned count) {
+      return int64_t(base) + count <= lanes;
+    };
+    require(inLanes(k.laneBase, k.laneCount) &&
+                inLanes(k.bLaneBase, k.byColumns ? k.laneCount : 0),
             "a lane window outside the lanes");
-    require(k.columnCount >= 1 && k.columnBase + k.columnCount <= machine.lanes,
+    require(k.columnCount >= 1 && inLanes(k.columnBase, k.columnCount),
             "a column window outside the lanes");
     ElementType type = m.fp16 ? ElementType::f16 : ElementType::i8;
     int64_t rows = k.byColumns ? k.columnCount : k.laneCount;
@@ -291,7 +316,11 @@ private:
   void kernel(const Matmul &m) {
     require(!m.jobs.empty(), "has no jobs");
     for (const Job &job : m.jobs) {
-      require(!job.kTiles.empty(), "a job without K tiles");
+      part = "job " + std::to_string(&job - m.jobs.data()) + ": ";
+      if (!require(job.rows >= 1 && job.rows <= mostRows,
+                   "needs rows, and not too many"))
+        continue;
+      require(!job.kTiles.empty(), "no K tiles");
       for (const KTile &k : job.kTiles)
         kTile(k, job, m);
       const Flow &f = job.epilogue;
@@ -306,6 +335,9 @@ private:
   //-----------------------------------------------------------===//
 
   void kernel(const Gather &g) {
+    if (!require(g.iterations >= 1 && g.iterations <= mostRows,
+                 "needs iterations, and not too many"))
+      return;
     read(g.index, g.iterations, "index");
     Access out{g.out, 0, g.outRow, g.outStride};
     if (!require(g.table < program.tiles.size(), "no such table") ||
@@ -324,10 +356,11 @@ private:
   }
 
   void kernel(const TransposeTile &t) {
-    require(t.rows >= 1 && t.lanes >= 1 &&
-                t.srcLane + t.lanes <= machine.lanes &&
-                t.dstLane + t.rows <= machine.lanes,
-            "a lane window outside the lanes");
+    if (!require(t.rows >= 1 && t.lanes >= 1 &&
+                     int64_t(t.srcLane) + t.lanes <= lanes &&
+                     int64_t(t.dstLane) + t.rows <= lanes,
+                 "a lane window outside the lanes"))
+      return;
     Access dst{t.dst, t.dstChunk, t.dstRow, 1};
     read(Access{t.src, t.srcChunk, t.srcRow, 1}, t.rows, "source");
     if (!inRange(dst, t.lanes, "result") || !writable(t.dst, "result") ||
@@ -340,15 +373,50 @@ private:
   }
 
   const Program &program;
-  const Machine &machine;
-  std::string where;
+  const Machine *machine; // nullptr: limits are not checked
+  int64_t lanes;
+  // Where an error is.
+  Violation::Where where = Violation::InProgram;
+  size_t index = 0, kernelIndex = 0;
+  std::string part; // "job 2: "
+
   int64_t iterations = 1;                 // of the segment
   std::vector<std::vector<bool>> defined; // tile; chunk * rows + row
-  std::vector<std::string> errors;
+  std::vector<Violation> errors;
 };
 } // namespace
 
+std::vector<Violation> stream::check(const Program &program,
+                                     const Machine *machine) {
+  return Checker(program, machine).run();
+}
+
+static std::string placeOf(const Violation &violation, const Program &program) {
+  static const char *kinds[] = {"flow", "matmul", "gather", "transpose_tile"};
+  switch (violation.where) {
+  case Violation::InProgram:
+    break;
+  case Violation::InTile:
+    return "tile \"" + program.tiles[violation.index].name + "\"";
+  case Violation::InSegment:
+    return "segment " + std::to_string(violation.index);
+  case Violation::InKernel: {
+    const Kernel &kernel =
+        program.segments[violation.index].kernels[violation.kernel];
+    return std::visit(
+        [&](const auto &k) {
+          return std::string(kinds[kernel.index()]) + " \"" + k.name + "\"";
+        },
+        kernel);
+  }
+  }
+  return "program";
+}
+
 std::vector<std::string> stream::verify(const Program &program,
                                         const Machine &machine) {
-  return Checker(program, machine).run();
+  std::vector<std::string> result;
+  for (const Violation &violation : check(program, &machine))
+    result.push_back(placeOf(violation, program) + ": " + violation.text);
+  return result;
 }

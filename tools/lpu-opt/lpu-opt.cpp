@@ -11,10 +11,13 @@
 #include "dialects/Fabric/Fabric.h"
 #include "dialects/ISA/ISAOps.h"
 #include "dialects/ONNX/ONNX.h"
+#include "dialects/Stream/StreamOps.h"
+#include "lpu/Conversion/LinalgToStream.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 #include "lpu/Import/VerifyONNX.h"
 #include "lpu/Partition/Partition.h"
 #include "lpu/Schedule/Passes.h"
+#include "lpu/Stream/Passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -23,11 +26,14 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registry.insert<lpu::fabric::FabricDialect>();
-  registry.insert<lpu::isa::ISADialect, lpu::onnx::ONNXDialect>();
+  registry.insert<lpu::isa::ISADialect, lpu::onnx::ONNXDialect,
+                  lpu::stream::StreamDialect>();
   lpu::registerLinalgLayerDialects(registry);
 
   lpu::registerVerifyONNXPass();
   lpu::registerONNXToLinalgPasses();
+  lpu::registerLinalgToStreamPass();
+  lpu::registerStreamPasses();
   lpu::registerPartitionPasses();
   lpu::registerSchedulePasses();
   mlir::registerCanonicalizerPass();

@@ -5,17 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Converts a model (.onnx, or MLIR of the onnx or linalg layer) to a stream
-// program, verifies it, and prints it or runs it on the host with the chip's
-// numerics, before any cycle is scheduled.
+// Reads a model (.onnx, or MLIR of the onnx, linalg or stream layer), lowers it
+// to a stream program, verifies it, and prints it, runs it on the host with the
+// chip's numerics, or schedules it.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/ONNX/ONNX.h"
+#include "dialects/Stream/Translate.h"
 #include "lpu/Conversion/LinalgToStream.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 #include "lpu/Import/Import.h"
+#include "lpu/Schedule/InsertFetches.h"
+#include "lpu/Schedule/Schedule.h"
 #include "lpu/Stream/Interpreter.h"
+#include "lpu/Stream/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -29,7 +33,7 @@ using namespace llvm;
 
 static cl::OptionCategory category("Options of lpu-stream");
 static cl::opt<std::string> inputFile(cl::Positional, cl::Required,
-                                      cl::desc("<model.onnx | model.mlir>"),
+                                      cl::desc("<model.onnx | program.mlir>"),
                                       cl::cat(category));
 static cl::opt<std::string> target("target", cl::desc("Machine or YAML file"),
                                    cl::init("lpu1"), cl::cat(category));
@@ -44,6 +48,9 @@ static cl::opt<std::string> inputs("inputs", cl::desc("Arrays to run with"),
                                    cl::value_desc("in.npz"), cl::cat(category));
 static cl::opt<std::string> outputs("outputs", cl::desc("Where results go"),
                                     cl::value_desc("out.npz"),
+                                    cl::cat(category));
+static cl::opt<std::string> package("o", cl::desc("Schedule; write a package"),
+                                    cl::value_desc("file.lpu"),
                                     cl::cat(category));
 static cl::opt<bool> noOutline("no-outline-repeats",
                                cl::desc("Leave equal layers straight-line"),
@@ -96,6 +103,54 @@ static void printSummary(const lpu::stream::Program &program) {
   outs() << program.tiles.size() << " tiles\n";
 }
 
+/// Adds the passes that are between the module and the stream layer.
+static void addLowering(mlir::ModuleOp module, const lpu::Machine &machine,
+                        mlir::PassManager &passes) {
+  bool isStream = !module.getOps<lpu::stream::ProgramOp>().empty();
+  // A module of the linalg layer holds no onnx op but weights.
+  bool isGraph = false;
+  module->walk([&](mlir::Operation *op) {
+    StringRef name = op->getName().getStringRef();
+    isGraph |= name.starts_with("onnx.") && name != "onnx.Initializer";
+  });
+  if (isGraph) {
+    lpu::ONNXToLinalgOptions narrow;
+    narrow.narrowInt64 = true;
+    passes.addPass(lpu::createConvertONNXToLinalgPass(narrow));
+    passes.addPass(mlir::createCSEPass());
+  }
+  lpu::LinalgToStreamOptions options;
+  options.outlineRepeats = !noOutline;
+  options.epilogueAlus = epilogueAlus;
+  options.loopPhase = loopPhase;
+  if (!isStream)
+    passes.addPass(lpu::createConvertLinalgToStreamPass(machine, options));
+}
+
+static Error schedule(const lpu::stream::Program &program,
+                      const lpu::Machine &machine) {
+  auto scheduled = lpu::schedule::schedule(program, machine, {});
+  if (!scheduled)
+    return scheduled.takeError();
+  if (Error error = lpu::insertFetches(scheduled->program))
+    return error;
+  auto assembled = lpu::assemble(std::move(scheduled->program));
+  if (!assembled)
+    return assembled.takeError();
+  return lpu::writePackage(*assembled, package);
+}
+
+static Error interpret(const lpu::stream::Program &program,
+                       const lpu::Machine &machine) {
+  auto arrays = lpu::readNpz(inputs);
+  if (!arrays)
+    return arrays.takeError();
+  auto results = lpu::stream::interpret(program, machine, *arrays);
+  if (!results)
+    return results.takeError();
+  return outputs.empty() ? Error::success() : lpu::writeNpz(outputs, *results);
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
@@ -109,53 +164,38 @@ int main(int argc, char **argv) {
     return fail(machine.takeError());
 
   mlir::DialectRegistry registry;
-  registry.insert<lpu::onnx::ONNXDialect, mlir::func::FuncDialect>();
+  registry.insert<lpu::onnx::ONNXDialect, mlir::func::FuncDialect,
+                  lpu::stream::StreamDialect>();
   lpu::registerLinalgLayerDialects(registry);
   mlir::MLIRContext context(registry);
   mlir::OwningOpRef<mlir::ModuleOp> module = load(context);
   if (!module)
     return 1;
-  mlir::PassManager passes(&context);
-  lpu::ONNXToLinalgOptions narrow;
-  narrow.narrowInt64 = true;
-  passes.addPass(lpu::createConvertONNXToLinalgPass(narrow));
-  passes.addPass(mlir::createCSEPass());
-  // A module of the linalg layer holds no onnx op but weights.
-  bool isGraph = false;
-  module->walk([&](mlir::Operation *op) {
-    StringRef name = op->getName().getStringRef();
-    isGraph |= name.starts_with("onnx.") && name != "onnx.Initializer";
-  });
-  if (isGraph && mlir::failed(passes.run(*module)))
-    return 1;
-
-  lpu::LinalgToStreamOptions options;
-  options.outlineRepeats = !noOutline;
-  options.epilogueAlus = epilogueAlus;
-  options.loopPhase = loopPhase;
-  mlir::FailureOr<lpu::stream::Program> program =
-      lpu::convertLinalgToStream(*module, *machine, options);
-  if (mlir::failed(program))
+  mlir::PassManager lower(&context), verify(&context);
+  addLowering(*module, *machine, lower);
+  if (mlir::failed(lower.run(*module)))
     return 1;
   if (printProgram)
-    outs() << lpu::stream::toString(*program);
+    outs() << *module << "\n";
+  verify.addPass(lpu::createVerifyStreamPass(*machine));
+  if (mlir::failed(verify.run(*module)))
+    return 1;
+  auto programs = module->getOps<lpu::stream::ProgramOp>();
+  if (!llvm::hasSingleElement(programs)) {
+    errs() << "error: " << inputFile << " does not hold one stream program\n";
+    return 1;
+  }
+  mlir::FailureOr<lpu::stream::Program> program =
+      lpu::stream::fromIR(*programs.begin());
+  if (mlir::failed(program))
+    return 1;
   if (summary)
     printSummary(*program);
-  std::vector<std::string> violations = lpu::stream::verify(*program, *machine);
-  for (const std::string &violation : violations)
-    errs() << "error: " << violation << "\n";
-  if (!violations.empty())
-    return 1;
-  if (inputs.empty())
-    return 0;
-  auto arrays = lpu::readNpz(inputs);
-  if (!arrays)
-    return fail(arrays.takeError());
-  auto results = lpu::stream::interpret(*program, *machine, *arrays);
-  if (!results)
-    return fail(results.takeError());
-  if (!outputs.empty())
-    if (Error error = lpu::writeNpz(outputs, *results))
+  if (!inputs.empty())
+    if (Error error = interpret(*program, *machine))
+      return fail(std::move(error));
+  if (!package.empty())
+    if (Error error = schedule(*program, *machine))
       return fail(std::move(error));
   return 0;
 }

@@ -17,8 +17,11 @@
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <memory>
+
 namespace mlir {
 class ModuleOp;
+class Pass;
 } // namespace mlir
 
 namespace lpu {
@@ -45,6 +48,14 @@ struct LinalgToStreamOptions {
 mlir::FailureOr<stream::Program>
 convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
                       const LinalgToStreamOptions &options = {});
+
+/// --convert-linalg-to-stream: replaces the module's function by a
+/// stream.program.
+std::unique_ptr<mlir::Pass>
+createConvertLinalgToStreamPass(const Machine &machine,
+                                const LinalgToStreamOptions &options = {});
+
+void registerLinalgToStreamPass();
 
 } // namespace lpu
 

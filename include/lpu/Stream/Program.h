@@ -66,7 +66,9 @@ struct ConstantSource {
 
 struct Tile {
   enum Kind { Input, Output, Temporary, Constant };
-  std::string name; // ONNX value or node, for reports and diagnostics
+  /// ONNX value or node, for reports and diagnostics; of an input or output
+  /// that of the binding.
+  std::string name;
   Kind kind = Temporary;
   ElementType type = ElementType::f16;
   int64_t rows = 1, features = 1;
@@ -242,11 +244,21 @@ struct FlowDemand {
 };
 FlowDemand flowDemand(const Flow &flow, const Program &program);
 
-/// Text of a program, for tests, --dump-stream and debugging.
-std::string toString(const Program &program);
+/// A rule that a program breaks, and where: at a tile, a segment, or a kernel
+/// of one.
+struct Violation {
+  enum Where { InProgram, InTile, InSegment, InKernel } where = InProgram;
+  unsigned index = 0;  // of the tile, or of the segment
+  unsigned kernel = 0; // in the segment
+  std::string text;
+};
 
-/// Checks the rules above against a machine; each string names the kernel.
-/// Empty if legal.
+/// Checks the rules above, and with a machine also its limits. All violations
+/// of a program whose tiles are legal, else those of the tiles; the first
+/// hundred.
+std::vector<Violation> check(const Program &program, const Machine *machine);
+
+/// `check` as text; each string names the kernel or tile. Empty if legal.
 std::vector<std::string> verify(const Program &program, const Machine &machine);
 
 } // namespace lpu::stream

@@ -1,4 +1,4 @@
-// RUN: lpu-stream %s --target lpu1 --print | FileCheck %s
+// RUN: lpu-opt %s --convert-linalg-to-stream --verify-stream | FileCheck %s
 
 // Heads are windows of lanes: no kernel moves an element between the projections
 // and the output. Softmax of one chunk runs in the epilogue; the products of all
@@ -13,33 +13,33 @@
 #id4 = affine_map<(b, h, m, n) -> (b, h, m, n)>
 #row = affine_map<(b, h, m, n) -> (b, h, m)>
 
-// CHECK-NOT: transpose
+// CHECK-NOT: stream.transpose_tile
 // The result of a projection: 320 columns, then the other 64.
-// CHECK: matmul
-// CHECK: job x32
-// CHECK: job x32
+// CHECK: stream.matmul
+// CHECK: stream.job rows 32
+// CHECK: stream.job rows 32
 // Scores: one job per head, keys installed by columns.
-// CHECK: matmul
-// CHECK: job x32
-// CHECK: a %{{[0-9]+}}.0[0 + i*1] lanes 0+96 columns %{{[0-9]+}}.0[0] lanes from 0 to columns 0+32
-// CHECK: n0 = product
-// CHECK: reduce_max n{{[0-9]+}} group 1
-// CHECK: exp2
-// CHECK: reduce_sum n{{[0-9]+}} group 1
-// CHECK: recip
+// CHECK: stream.matmul
+// CHECK: stream.job rows 32
+// CHECK: stream.k_tile %{{.+}}[i] lanes 0 + 96 by columns %{{.+}}[0] to columns 0 + 32
+// CHECK: epilogue(%product: !stream.vector<f32>)
+// CHECK: stream.reduce_max %{{.+}} group 32
+// CHECK: stream.exp2
+// CHECK: stream.reduce_sum %{{.+}} group 32
+// CHECK: stream.recip
 // Head 3 stands in two chunks, so its sum takes two K tiles.
-// CHECK: lanes 288+32 columns %{{[0-9]+}}.0[0] lanes from 288 to columns 0+32
-// CHECK: lanes 0+64 columns %{{[0-9]+}}.1[0] lanes from 0 to columns 0+32
+// CHECK: [i] lanes 288 + 32 by columns %{{.+}}[0] from lane 288 to columns 0 + 32
+// CHECK: [i] chunk 1 lanes 0 + 64 by columns %{{.+}}[0] chunk 1 to columns 0 + 32
 // The values of the heads of a chunk side by side.
-// CHECK: matmul
-// CHECK: job x32
-// CHECK: [0 + i*1] lanes 0+32 rows %{{[0-9]+}}.0[0] to columns 0+96
-// CHECK: [32 + i*1] lanes 0+32 rows %{{[0-9]+}}.0[0] to columns 96+96
-// CHECK: [64 + i*1] lanes 0+32 rows %{{[0-9]+}}.0[0] to columns 192+96
-// CHECK: [96 + i*1] lanes 0+32 rows %{{[0-9]+}}.0[0] to columns 288+32
-// CHECK: job x32
-// CHECK: [96 + i*1] lanes 0+32 rows %{{[0-9]+}}.1[0] to columns 0+64
-// CHECK-NOT: transpose
+// CHECK: stream.matmul
+// CHECK: stream.job rows 32
+// CHECK: [i] lanes 0 + 32 by rows %{{.+}}[0] to columns 0 + 96
+// CHECK: [32 + i] lanes 0 + 32 by rows %{{.+}}[0] to columns 96 + 96
+// CHECK: [64 + i] lanes 0 + 32 by rows %{{.+}}[0] to columns 192 + 96
+// CHECK: [96 + i] lanes 0 + 32 by rows %{{.+}}[0] to columns 288 + 32
+// CHECK: stream.job rows 32
+// CHECK: [96 + i] lanes 0 + 32 by rows %{{.+}}[0] chunk 1 to columns 0 + 64
+// CHECK-NOT: stream.transpose_tile
 func.func @attention(%x: tensor<1x32x64xf32>, %wq: tensor<64x384xf32>, %wk: tensor<64x384xf32>, %wv: tensor<64x384xf32>) -> tensor<1x32x384xf32> {
   %zero = arith.constant 0.0 : f32
   %low = arith.constant 0xFF800000 : f32

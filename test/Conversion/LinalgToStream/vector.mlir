@@ -1,11 +1,11 @@
 // Masks, running sums, moves between rows and lanes, diagnostics.
 
 // RUN: split-file %s %t
-// RUN: lpu-stream %t/mask.mlir --target lpu1 --print | FileCheck %t/mask.mlir
-// RUN: lpu-stream %t/rows.mlir --target lpu1 --print | FileCheck %t/rows.mlir
-// RUN: lpu-stream %t/move.mlir --target lpu1 --print | FileCheck %t/move.mlir
-// RUN: not lpu-stream %t/integers.mlir --target lpu1 2>&1 | FileCheck %t/integers.mlir
-// RUN: not lpu-stream %t/bodies.mlir --target lpu1 2>&1 | FileCheck %t/bodies.mlir
+// RUN: lpu-opt %t/mask.mlir --convert-linalg-to-stream --verify-stream | FileCheck %t/mask.mlir
+// RUN: lpu-opt %t/rows.mlir --convert-linalg-to-stream --verify-stream | FileCheck %t/rows.mlir
+// RUN: lpu-opt %t/move.mlir --convert-linalg-to-stream --verify-stream | FileCheck %t/move.mlir
+// RUN: not lpu-opt %t/integers.mlir --convert-linalg-to-stream 2>&1 | FileCheck %t/integers.mlir
+// RUN: not lpu-opt %t/bodies.mlir --convert-linalg-to-stream 2>&1 | FileCheck %t/bodies.mlir
 
 //--- mask.mlir
 // A sum over 48 of 320 lanes: the lanes behind the last feature do not count.
@@ -14,11 +14,13 @@
 #c = affine_map<(m, n, k) -> (m, n)>
 #id = affine_map<(r, f) -> (r, f)>
 #row = affine_map<(r, f) -> (r)>
-// CHECK: tile %{{[0-9]+}} constant u8[1 x 48] {{.*}} "first 48 lanes"
-// CHECK: job x3
-// CHECK: exp2
-// CHECK: select n{{[0-9]+}} n{{[0-9]+}} 0x00000000
-// CHECK: reduce_sum
+// CHECK: %[[FIRST:.+]] = stream.constant "first 48 lanes" [{{.*}}features [48 step 0]>] : <1x48xui8, chunk 320>
+// CHECK: stream.job rows 3
+// CHECK: %[[EXP:.+]] = stream.exp2 %product
+// CHECK: %[[MASK:.+]] = stream.read %[[FIRST]][0]
+// CHECK: %[[ZERO:.+]] = stream.splat 0.000000e+00 : f32
+// CHECK: %[[SELECT:.+]] = stream.select %[[MASK]], %[[EXP]], %[[ZERO]]
+// CHECK: stream.reduce_sum %[[SELECT]]
 func.func @mask(%x: tensor<3x8xf32>, %w: tensor<8x48xf32>) -> tensor<3xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<3x48xf32>
@@ -51,9 +53,9 @@ func.func @mask(%x: tensor<3x8xf32>, %w: tensor<8x48xf32>) -> tensor<3xf32> {
 #out = affine_map<(b, m, n, k) -> (b, m, n)>
 #id = affine_map<(b, s, f) -> (b, s, f)>
 #pooled = affine_map<(b, s, f) -> (b, f)>
-// CHECK: flow "{{.*}}" x14
-// CHECK: acc_sum n{{[0-9]+}} period 7
-// CHECK-NEXT: write %{{[0-9]+}}.0[0 + i*1]
+// CHECK: stream.flow "{{.*}}" iterations 14
+// CHECK: %[[SUM:.+]] = stream.acc_sum %{{.+}} period 7
+// CHECK-NEXT: stream.write %[[SUM]], %{{.+}}[i] : <2x16xf32
 func.func @rows(%x: tensor<2x7x16xf32>, %w: tensor<16x16xf32>) -> tensor<2x16xf32> {
   %zero = arith.constant 0.0 : f32
   %e3 = tensor.empty() : tensor<2x7x16xf32>
@@ -80,10 +82,10 @@ func.func @rows(%x: tensor<2x7x16xf32>, %w: tensor<16x16xf32>) -> tensor<2x16xf3
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
 #id = affine_map<(m, n) -> (m, n)>
-// CHECK: matmul
-// CHECK: transpose {{.*}} row 0+16 lane 0+16 to %{{[0-9]+}}.0 row 0 lane 0
-// CHECK: flow
-// CHECK: add
+// CHECK: stream.matmul
+// CHECK: stream.transpose_tile {{.*}} rows 16 lanes 16 %{{.+}}[0] from lane 0 to %{{.+}}[0] from lane 0
+// CHECK: stream.flow
+// CHECK: stream.add
 func.func @move(%x: tensor<16x8xf32>, %w: tensor<8x16xf32>) -> tensor<16x16xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<16x16xf32>
@@ -107,7 +109,7 @@ func.func @move(%x: tensor<16x8xf32>, %w: tensor<8x16xf32>) -> tensor<16x16xf32>
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
-// CHECK: error: ONNX node "/wide/MatMul": linalg.generic cannot run on the chip: the matrix planes multiply floats or signed bytes, not i32 by i32; result 'tensor<4x4xi32>'
+// CHECK: error: {{.*}}ONNX node "/wide/MatMul": linalg.generic cannot run on the chip: the matrix planes multiply floats or signed bytes, not i32 by i32; result 'tensor<4x4xi32>'
 func.func @integers(%x: tensor<4x4xi32>) -> tensor<4x4xi32> {
   %zero = arith.constant 0 : i32
   %e = tensor.empty() : tensor<4x4xi32>
@@ -124,8 +126,8 @@ func.func @integers(%x: tensor<4x4xi32>) -> tensor<4x4xi32> {
 //--- bodies.mlir
 // All offenders at once.
 #id = affine_map<(m) -> (m)>
-// CHECK: error: ONNX node "/first": linalg.generic cannot run on the chip: no instruction of the vector unit for math.sin
-// CHECK: error: ONNX node "/second": linalg.generic cannot run on the chip: no instruction of the vector unit for math.atan
+// CHECK: error: {{.*}}ONNX node "/first": linalg.generic cannot run on the chip: no instruction of the vector unit for math.sin
+// CHECK: error: {{.*}}ONNX node "/second": linalg.generic cannot run on the chip: no instruction of the vector unit for math.atan
 func.func @bodies(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %e = tensor.empty() : tensor<4xf32>
   %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
