@@ -35,7 +35,7 @@ NOT_SHOWN = {"node_chips"}
 # (parameter, program, values from plenty to scarce, other changes of the machine). A function of
 # resource_programs, or an ONNX graph for lpu-compile.
 CASES = [
-    ("lanes", "gemm_fp16", [64, 32, 16], {}),
+    ("lanes", "gemm_wide", [64, 32, 16], {}),
     ("streams", "gemm_int8", [32, 8, 4], {}),
     ("slices_per_half", "fill", [24, 4, 2, 1], {"text_slices": "[0]"}),
     ("rows", "spread", [1024, 64, 32, 16], {}),
@@ -109,6 +109,7 @@ def vector(name, ops, rows=60, features=16):
 
 product("gemm_int8", 100, 40, 40, True)
 product("gemm_fp16", 100, 40, 40, False)
+product("gemm_wide", 100, 40, 200, False)  # more columns than 4 planes of 32 lanes have
 product("gemv_int8", 1, 200, 200, True)
 vector("softmax", ["Softmax"])
 vector("functions", ["Tanh", "Erf", "Exp"])
