@@ -8,7 +8,8 @@
 // A table longer than a bank is cut into panels, each ending in a row of zeros.
 // The address in a panel is the index if the panel holds it, and the zero row
 // otherwise; so the wanted row is the bitwise or of one row of every panel,
-// whatever the index: timing does not depend on data.
+// whatever the index: timing does not depend on data. Panels of a constant are
+// loaded with the package, those of other tables are filled first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +21,27 @@ using isa::Opcode;
 using stream::Flow;
 using stream::Tile;
 using stream::Value;
+
+/// Copies rows of a table that is computed or given into a panel, and puts the
+/// row of zeros behind them.
+void SchedulerImpl::fillPanel(const stream::Gather &gather, unsigned panel,
+                              int64_t first, int64_t rows,
+                              std::vector<GatherStep> &steps) {
+  unsigned chunks = unsigned(program.tiles[panel].chunks());
+  for (unsigned chunk = 0; chunk < chunks; ++chunk) {
+    GatherStep copy, zero;
+    copy.flow.name = zero.flow.name = gather.name;
+    copy.flow.iterations = rows;
+    unsigned row = copy.flow.addRead({gather.table, chunk, first, 1});
+    unsigned moved = copy.flow.addAlu(Opcode::alu_mov, Value::of(row));
+    copy.flow.writes.push_back({moved, {panel, chunk, 0, 1}});
+    unsigned nothing =
+        zero.flow.addAlu(Opcode::alu_mov, Value::imm(), Value(), 0);
+    zero.flow.writes.push_back({nothing, {panel, chunk, rows, 1}});
+    steps.push_back(std::move(copy));
+    steps.push_back(std::move(zero));
+  }
+}
 
 std::vector<GatherStep>
 SchedulerImpl::expandGather(const stream::Gather &gather) {
@@ -63,7 +85,14 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
         source.rowAxes = {{panel.rows, 0}};
       }
     }
+    bool isComputed = table.kind != Tile::Constant;
+    if (isComputed) {
+      part.kind = Tile::Temporary;
+      part.binding = TensorBinding();
+    }
     panel.table = internalTile(part, half);
+    if (isComputed)
+      fillPanel(gather, panel.table, panel.first, panel.rows, steps);
     for (unsigned byte = 0; byte < width; ++byte) {
       Tile address;
       address.name = gather.name + " (addresses)";

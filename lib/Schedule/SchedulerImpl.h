@@ -126,6 +126,8 @@ private:
 
   // Gather.cpp
   std::vector<GatherStep> expandGather(const stream::Gather &gather);
+  void fillPanel(const stream::Gather &gather, unsigned panel, int64_t first,
+                 int64_t rows, std::vector<GatherStep> &steps);
 
   // Transpose.cpp
   struct TransposePlan {

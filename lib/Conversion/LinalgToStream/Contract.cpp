@@ -17,6 +17,8 @@
 
 #include "lpu/Support/Check.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/bit.h"
+#include <cmath>
 
 using namespace lpu;
 using namespace lpu::linalg_to_stream;
@@ -24,9 +26,14 @@ using namespace lpu::linalg_to_stream;
 Emitter::Located Emitter::constantSide(const View &view,
                                        llvm::ArrayRef<unsigned> rowDims,
                                        llvm::ArrayRef<unsigned> featureDims,
-                                       bool isWeights, isa::ElementType type) {
+                                       bool isWeights, isa::ElementType type,
+                                       bool isForMatrix) {
   Layout layout = layoutOf(view.sizes, rowDims, featureDims);
-  stream::ConstantSource constant = view.source->constant;
+  // Products in half precision take weights that are in its range.
+  bool isScaled = isForMatrix && type == isa::ElementType::f16 &&
+                  weightScale(*view.source) != 0;
+  stream::ConstantSource constant =
+      isScaled ? scaledWeights[view.source] : view.source->constant;
   constant.offset += view.offset;
   for (unsigned d : rowDims)
     constant.rowAxes.push_back({view.sizes[d], view.strides[d]});
@@ -37,6 +44,36 @@ Emitter::Located Emitter::constantSide(const View &view,
   place.featureStride = layout.feature;
   unsigned tile = constantTile(view.source->name, type, constant, isWeights);
   return Located{tile, place, false, layout.features};
+}
+
+int Emitter::weightScale(const Tensor &constant) {
+  auto [it, isNew] = weightScales.try_emplace(&constant, 0);
+  if (!isNew)
+    return it->second;
+  int scale = scaleOf(constant.constant);
+  if (scale)
+    if (auto scaled = scaledBy(constant.constant, scale)) {
+      scaledWeights[&constant] = std::move(*scaled);
+      weightScales[&constant] = scale;
+    }
+  return weightScales[&constant];
+}
+
+VectorOperand Emitter::productValue(const Tensor &t, Dag &dag) {
+  VectorOperand product = dag.product();
+  if (t.isInteger)
+    return product;
+  for (const View &v : t.operands)
+    if (v.source->kind == Tensor::Constant)
+      if (int scale = weightScale(*v.source))
+        for (int step; scale != 0; scale -= step) {
+          step = std::max(-100, std::min(100, scale));
+          float factor = std::ldexp(1.0f, step);
+          product =
+              dag.alu(Opcode::alu_mul, product,
+                      VectorOperand::imm(llvm::bit_cast<uint32_t>(factor)));
+        }
+  return product;
 }
 
 std::optional<Emitter::Located> Emitter::matrixSide(Tensor &t, bool moving) {
@@ -57,7 +94,8 @@ std::optional<Emitter::Located> Emitter::matrixSide(Tensor &t, bool moving) {
   features.append(moving ? plan.k.begin() : plan.n.begin(),
                   moving ? plan.k.end() : plan.n.end());
   if (from.kind == Tensor::Constant)
-    return constantSide(view, rows, features, !moving, type);
+    return constantSide(view, rows, features, !moving, type,
+                        /*isForMatrix=*/true);
   // A light operand is made in the layout that the plane wants.
   View wanted = view;
   for (unsigned d = 0; d < wanted.rank(); ++d)
@@ -120,6 +158,19 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
   std::optional<Located> a = matrixSide(t, true), b = matrixSide(t, false);
   if (!a || !b || failed)
     return;
+  // The layouts promise this; a wrong lane would be a wrong result.
+  auto stand = [](llvm::ArrayRef<unsigned> dims, const Sizes &strides) {
+    return llvm::all_of(dims, [&](unsigned d) { return strides[d] == 0; });
+  };
+  const Sizes &kStrides =
+      plan.byColumns ? b->place.rowStride : b->place.featureStride;
+  const Sizes &nStrides =
+      plan.byColumns ? b->place.featureStride : b->place.rowStride;
+  LPU_CHECK(stand(plan.m, a->place.featureStride) &&
+                stand(plan.k, a->place.rowStride) && stand(plan.k, kStrides) &&
+                stand(plan.n, nStrides) &&
+                (plan.byColumns || b->place.feature % machine.lanes == 0),
+            "an operand of a product that does not stand as planned");
   const int64_t lanes = machine.lanes;
   const int64_t most = t.isInteger ? machine.planeRows : machine.planeRows / 2;
   const Layout &layout = t.layout;
@@ -129,6 +180,24 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
     m *= t.domain[d];
   for (unsigned d : plan.n)
     n *= t.domain[d];
+
+  // Installs begin at whole stripes: constant weights whose batch indices are
+  // no whole number of them are a tile per batch index.
+  const View &stationary = t.operands[1 - plan.moving];
+  int64_t kRows = 1;
+  for (unsigned d : plan.k)
+    kRows *= t.domain[d];
+  bool isTilePerBatch = stationary.source->kind == Tensor::Constant &&
+                        !plan.batchRows.empty() &&
+                        kRows % machine.installRows != 0;
+  auto tileOfBatch = [&](llvm::ArrayRef<int64_t> batch) {
+    View part = stationary;
+    part.offset += dot(plan.batchRows, batch, part.strides);
+    for (unsigned d : plan.batchRows)
+      part.sizes[d] = 1;
+    return constantSide(part, plan.k, plan.n, /*isWeights=*/true,
+                        program.tiles[b->tile].type, /*isForMatrix=*/true);
+  };
 
   stream::Matmul matmul;
   matmul.name = t.name;
@@ -143,6 +212,8 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
     bool isPossible = true;
     forEach(plan.batchRows, t.domain, [&](llvm::ArrayRef<int64_t> batch) {
       int64_t firstRow = batchNumber++ * m;
+      if (isTilePerBatch)
+        b = tileOfBatch(batch);
       int64_t aRow =
           a->place.row + dot(plan.batchRows, batch, a->place.rowStride);
       int64_t aFeature =
@@ -253,7 +324,7 @@ void Emitter::emitPlainContract(Tensor &t) {
   require(*t.operands[inOrder ? 1 : 0].source);
   Dag dag(t.layout, machine.lanes);
   RegionOutput output;
-  output.value = dag.product();
+  output.value = productValue(t, dag);
   output.tiles = tilesToWrite(t);
   FlowMaker flows(dag, {output}, t.name, context(t.name));
   std::string error = flows.planEpilogues(epilogueLimits);

@@ -10,6 +10,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
 #include <cmath>
+#include <limits>
 
 using namespace lpu;
 using namespace lpu::linalg_to_stream;
@@ -163,8 +164,12 @@ VectorOperand Dag::alu(Opcode op, VectorOperand a, VectorOperand b,
       if (const VectorNode *inner = nodeOf(a)) {
         if (inner->op == Opcode::alu_neg)
           return alu(op, inner->a, floatImm(-asFloat(b)));
-        if (inner->op == Opcode::alu_mul && isImm(inner->b))
-          return alu(op, inner->a, floatImm(asFloat(inner->b) * asFloat(b)));
+        if (inner->op == Opcode::alu_mul && isImm(inner->b)) {
+          // Two factors may be in range where their product is not.
+          float both = asFloat(inner->b) * asFloat(b);
+          if (std::isnormal(both))
+            return alu(op, inner->a, floatImm(both));
+        }
       }
     break;
   case Opcode::alu_add:
@@ -305,16 +310,70 @@ VectorOperand Dag::rowReduce(ReduceKind kind, VectorOperand a, int64_t period) {
 }
 
 VectorOperand Dag::laneBroadcast(VectorOperand a, unsigned lane,
-                                 bool othersZero) {
-  if (!othersZero) {
+                                 LaneValue value, bool othersZero) {
+  auto masked = [&](uint32_t others) {
     VectorNode mask;
     mask.op = Opcode::alu_icmpeq;
     mask.a = {VectorOperand::Lane, 0};
     mask.b = VectorOperand::imm(lane);
     mask.single = true; // the same in every chunk, though not in every lane
-    a = alu(Opcode::alu_select, intern(mask), a, VectorOperand::imm(0));
+    return alu(Opcode::alu_select, intern(mask), a, VectorOperand::imm(others));
+  };
+  auto sum = [&](VectorOperand v) {
+    return laneReduce(ReduceKind::Sum, v, /*allLanes=*/true);
+  };
+  // A sum with zeros would make +0 of -0.
+  if (value == LaneValue::Float)
+    return laneReduce(
+        ReduceKind::Max,
+        masked(floatImm(-std::numeric_limits<float>::infinity()).value), true);
+  if (!othersZero)
+    a = masked(0);
+  if (value != LaneValue::Integer)
+    return sum(a);
+  // As fp32, bits 0 to 29 are never a NaN, an infinity or -0, and neither are
+  // the other two in the lowest places: adding zeros keeps them.
+  VectorOperand low =
+      sum(alu(Opcode::alu_and, a, VectorOperand::imm(0x3fffffff)));
+  VectorOperand high = sum(alu(Opcode::alu_shr, a, VectorOperand::imm(30)));
+  return alu(Opcode::alu_or, low,
+             alu(Opcode::alu_shl, high, VectorOperand::imm(30)));
+}
+
+/// Integers up to 2^24 are, as bits of fp32, multiples of the smallest number:
+/// their sums are exact. So a sum goes by parts of few enough bits.
+VectorOperand Dag::integerSum(VectorOperand a, int64_t count) {
+  unsigned bits = 24;
+  for (int64_t n = 1; n < count && bits > 1; n *= 2)
+    --bits;
+  VectorOperand total;
+  for (unsigned shift = 0; shift < 32; shift += bits) {
+    VectorOperand part = a;
+    if (shift)
+      part = alu(Opcode::alu_shr, part, VectorOperand::imm(shift));
+    if (shift + bits < 32)
+      part = alu(Opcode::alu_and, part, VectorOperand::imm((1u << bits) - 1));
+    part = laneReduce(ReduceKind::Sum, part);
+    if (shift)
+      part = alu(Opcode::alu_shl, part, VectorOperand::imm(shift));
+    total = shift ? alu(Opcode::alu_iadd, total, part) : part;
   }
-  return laneReduce(ReduceKind::Sum, a, /*allLanes=*/true);
+  return total;
+}
+
+/// First the upper 24 bits, then the lower 8 of those that have the best upper
+/// ones.
+VectorOperand Dag::integerExtreme(ReduceKind kind, VectorOperand a) {
+  VectorOperand eight = VectorOperand::imm(8), mask = VectorOperand::imm(255);
+  VectorOperand upper = alu(Opcode::alu_i2f, alu(Opcode::alu_sar, a, eight));
+  VectorOperand best = laneReduce(kind, upper);
+  VectorOperand lower =
+      alu(Opcode::alu_select, alu(Opcode::alu_cmpeq, upper, best),
+          alu(Opcode::alu_and, a, mask),
+          kind == ReduceKind::Max ? VectorOperand::imm(0) : mask);
+  return alu(Opcode::alu_or,
+             alu(Opcode::alu_shl, alu(Opcode::alu_f2i, best), eight),
+             laneReduce(kind, lower));
 }
 
 void Dag::fuse(llvm::MutableArrayRef<VectorOperand> roots) {

@@ -180,13 +180,21 @@ VectorOperand Emitter::body(const Tensor &t, Dag &dag,
 }
 
 bool Emitter::holdsFloat(const Tensor &t) {
+  if (t.kind == Tensor::Move)
+    return holdsFloat(*t.operands[0].source);
   return t.kind == Tensor::Reduce && !t.isFloat() &&
          t.layout.rows != t.domainRows.rows;
 }
 
-/// Integers are reduced as floats: exact up to 2^24.
+/// Integers are reduced as floats where that is exact.
 VectorOperand Emitter::reduced(const Tensor &t, Dag &dag, VectorOperand value,
                                bool onLanes, int64_t period) {
+  if (!t.isFloat() && !isExactInFloat(t)) {
+    LPU_CHECK(onLanes, "a running reduction of large integers");
+    return t.reduceKind == ReduceKind::Sum
+               ? dag.integerSum(value, reducedCount(t))
+               : dag.integerExtreme(t.reduceKind, value);
+  }
   if (!t.isFloat())
     value = dag.alu(Opcode::alu_i2f, value);
   value = onLanes ? dag.laneReduce(t.reduceKind, value)
@@ -210,9 +218,11 @@ Emitter::memberValue(Tensor &t, const Region &region, Dag &dag,
     if (isInside && from.isVector())
       inputs.push_back(memberValue(from, region, dag, values));
     else if (isInside && &from == region.product) {
-      VectorOperand product = dag.product();
+      VectorOperand product = productValue(from, dag);
       if (from.layout.features == 1) // column 0 only
-        product = dag.laneBroadcast(product, 0, /*othersZero=*/true);
+        product = dag.laneBroadcast(
+            product, 0, from.isInteger ? LaneValue::Integer : LaneValue::Sum,
+            /*othersZero=*/true);
       inputs.push_back(product);
     } else
       inputs.push_back(source(v, domain, dag, t));
@@ -302,10 +312,14 @@ void Emitter::emitRegion(Region &region) {
 
 isa::ElementType Emitter::storedType(const Tensor &t) const {
   using E = isa::ElementType;
-  if (t.kind == Tensor::Move)
-    return storedType(*t.operands[0].source);
-  if (holdsFloat(t) || (t.kind == Tensor::Gather && t.isFloat()))
-    return holdsFloat(t) ? E::f32 : E::f16;
+  if (t.kind == Tensor::Move) {
+    const Tensor &from = *t.operands[0].source;
+    return !t.feedsMatrix && hasVectorTile(from) ? E::f32 : storedType(from);
+  }
+  if (holdsFloat(t))
+    return E::f32;
+  if (t.kind == Tensor::Gather && t.isFloat())
+    return t.isHalfTable ? E::f16 : E::f32;
   if (t.element == "i1" || t.element == "u8")
     return E::u8;
   if (t.element == "i8")
@@ -348,11 +362,16 @@ unsigned Emitter::tileOf(Tensor &t) {
   return tiles[&t] = tile;
 }
 
-bool Emitter::hasVectorTile(const Tensor &t) {
-  if (!t.feedsMatrix || !t.isFloat() || !t.isVector())
+bool Emitter::hasVectorTile(const Tensor &t) const {
+  if (!t.feedsMatrix || !t.isFloat() || t.kind == Tensor::Move ||
+      t.kind == Tensor::Gather)
     return false;
+  Region *own = regionOf.lookup(const_cast<Tensor *>(&t));
   return llvm::any_of(t.users, [&](Tensor *user) {
-    return user->isVector() && regionOf.lookup(user) != regionOf.lookup(&t);
+    if (user->isVector())
+      return !own || regionOf.lookup(user) != own;
+    return user->kind != Tensor::Contract &&
+           !(user->kind == Tensor::Move && user->feedsMatrix);
   });
 }
 
@@ -478,7 +497,8 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
   if (mlir::failed(graph))
     return mlir::failure();
   sinkSlices(**graph);
-  if (mlir::failed(assignLayouts(**graph, machine)))
+  if (mlir::failed(findRanges(**graph)) ||
+      mlir::failed(assignLayouts(**graph, machine)))
     return mlir::failure();
   LinalgToStreamOptions limits = options;
   if (!limits.flowStreams) {

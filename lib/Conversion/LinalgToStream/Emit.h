@@ -66,6 +66,7 @@ private:
   /// The elements of `view` where `domain` computes.
   VectorOperand source(const View &view, const Layout &domain, Dag &dag,
                        const Tensor &user);
+  LaneValue laneValue(unsigned tile, const View &view) const;
   VectorOperand readLocated(const Located &at, const View &view,
                             const Layout &domain, Dag &dag, const Tensor &user);
   VectorOperand readConstant(const View &view, const Layout &domain, Dag &dag);
@@ -87,7 +88,11 @@ private:
   std::optional<Located> matrixSide(Tensor &tensor, bool moving);
   Located constantSide(const View &view, llvm::ArrayRef<unsigned> rowDims,
                        llvm::ArrayRef<unsigned> featureDims, bool isWeights,
-                       isa::ElementType type);
+                       isa::ElementType type, bool isForMatrix = false);
+  /// The exponent of the power of two that weights are divided by.
+  int weightScale(const Tensor &constant);
+  /// What a product's accumulators hold, times the scales of its weights.
+  VectorOperand productValue(const Tensor &contract, Dag &dag);
   void emitContract(Tensor &tensor, FlowMaker &flows);
   void emitPlainContract(Tensor &tensor);
   void emitGather(Tensor &tensor);
@@ -115,7 +120,7 @@ private:
   /// the same tensor later (a residual), it reads a copy in single precision:
   /// rounding every layer's sum to half precision is most of the error of the
   /// whole model otherwise.
-  bool hasVectorTile(const Tensor &tensor);
+  bool hasVectorTile(const Tensor &tensor) const;
   unsigned vectorTileOf(Tensor &tensor);
   llvm::SmallVector<unsigned, 2> tilesToWrite(Tensor &tensor);
 
@@ -134,6 +139,8 @@ private:
   llvm::StringMap<unsigned> constants; // by contents
   llvm::StringMap<Located> lightTiles;
   std::map<unsigned, Tail> tails;
+  llvm::DenseMap<const Tensor *, int> weightScales;
+  llvm::DenseMap<const Tensor *, stream::ConstantSource> scaledWeights;
   llvm::DenseMap<Tensor *, bool> reported;
   bool failed = false;
 };

@@ -27,6 +27,7 @@
 
 #include "lpu/Conversion/LinalgToStream.h"
 #include "mlir/IR/Location.h"
+#include <cmath>
 #include <deque>
 #include <optional>
 
@@ -63,6 +64,11 @@ struct ScalarOperand {
 struct ScalarStep {
   Opcode op = Opcode::alu_mov;
   ScalarOperand a, b, c;
+};
+
+/// Values that an integer can have.
+struct IntegerRange {
+  int64_t low = INT32_MIN, high = INT32_MAX;
 };
 
 enum class ReduceKind : uint8_t { Sum, Max, Min };
@@ -128,6 +134,8 @@ struct Tensor {
   SmallVector<Sizes, 2> pieces; // offset of each operand of a Join
 
   // Decisions.
+  IntegerRange range;       // of the elements, if they are integers
+  bool isHalfTable = false; // Gather: the table is stored in half precision
   ContractPlan plan;
   Layout domainRows;    // Reduce: layout of the operand's dimensions
   bool isLight = false; // computed from inputs and constants only
@@ -170,6 +178,32 @@ mlir::FailureOr<std::unique_ptr<Graph>> buildGraph(mlir::ModuleOp module);
 /// read (queries, keys and values of one matrix) by one tensor per part.
 void sinkSlices(Graph &graph);
 
+/// Finds the range of every integer tensor. Reports constants that leave 32
+/// bits.
+mlir::LogicalResult findRanges(Graph &graph);
+/// Elements that a Reduce makes one of.
+int64_t reducedCount(const Tensor &reduce);
+/// A Reduce of integers whose every intermediate value is exact in fp32.
+bool isExactInFloat(const Tensor &reduce);
+
+/// Smallest and largest finite element of a whole constant; nullopt if its file
+/// cannot be read.
+struct ConstantSpan {
+  double low = HUGE_VAL, high = -HUGE_VAL;
+};
+std::optional<ConstantSpan> spanOf(const stream::ConstantSource &source);
+/// The exponent of the power of two that a float constant is divided by, so
+/// that its largest element is well inside the range of fp16: 0 for nearly all.
+int scaleOf(const stream::ConstantSource &source);
+/// The whole constant divided by 2^exponent, in memory. nullopt if its file
+/// cannot be read.
+std::optional<stream::ConstantSource>
+scaledBy(const stream::ConstantSource &source, int exponent);
+
+/// Decides which gathers may read a table in half precision: those from trained
+/// vectors that are computed with, not merely handed on.
+void findHalfTables(Graph &graph);
+
 /// Fills `order` and numbers the tensors by it.
 void orderTensors(Graph &graph);
 
@@ -203,6 +237,29 @@ Layout layoutOf(ArrayRef<int64_t> sizes, ArrayRef<unsigned> rows,
 
 /// All but the last dimension longer than 1 on rows.
 Layout naturalLayout(ArrayRef<int64_t> shape);
+
+//===----------------------------------------------------------------------===//
+// Light tensors
+//===----------------------------------------------------------------------===//
+
+/// An operand of a map, seen through a view of the map.
+std::optional<View> composed(const View &outer, const View &operand);
+std::string keyOf(const View &view);
+/// Where the host writes an input that is read through `view` in `domain`.
+Layout inputLayout(const View &view, const Layout &domain);
+/// How a light reduction is made for a reader.
+struct LightReduce {
+  Layout space, result;
+  bool onLanes = false;
+};
+LightReduce lightReduce(const View &view, const Layout &domain);
+/// A region in `domain` reads elements at this place without moving them.
+bool isReadableAt(const Place &place, ArrayRef<int64_t> sizes,
+                  const Layout &domain, unsigned lanes);
+/// The emitter can make a view of a light tensor in this layout.
+bool canMakeLight(const View &view, const Layout &domain, unsigned lanes);
+/// The layout in which every light tensor can be made as a whole.
+Layout ownLayout(const Tensor &light);
 
 //===----------------------------------------------------------------------===//
 // Decisions

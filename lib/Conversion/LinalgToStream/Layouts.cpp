@@ -49,6 +49,7 @@ public:
       : graph(graph), machine(machine) {}
 
   LogicalResult run() {
+    findHalfTables(graph);
     std::vector<Tensor *> given = std::move(graph.order);
     graph.order.clear();
     for (Tensor *each : given)
@@ -106,11 +107,9 @@ private:
       copy.element = source->element;
       copy.operands.push_back(output.view);
       copy.result = {ScalarOperand::Input, 0};
+      copy.range = source->range;
       source->users.push_back(&copy);
-      if (source->isLight)
-        copy.layout = naturalLayout(copy.shape);
-      else
-        map(copy);
+      map(copy);
       decideStage(copy);
       graph.order.push_back(&copy);
       output.view = wholeView(&copy);
@@ -137,8 +136,11 @@ private:
       break;
     case Tensor::Map:
     case Tensor::Reduce:
-      t.isLight = llvm::all_of(t.operands,
-                               [](const View &v) { return v.source->isLight; });
+      // A light tensor can at least be made as a whole.
+      t.isLight =
+          llvm::all_of(t.operands,
+                       [](const View &v) { return v.source->isLight; }) &&
+          canMakeLight(wholeView(&t), ownLayout(t), machine.lanes);
       break;
     default:
       break;
@@ -155,21 +157,41 @@ private:
     if (v.source->isLight)
       return true;
     std::optional<Place> place = placeOf(v, v.source->layout);
-    if (!place)
-      return false;
-    bool varies = false, agrees = true;
-    for (unsigned d = 0; d < v.rank(); ++d) {
-      if (v.sizes[d] == 1)
-        continue;
-      if (domain.feature[d] == 0) {
-        if (place->featureStride[d] != 0)
-          return false;
-        continue;
-      }
-      varies |= place->featureStride[d] != 0 || place->rowStride[d] != 0;
-      agrees &= place->featureStride[d] == domain.feature[d];
+    return place && isReadableAt(*place, v.sizes, domain, machine.lanes);
+  }
+
+  /// Operand `number` of `t` through a tensor that is stored as it is: a light
+  /// one that cannot be made where it is wanted, or one of another type.
+  void copy(Tensor &t, unsigned number) {
+    Tensor &from = *t.operands[number].source;
+    Tensor *&copied = copies[&from];
+    if (!copied) {
+      copied = &graph.add(Tensor::Map, from.location);
+      copied->name = from.name;
+      copied->shape = from.shape;
+      copied->element = from.element;
+      copied->range = from.range;
+      copied->operands.push_back(wholeView(&from));
+      copied->result = {ScalarOperand::Input, 0};
+      from.users.push_back(copied);
+      if (from.isLight)
+        copied->layout = ownLayout(from);
+      else
+        map(*copied);
+      decideStage(*copied);
+      graph.order.push_back(copied);
     }
-    return !varies || (agrees && place->feature % machine.lanes == 0);
+    t.operands[number].source = copied;
+    copied->users.push_back(&t);
+    forget(from, t);
+  }
+
+  /// `t` may no longer read `from`.
+  static void forget(Tensor &from, Tensor &t) {
+    bool stillReads = llvm::any_of(
+        t.operands, [&](const View &v) { return v.source == &from; });
+    if (!stillReads)
+      llvm::erase(from.users, &t);
   }
 
   /// Operand `number` of `t` through a tensor that stands in these rows and
@@ -201,6 +223,7 @@ private:
     Tensor &moved = graph.add(Tensor::Move, t.location);
     moved.name = t.name;
     moved.element = from.element;
+    moved.range = from.range;
     moved.shape = fine->sizes;
     moved.operands.push_back(*fine);
     moved.layout = layoutOf(fine->sizes, fineRows, fineFeatures);
@@ -216,14 +239,13 @@ private:
       if (!parts[d].empty())
         seen.strides[d] = whole.strides[parts[d].back()];
     t.operands[number] = seen;
-    bool stillReads = llvm::any_of(
-        t.operands, [&](const View &v) { return v.source == &from; });
-    if (!stillReads)
-      llvm::erase(from.users, &t);
+    forget(from, t);
   }
 
   void makeReadable(Tensor &t, unsigned number, const Layout &domain) {
     const View &v = t.operands[number];
+    if (v.source->isLight && !canMakeLight(v, domain, machine.lanes))
+      copy(t, number);
     if (!isReadable(v, domain))
       move(t, number, rowDims(v.sizes, domain), featureDims(v.sizes, domain));
   }
@@ -337,6 +359,8 @@ private:
 
   void reduce(Tensor &t) {
     const View &v = t.operands[0];
+    if (v.source->isLight)
+      copy(t, 0);
     std::optional<Place> place = placeOf(v, v.source->layout);
     SmallVector<unsigned, 4> reduced;
     for (unsigned d = 0; d < v.rank(); ++d)
@@ -362,7 +386,11 @@ private:
         lanes += space->feature[d] != 0;
       for (unsigned d = 0; d < v.rank(); ++d)
         kept += !t.reduced[d] && space->feature[d] != 0;
-      if (lanes != 0 && (lanes != reduced.size() || kept != 0))
+      bool isOnRows = lanes == 0;
+      if (!isOnRows && (lanes != reduced.size() || kept != 0))
+        moveOperand();
+      // Running reductions are in fp32; large integers need several, on lanes.
+      else if (isOnRows && !t.isFloat() && !isExactInFloat(t))
         moveOperand();
     }
     if (isMoved && !failed) {
@@ -417,13 +445,25 @@ private:
         t.layout.features *= t.shape[d];
       }
     }
+    for (unsigned number : {0u, 1u})
+      if (isRunning(*t.operands[number].source))
+        copy(t, number);
     // Rows of the table and one index per row, in lane 0.
-    if (!t.operands[0].source->isLight)
-      makeReadable(t, 0, layoutOf(t.operands[0].sizes, {0u}, {1u}));
+    const View &table = t.operands[0];
+    Layout rows = layoutOf(table.sizes, {0u}, {1u});
+    if (table.source->kind != Tensor::Constant) {
+      if (table.source->isLight && !isTable(table, rows))
+        copy(t, 0);
+      if (!table.source->isLight && !isTable(table, rows))
+        move(t, 0, {0u}, {1u});
+    }
     SmallVector<unsigned, 6> dims;
     for (unsigned d = 0; d < indexRank; ++d)
       dims.push_back(d);
     const View &index = t.operands[1];
+    if (index.source->isLight &&
+        !canMakeLight(index, layoutOf(index.sizes, dims, {}), machine.lanes))
+      copy(t, 1);
     std::optional<Place> place;
     if (!index.source->isLight)
       place = placeOf(index, index.source->layout);
@@ -432,6 +472,27 @@ private:
         (place && place->feature % machine.lanes == 0 && onRows(*place, dims));
     if (!isLane0)
       move(t, 1, dims, {});
+  }
+
+  /// The view is all of a tile, row by row.
+  bool isTable(const View &view, const Layout &rows) {
+    const Tensor &from = *view.source;
+    if (from.isLight && from.kind != Tensor::Input)
+      return canMakeLight(view, rows, machine.lanes);
+    const Layout layout = from.isLight ? inputLayout(view, rows) : from.layout;
+    std::optional<Place> place = placeOf(view, layout);
+    return place && place->row == 0 && place->feature == 0 &&
+           place->rowStride[0] == rows.row[0] &&
+           place->featureStride[1] == rows.feature[1] &&
+           layout.rows == rows.rows && layout.features == rows.features;
+  }
+
+  /// Integers that a running reduction leaves as floats.
+  static bool isRunning(const Tensor &t) {
+    if (t.kind == Tensor::Move)
+      return isRunning(*t.operands[0].source);
+    return !t.isLight && t.kind == Tensor::Reduce && !t.isFloat() &&
+           t.layout.rows != t.domainRows.rows;
   }
 
   struct Side {
@@ -447,6 +508,35 @@ private:
     return side;
   }
 
+  /// A light operand can be made with these dimensions on rows and features, as
+  /// a plane takes it: the moving one from any lane on.
+  bool isFree(const View &view, ArrayRef<unsigned> batch,
+              ArrayRef<unsigned> own, ArrayRef<unsigned> features,
+              bool isMoving) {
+    const Tensor &from = *view.source;
+    if (!from.isLight)
+      return false;
+    if (from.kind == Tensor::Constant)
+      return true;
+    SmallVector<unsigned, 6> rows(batch.begin(), batch.end());
+    rows.append(own.begin(), own.end());
+    View wanted = view;
+    for (unsigned d = 0; d < wanted.rank(); ++d)
+      if (!llvm::is_contained(rows, d) && !llvm::is_contained(features, d))
+        wanted.sizes[d] = 1;
+    Layout domain = layoutOf(wanted.sizes, rows, features);
+    if (from.kind != Tensor::Input)
+      return canMakeLight(wanted, domain, machine.lanes);
+    std::optional<Place> place = placeOf(wanted, inputLayout(wanted, domain));
+    if (!place || !onRows(*place, own) || !onFeatures(*place, features))
+      return false;
+    return isMoving ||
+           (onRows(*place, batch) && place->feature % machine.lanes == 0 &&
+            llvm::all_of(features, [&](unsigned d) {
+              return place->featureStride[d] == domain.feature[d];
+            }));
+  }
+
   static bool onRows(const Place &place, ArrayRef<unsigned> dims) {
     return llvm::all_of(
         dims, [&](unsigned d) { return place.featureStride[d] == 0; });
@@ -457,6 +547,12 @@ private:
   }
 
   void contract(Tensor &t, unsigned attempt = 0) {
+    // Half precision is for the planes, tables are kept as they are.
+    for (unsigned number : {0u, 1u}) {
+      const Tensor &from = *t.operands[number].source;
+      if (from.kind == Tensor::Gather && from.isFloat() && !from.isHalfTable)
+        copy(t, number);
+    }
     const View *views[2] = {&t.operands[0], &t.operands[1]};
     Side sides[2] = {sideOf(*views[0]), sideOf(*views[1])};
     SmallVector<unsigned, 4> batch, own[2], k;
@@ -481,10 +577,14 @@ private:
         const Side &a = sides[moving], &b = sides[1 - moving];
         if (a.isConstant && !mayMoveConstant)
           continue;
-        bool canMove = a.isFree || (a.place && onFeatures(*a.place, k) &&
-                                    onRows(*a.place, own[moving]));
-        bool byRows = b.isFree || (b.place && onRows(*b.place, k) &&
-                                   onFeatures(*b.place, own[1 - moving]));
+        bool canMove = a.isFree
+                           ? isFree(*views[moving], batch, own[moving], k, true)
+                           : a.place && onFeatures(*a.place, k) &&
+                                 onRows(*a.place, own[moving]);
+        bool byRows = b.isFree ? isFree(*views[1 - moving], batch, k,
+                                        own[1 - moving], false)
+                               : b.place && onRows(*b.place, k) &&
+                                     onFeatures(*b.place, own[1 - moving]);
         bool byColumns = !b.isFree && b.place && onFeatures(*b.place, k) &&
                          onRows(*b.place, own[1 - moving]);
         if (!canMove || (!byRows && !byColumns))
@@ -506,6 +606,15 @@ private:
         views[moving]->source->isMoving = true;
         return;
       }
+    // What the host cannot place as it is wanted is stored first.
+    bool isStored[2] = {
+        sides[0].isFree && !isFree(*views[0], batch, own[0], k, true),
+        sides[1].isFree && !isFree(*views[1], batch, k, own[1], false)};
+    for (unsigned number : {0u, 1u})
+      if (isStored[number])
+        copy(t, number);
+    if (isStored[0] || isStored[1])
+      return contract(t, attempt);
     // Move the stationary operand, or the moving one, or both.
     if (attempt == 2)
       return report(t,
@@ -610,6 +719,7 @@ private:
 
   Graph &graph;
   const lpu::Machine &machine;
+  llvm::DenseMap<Tensor *, Tensor *> copies;
   bool failed = false;
 };
 } // namespace

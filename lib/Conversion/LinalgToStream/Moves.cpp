@@ -29,7 +29,7 @@ void Emitter::emitGather(Tensor &t) {
     if (table.source->isLight)
       at = makeLight(table, layout, storedType(t), t);
     else if (std::optional<Place> place = placeOf(table, table.source->layout))
-      at = Located{tileOf(*table.source), *place, false,
+      at = Located{vectorTileOf(*table.source), *place, false,
                    table.source->layout.features};
     bool isTable = at && at->place.row == 0 && at->place.feature == 0 &&
                    at->place.rowStride[0] == layout.row[0] &&
@@ -215,7 +215,9 @@ void Emitter::emitMove(Tensor &t) {
   std::optional<Place> place = placeOf(view, view.source->layout);
   if (!place)
     return report(t, "an operand's elements do not stand in even steps");
-  unsigned from = tileOf(*view.source), to = tileOf(t);
+  unsigned from = t.feedsMatrix ? tileOf(*view.source)
+                                : vectorTileOf(*view.source),
+           to = tileOf(t);
   if (program.tiles[from].type != program.tiles[to].type)
     return report(t, "a move of a " + view.source->element +
                          " tensor that is stored in another precision");

@@ -12,6 +12,15 @@
 using namespace lpu;
 using namespace lpu::linalg_to_stream;
 
+LaneValue Emitter::laneValue(unsigned tile, const View &view) const {
+  isa::ElementType type = program.tiles[tile].type;
+  if (type == isa::ElementType::f32 || type == isa::ElementType::f16)
+    return LaneValue::Float;
+  const IntegerRange &range = view.source->range;
+  bool isSmall = range.low >= 0 && range.high < int64_t(1) << 23;
+  return isSmall ? LaneValue::Small : LaneValue::Integer;
+}
+
 VectorOperand Emitter::readLocated(const Located &at, const View &view,
                                    const Layout &domain, Dag &dag,
                                    const Tensor &user) {
@@ -38,7 +47,7 @@ VectorOperand Emitter::readLocated(const Located &at, const View &view,
   if (!varies) {
     VectorOperand value = dag.read(read, /*single=*/true);
     if (!at.isSplat)
-      value = dag.laneBroadcast(value, lane,
+      value = dag.laneBroadcast(value, lane, laneValue(at.tile, view),
                                 at.features == 1 && stored == Tail::Zero);
     return value;
   }
@@ -116,23 +125,7 @@ std::optional<Emitter::Located>
 Emitter::readInput(const View &view, const Layout &domain,
                    std::optional<isa::ElementType> wanted, const Tensor &user) {
   Tensor &input = *view.source;
-  // A dimension of the input goes where the view's dimension along it goes.
-  Sizes steps = rowMajorStrides(input.shape);
-  SmallVector<unsigned, 6> rows, features;
-  std::vector<bool> onFeatures(input.shape.size(), false);
-  for (unsigned d : featureDims(view.sizes, domain)) {
-    if (view.strides[d] == 0)
-      continue;
-    int64_t reach = view.strides[d] * (view.sizes[d] - 1);
-    for (unsigned i = 0; i < input.shape.size(); ++i)
-      if (input.shape[i] > 1 && steps[i] <= reach &&
-          steps[i] * input.shape[i] > view.strides[d])
-        onFeatures[i] = true;
-  }
-  for (unsigned i = 0; i < input.shape.size(); ++i)
-    (onFeatures[i] ? features : rows).push_back(i);
-  Layout layout = layoutOf(input.shape, rows, features);
-  layout.isSplat = false; // the host writes one lane
+  Layout layout = inputLayout(view, domain);
   std::optional<Place> place = placeOf(view, layout);
   if (!place) {
     report(user, "the input \"" + input.name +
@@ -175,27 +168,6 @@ Emitter::readInput(const View &view, const Layout &domain,
 //===----------------------------------------------------------------------===//
 // Light tensors
 //===----------------------------------------------------------------------===//
-
-/// An operand of a map, seen through a view of the map.
-static std::optional<View> composed(const View &outer, const View &operand) {
-  Layout linear;
-  linear.row = operand.strides;
-  linear.feature.assign(operand.rank(), 0);
-  std::optional<Place> place = placeOf(outer, linear);
-  if (!place)
-    return std::nullopt;
-  return View{operand.source, operand.offset + place->row, outer.sizes,
-              place->rowStride};
-}
-
-static std::string keyOf(const View &view) {
-  std::string key =
-      std::to_string(view.source->id) + "+" + std::to_string(view.offset);
-  for (unsigned d = 0; d < view.rank(); ++d)
-    key += " " + std::to_string(view.sizes[d]) + ":" +
-           std::to_string(view.strides[d]);
-  return key;
-}
 
 VectorOperand Emitter::inlined(const View &view, const Layout &domain, Dag &dag,
                                const Tensor &user, Memo &memo) {
@@ -299,35 +271,13 @@ std::optional<Emitter::Located> Emitter::makeLightReduce(const View &view,
                                                          const Tensor &user) {
   Tensor &from = *view.source;
   const View &operand = from.operands[0];
-  // Kept dimensions go where the reader has them, reduced ones on lanes if no
-  // kept dimension is there.
-  Sizes steps = rowMajorStrides(from.shape);
-  std::vector<bool> onFeatures(from.shape.size(), false);
-  for (unsigned d : featureDims(view.sizes, domain))
-    for (unsigned i = 0; i < from.shape.size(); ++i)
-      if (view.strides[d] != 0 && from.shape[i] > 1 &&
-          steps[i] <= view.strides[d] * (view.sizes[d] - 1) &&
-          steps[i] * from.shape[i] > view.strides[d])
-        onFeatures[i] = true;
-  SmallVector<unsigned, 6> rows, features, reducedDims, keptRows, keptFeatures;
-  unsigned kept = 0;
-  for (unsigned d = 0; d < operand.rank(); ++d) {
-    if (from.reduced[d]) {
-      reducedDims.push_back(d);
-      continue;
-    }
-    (onFeatures[kept] ? features : rows).push_back(d);
-    (onFeatures[kept] ? keptFeatures : keptRows).push_back(kept);
-    ++kept;
-  }
-  bool onLanes = features.empty();
-  Layout result = layoutOf(from.shape, keptRows, keptFeatures);
-  (onLanes ? features : rows).append(reducedDims.begin(), reducedDims.end());
-  Layout space = layoutOf(operand.sizes, rows, features);
+  LightReduce plan = lightReduce(view, domain);
+  const Layout &space = plan.space, &result = plan.result;
+  bool onLanes = plan.onLanes;
 
   std::string key = "reduce " + std::to_string(from.id);
-  for (bool feature : onFeatures)
-    key += feature ? "f" : "r";
+  for (int64_t stride : result.feature)
+    key += stride ? "f" : "r";
   auto known = lightTiles.find(key);
   unsigned tile;
   if (known != lightTiles.end()) {

@@ -81,6 +81,14 @@ struct VectorNode {
   int64_t period = 0;    // RowReduce
 };
 
+/// What a lane holds that is copied to all lanes.
+enum class LaneValue : uint8_t {
+  Float,
+  Sum,   // a float that is not -0
+  Small, // an integer from 0 to 2^23
+  Integer
+};
+
 class Dag {
 public:
   explicit Dag(const Layout &layout, unsigned lanes)
@@ -95,8 +103,13 @@ public:
   VectorOperand laneReduce(ReduceKind kind, VectorOperand a,
                            bool allLanes = false);
   VectorOperand rowReduce(ReduceKind kind, VectorOperand a, int64_t period);
-  /// The value in `lane` of a single vector, in all lanes.
-  VectorOperand laneBroadcast(VectorOperand a, unsigned lane, bool othersZero);
+  /// The value in `lane` of a single vector, in all lanes, every bit of it (but
+  /// a NaN becomes the one NaN that the chip has).
+  VectorOperand laneBroadcast(VectorOperand a, unsigned lane, LaneValue value,
+                              bool othersZero);
+  /// Reductions of integers over all lanes, by exact sums and maxima in fp32.
+  VectorOperand integerSum(VectorOperand a, int64_t count);
+  VectorOperand integerExtreme(ReduceKind kind, VectorOperand a);
   /// Fuses products with sums, once the users are known.
   void fuse(llvm::MutableArrayRef<VectorOperand> roots);
 

@@ -389,9 +389,10 @@ static void lowerTopK(Lowering &l) {
   l.set(1, l.concat(indices, axis));
 }
 
-/// A running sum is a product with a triangle of ones: one pass of a matrix
-/// plane. Truth values, which number the positions of a padded text, are exact
-/// in int8. Other integers need 32 bits and are summed over doubling distances.
+/// A running sum of truth values, which number the positions of a padded text,
+/// is a product with a triangle of ones in int8: one pass of a matrix plane,
+/// and exact. Other numbers need 32 bits and are summed over doubling
+/// distances.
 static void lowerCumSum(Lowering &l) {
   auto op = cast<onnx::CumSumOp>(l.node);
   bool exclusive = op.getExclusive() != 0, reverse = op.getReverse() != 0;
@@ -404,9 +405,8 @@ static void lowerCumSum(Lowering &l) {
                  cast<RankedTensorType>(source.getX().getType())
                      .getElementType()
                      .isInteger(1);
-  if (isTruth || isa<FloatType>(element)) {
-    Type accumulator = isTruth ? l.b.getI32Type() : l.accumulatorOf(element);
-    Type narrow = isTruth ? Type(l.b.getI8Type()) : element;
+  if (isTruth) {
+    Type accumulator = l.b.getI32Type(), narrow = l.b.getI8Type();
     SmallVector<int64_t> order;
     for (int64_t i = 0; i < rank; ++i)
       if (i != axis)
@@ -420,9 +420,7 @@ static void lowerCumSum(Lowering &l) {
       for (int64_t n = 0; n < size; ++n) {
         bool counts = reverse ? (exclusive ? k > n : k >= n)
                               : (exclusive ? k < n : k <= n);
-        ones.push_back(isa<FloatType>(narrow)
-                           ? Attribute(l.b.getFloatAttr(narrow, counts))
-                           : Attribute(l.b.getIntegerAttr(narrow, counts)));
+        ones.push_back(l.b.getIntegerAttr(narrow, counts));
       }
     Value triangle = arith::ConstantOp::create(
         l.b, DenseElementsAttr::get(RankedTensorType::get({size, size}, narrow),
@@ -436,7 +434,11 @@ static void lowerCumSum(Lowering &l) {
   }
 
   // `shift` moves x by `by` towards larger indices (smaller if reverse).
-  TypedAttr zero = l.b.getIntegerAttr(element, 0);
+  bool isFloat = isa<FloatType>(element);
+  Type wide = isFloat ? l.accumulatorOf(element) : element;
+  x = l.convert(x, element, wide);
+  TypedAttr zero = isFloat ? TypedAttr(l.b.getFloatAttr(wide, 0))
+                           : TypedAttr(l.b.getIntegerAttr(wide, 0));
   auto shift = [&](Value v, int64_t by) {
     SmallVector<int64_t> low(rank, 0), high(rank, 0);
     (reverse ? high : low)[axis] = by;
@@ -444,12 +446,12 @@ static void lowerCumSum(Lowering &l) {
                  zero);
   };
   if (exclusive)
-    x = size == 1 ? l.broadcast(l.scalar(element, 0), shapeOf(x)) : shift(x, 1);
+    x = size == 1 ? l.broadcast(l.scalar(wide, 0), shapeOf(x)) : shift(x, 1);
   for (int64_t by = 1; by < size; by *= 2)
     x = l.elementwise({x, shift(x, by)}, [](Scalars &s, ValueRange v) {
       return s.add(v[0], v[1]);
     });
-  l.set(x);
+  l.set(l.convert(x, wide, element));
 }
 
 //===----------------------------------------------------------------------===//
