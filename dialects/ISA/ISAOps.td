@@ -93,15 +93,17 @@ def ISA_ChipOp : ISA_Op<"chip", [HasParent<"ProgramOp">, NoTerminator, SingleBlo
   let summary = "A chip and its image at cycle 0; chips are numbered from 0";
   let description = [{
     `start` is the program cycle of the chip's cycle 0; `links` names the port
-    of each link number of the class (all of them; without it, the same number).
+    of each link number of the class (all of them; without it, the same number);
+    `registers` lists (slice, register, value at cycle 0) of base registers.
   }];
   let arguments = (ins ISA_U32:$number, ISA_U32:$chip_class,
                        DefaultValuedProp<ISA_U64, "0">:$start,
-                       OptionalAttr<DenseI64ArrayAttr>:$links);
+                       OptionalAttr<DenseI64ArrayAttr>:$links,
+                       OptionalAttr<DenseI64ArrayAttr>:$registers);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $number `class` $chip_class (`start` $start^)? (`links` $links^)?
-    attr-dict-with-keyword $body
+    (`registers` $registers^)? attr-dict-with-keyword $body
   }];
 }
 

@@ -314,8 +314,15 @@ ProgramOp isa::buildIsaProgram(mlir::OpBuilder &builder,
     if (!chip.links.empty())
       links = builder.getDenseI64ArrayAttr(
           llvm::SmallVector<int64_t>(chip.links.begin(), chip.links.end()));
+    mlir::DenseI64ArrayAttr registers;
+    if (!chip.registers.empty()) {
+      llvm::SmallVector<int64_t> numbers;
+      for (const BaseRegister &base : chip.registers)
+        numbers.append({base.slice, base.reg, base.value});
+      registers = builder.getDenseI64ArrayAttr(numbers);
+    }
     auto chipOp = ChipOp::create(builder, location, uint32_t(c), chip.chipClass,
-                                 chip.start, links);
+                                 chip.start, links, registers);
     mlir::OpBuilder::InsertionGuard chipGuard(builder);
     builder.createBlock(&chipOp.getBody());
     for (const ImageSegment &segment : chip.image)
@@ -363,6 +370,17 @@ isa::readIsaProgram(ProgramOp op, const Machine *replacement) {
         for (int64_t port : *links)
           chip.links.push_back(port < 0 || port > UINT32_MAX ? UINT32_MAX
                                                              : unsigned(port));
+      if (std::optional<llvm::ArrayRef<int64_t>> r = chipOp.getRegisters()) {
+        if (r->size() % 3 != 0 || llvm::any_of(*r, [](int64_t v) {
+              return v < 0 || v > UINT32_MAX;
+            })) {
+          chipOp.emitOpError() << "registers are slice, register, value, ..";
+          return mlir::failure();
+        }
+        for (size_t i = 0; i < r->size(); i += 3)
+          chip.registers.push_back({unsigned((*r)[i]), unsigned((*r)[i + 1]),
+                                    unsigned((*r)[i + 2])});
+      }
       for (ImageOp image : chipOp.getBody().getOps<ImageOp>()) {
         ImageSegment segment;
         if (failed(readImage(image, package.machine, segment, package.storage)))

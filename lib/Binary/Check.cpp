@@ -65,6 +65,7 @@ private:
     const uint8_t *bytes;
   };
   std::map<uint32_t, Shared> shared;
+  std::map<unsigned, const Chip *> registersOf; // the first chip of a class
 
   void fail(const llvm::Twine &what) {
     if (violations.size() < limit)
@@ -114,6 +115,7 @@ private:
     if (chip.start > maxCycle)
       fail(where + ": its start is above 2^40 cycles");
     links(where, chip);
+    registers(where, chip);
     std::vector<const ImageSegment *> sorted;
     for (const ImageSegment &segment : chip.image) {
       std::string name = where + ", image of slice " +
@@ -181,6 +183,31 @@ private:
         fail(where + ", link " + llvm::Twine(link) + ": port " +
              llvm::Twine(port) + " is at the other end of the chip");
     }
+  }
+
+  /// All chips of a class name the same registers: which accesses a relocation
+  /// moves belongs to the class.
+  void registers(const std::string &where, const Chip &chip) {
+    std::set<std::pair<unsigned, unsigned>> named;
+    for (const BaseRegister &base : chip.registers) {
+      std::string name = where + ", base register " + std::to_string(base.reg) +
+                         " of slice " + std::to_string(base.slice);
+      if (base.slice >= m.numSlices() || base.reg < 1 || base.reg > 7)
+        fail(name + ": there are " + llvm::Twine(m.numSlices()) +
+             " slices with registers 1 .. 7 (0 is always 0)");
+      else if (!named.insert({base.slice, base.reg}).second)
+        fail(name + ": it is named twice");
+      if (base.value > 65535)
+        fail(name + ": " + llvm::Twine(base.value) + " has more than 16 bits");
+    }
+    auto [first, fresh] = registersOf.insert({chip.chipClass, &chip});
+    if (!fresh &&
+        !llvm::equal(chip.registers, first->second->registers,
+                     [](const BaseRegister &a, const BaseRegister &b) {
+                       return a.slice == b.slice && a.reg == b.reg;
+                     }))
+      fail(where + ": it names other base registers than another chip of its "
+                   "class");
   }
 
   /// Text is an image segment of its own in every chip of a class, with equal

@@ -112,6 +112,12 @@ manifest::Manifest binary::toManifest(const Package &package) {
     c.set_start(chip.start);
     for (unsigned port : chip.links)
       c.add_links(port);
+    for (const BaseRegister &base : chip.registers) {
+      manifest::BaseRegister &r = *c.add_registers();
+      r.set_slice(base.slice);
+      r.set_reg(base.reg);
+      r.set_value(base.value);
+    }
     uint64_t offset = 0;
     for (const ImageSegment &segment : chip.image) {
       if (isText(segment, package.classes[chip.chipClass]))
@@ -184,6 +190,8 @@ binary::fromManifest(const manifest::Manifest &manifest,
     c.chipClass = chip.chip_class();
     c.start = chip.start();
     c.links.assign(chip.links().begin(), chip.links().end());
+    for (const manifest::BaseRegister &base : chip.registers())
+      c.registers.push_back({base.slice(), base.reg(), base.value()});
     std::vector<Offset> chipOffsets;
     for (const manifest::ImageSegment &segment : chip.image()) {
       ImageSegment s;

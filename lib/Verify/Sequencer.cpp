@@ -34,6 +34,49 @@ int64_t verify::effectDelay(const isa::Instruction &instruction,
   return isa::delay(instruction, machine);
 }
 
+int32_t BaseRegisters::apply(const isa::Instruction &instruction) {
+  switch (instruction.opcode) {
+  case Opcode::mem_read:
+    return values[instruction.get(field::mem_read::reg)];
+  case Opcode::mem_write:
+    return values[instruction.get(field::mem_write::reg)];
+  case Opcode::mem_gather:
+    return values[instruction.get(field::mem_gather::reg)];
+  case Opcode::mem_scatter:
+    return values[instruction.get(field::mem_scatter::reg)];
+  case Opcode::mem_setreg:
+    values[instruction.get(field::mem_setreg::reg)] =
+        int32_t(instruction.get(field::mem_setreg::value));
+    return 0;
+  case Opcode::mem_addreg: {
+    int32_t &value = values[instruction.get(field::mem_addreg::reg)];
+    value = value < 0
+                ? --unknowns
+                : (value + int32_t(instruction.get(field::mem_addreg::value))) &
+                      0xffff;
+    return 0;
+  }
+  case Opcode::mem_loadreg:
+    values[instruction.get(field::mem_loadreg::reg)] = --unknowns;
+    return 0;
+  default:
+    return 0;
+  }
+}
+
+void verify::setBases(ChipTrace &trace, const Chip &chip) {
+  for (QueueTrace &queue : trace.queues) {
+    if (queue.unit != Unit::Mem)
+      continue;
+    BaseRegisters registers;
+    for (const BaseRegister &base : chip.registers)
+      if (base.slice == queue.index)
+        registers.start(base.reg, base.value);
+    for (Run &run : queue.runs)
+      run.base = registers.apply(queue.text[run.text]);
+  }
+}
+
 namespace {
 
 /// The instruction buffer of a queue: per slot the row it holds and the
@@ -115,7 +158,6 @@ private:
   bool fetch(int64_t t, const isa::Instruction &instruction);
   bool run();
   void record(int64_t t, const isa::Instruction &instruction);
-  int32_t base(const isa::Instruction &instruction);
 
   QueueTrace &queue;
   ChipTrace &chip;
@@ -128,8 +170,6 @@ private:
   std::vector<int64_t> delays; // by text index; -1: not yet judged
   uint32_t pc = 0;
   int64_t now = 0; // of the newest fault or issue
-  int32_t registers[8] = {};
-  int32_t unknowns = 0; // values that data supplied, numbered downwards
 };
 
 bool Sequencer::resident(int64_t t) {
@@ -185,38 +225,8 @@ bool Sequencer::fetch(int64_t t, const isa::Instruction &instruction) {
   return true;
 }
 
-int32_t Sequencer::base(const isa::Instruction &instruction) {
-  switch (instruction.opcode) {
-  case Opcode::mem_read:
-    return registers[instruction.get(field::mem_read::reg)];
-  case Opcode::mem_write:
-    return registers[instruction.get(field::mem_write::reg)];
-  case Opcode::mem_gather:
-    return registers[instruction.get(field::mem_gather::reg)];
-  case Opcode::mem_scatter:
-    return registers[instruction.get(field::mem_scatter::reg)];
-  case Opcode::mem_setreg:
-    registers[instruction.get(field::mem_setreg::reg)] =
-        int32_t(instruction.get(field::mem_setreg::value));
-    return 0;
-  case Opcode::mem_addreg: {
-    int32_t &value = registers[instruction.get(field::mem_addreg::reg)];
-    value = value < 0
-                ? --unknowns
-                : (value + int32_t(instruction.get(field::mem_addreg::value))) &
-                      0xffff;
-    return 0;
-  }
-  case Opcode::mem_loadreg:
-    registers[instruction.get(field::mem_loadreg::reg)] = --unknowns;
-    return 0;
-  default:
-    return 0;
-  }
-}
-
 void Sequencer::record(int64_t t, const isa::Instruction &instruction) {
-  queue.runs.push_back({t, pc, base(instruction)});
+  queue.runs.push_back({t, pc, /*base=*/0});
   int64_t last = t + int64_t(instruction.count - 1) * instruction.interval;
   chip.lastEffect = std::max(chip.lastEffect, last + delays[pc]);
 }
@@ -353,6 +363,7 @@ void verify::traceChip(const Package &package, unsigned chip, ChipTrace &trace,
     Sequencer(queue, trace, reporter, budget, std::move(undecodable)).execute();
     result.runs += queue.runs.size();
   }
+  setBases(trace, package.chips[chip]);
 }
 
 void verify::checkFetchBandwidth(const ChipTrace &trace, Reporter &reporter) {

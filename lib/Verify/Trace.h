@@ -112,6 +112,22 @@ private:
   std::vector<Key> keys;       // of result.violations
 };
 
+/// The base registers of a slice's queue, as its instructions find them.
+class BaseRegisters {
+public:
+  void start(unsigned reg, unsigned value) { values[reg] = int32_t(value); }
+  /// What the instruction's base register holds (see Run::base); then what the
+  /// instruction leaves.
+  int32_t apply(const isa::Instruction &instruction);
+
+private:
+  int32_t values[8] = {};
+  int32_t unknowns = 0; // values that data supplied, numbered downwards
+};
+
+/// The runs of \p trace with the bases that another chip's registers give them.
+void setBases(ChipTrace &trace, const Chip &chip);
+
 /// Text to runs: sequencers, loops, instruction buffers (Sequencer.cpp). A
 /// queue whose text cannot be executed to its end has the runs before that
 /// point.

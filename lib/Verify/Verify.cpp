@@ -44,7 +44,8 @@ private:
   Reporter reporter;
 };
 
-/// By chip: the rows that are loaded before cycle 0 or read behind the end.
+/// By chip: its base registers, and the rows that are loaded before cycle 0 or
+/// read behind the end.
 /// What checkMemory says of a text depends on them and on nothing else.
 std::vector<std::vector<uint32_t>> Verifier::memoryKeys() const {
   using Rows = std::array<uint32_t, 4>; // use, bank number, row, rows
@@ -66,6 +67,8 @@ std::vector<std::vector<uint32_t>> Verifier::memoryKeys() const {
   std::vector<std::vector<uint32_t>> keys(rows.size());
   for (size_t chip = 0; chip < rows.size(); ++chip) {
     llvm::sort(rows[chip]);
+    for (const BaseRegister &base : package.chips[chip].registers)
+      keys[chip].push_back(base.value);
     for (const Rows &r : rows[chip])
       keys[chip].insert(keys[chip].end(), r.begin(), r.end());
   }
@@ -148,8 +151,10 @@ Result Verifier::run() {
       checkVector(*trace, reporter);
       checkPlanes(*trace, reporter);
     }
-    if (memories.insert({trace.get(), std::move(keys[chip])}).second)
+    if (memories.insert({trace.get(), std::move(keys[chip])}).second) {
+      setBases(*trace, c);
       checkMemory(package, chip, *trace, reporter, result);
+    }
     if (package.interval != 0)
       checkRunFits(chip, *trace, ports[chip]);
     if (trace->lastEffect >= 0)

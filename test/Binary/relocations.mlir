@@ -1,4 +1,4 @@
-// Relocations of chips: start cycle, link ports, shared image segments. Both ways
+// Relocations of chips: start cycle, link ports, base registers, shared image segments. Both ways
 // between text and binary are exact, and shared bytes stand in the file once.
 // RUN: lpu-translate --isa-to-binary %s -o %t.lpu
 // RUN: lpu-translate --binary-to-isa %t.lpu -o %t.mlir
@@ -9,12 +9,12 @@
 // RUN: lpu-objdump --sram %t.lpu | FileCheck %s --check-prefix=SRAM
 // RUN: llvm-readelf -S -W %t.lpu | FileCheck %s --check-prefix=SECTIONS
 // CHECK: isa.program @relocations machine "nano" interval 400
-// CHECK: isa.chip 0 class 0 {
+// CHECK: isa.chip 0 class 0 registers [1, 3, 9] {
 // CHECK-NEXT: isa.image slice 1 bank 0 row 0 rows 2 hex [
 // CHECK: share 1
 // CHECK-NEXT: isa.image slice 2 bank 1 row 3 rows 1 hex ["0a"]
 // CHECK-NEXT: isa.image slice 3 bank 0 row 0 rows 1 hex ["0b"] share 2
-// CHECK: isa.chip 1 class 0 start 17 links [2, 1, 0, 3] {
+// CHECK: isa.chip 1 class 0 start 17 links [2, 1, 0, 3] registers [1, 3, 65535] {
 // CHECK-NEXT: isa.image slice 5 bank 0 row 9 rows 1 hex ["0b"] share 2
 // CHECK-NEXT: isa.image slice 1 bank 0 row 0 rows 2 hex [
 // CHECK: share 1
@@ -27,12 +27,12 @@
 isa.program @relocations machine "nano" interval 400 {
   isa.chip_class 0 {
   }
-  isa.chip 0 class 0 {
+  isa.chip 0 class 0 registers [1, 3, 9] {
     isa.image slice 1 bank 0 row 0 rows 2 splat 60 share 5
     isa.image slice 2 bank 1 row 3 rows 1 hex ["0a"]
     isa.image slice 3 bank 0 row 0 rows 1 hex ["0b"] share 3
   }
-  isa.chip 1 class 0 start 17 links [2, 1, 0, 3] {
+  isa.chip 1 class 0 start 17 links [2, 1, 0, 3] registers [1, 3, 65535] {
     isa.image slice 5 bank 0 row 9 rows 1 hex ["0b"] share 3
     isa.image slice 1 bank 0 row 0 rows 2 splat 60 share 5
   }

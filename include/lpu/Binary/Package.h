@@ -12,10 +12,10 @@
 //
 // Chips of one class run the same text in the same cycles, counted from the
 // chip's own start. What may differ from chip to chip are the relocations of
-// struct Chip: start cycle, link ports, image. Nothing in them moves an issue
-// against another issue of the chip, or to another unit, so what holds for one
-// chip of a class between its own instructions holds for all (docs/isa.md,
-// section 3, `Start`).
+// struct Chip: start cycle, link ports, base registers, image. Nothing in them
+// moves an issue against another issue of the chip, or to another unit, so what
+// holds for one chip of a class between its own instructions holds for all
+// (docs/isa.md, section 3, `Start`).
 //
 //===----------------------------------------------------------------------===//
 
@@ -93,6 +93,11 @@ struct ChipClass {
   std::vector<TextSegment> text;
 };
 
+/// What a base register of a slice's queue holds in cycle 0 of every run.
+struct BaseRegister {
+  unsigned slice = 0, reg = 0, value = 0;
+};
+
 struct Chip {
   unsigned chipClass = 0;
   std::vector<ImageSegment> image;
@@ -101,6 +106,9 @@ struct Chip {
   /// Port that link number i of the class's text stands for: a permutation of
   /// all links that keeps even links even. Empty: the port of the same number.
   std::vector<unsigned> links;
+  /// Rows: initial values of base registers, others start at 0. All chips of a
+  /// class name the same registers, in the same order.
+  std::vector<BaseRegister> registers;
 
   unsigned port(unsigned link) const {
     return links.empty() ? link : links[link];

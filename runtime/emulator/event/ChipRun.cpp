@@ -16,8 +16,10 @@ using namespace lpu::emulator::event;
 template <class A>
 ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
                     unsigned chip, int64_t base, ChipMemory &memory,
-                    const std::vector<QueueText> &texts, const ChipLinks &links,
-                    Progress *progress, ChipState &state)
+                    const std::vector<QueueText> &texts,
+                    llvm::ArrayRef<BaseRegister> registers,
+                    const ChipLinks &links, Progress *progress,
+                    ChipState &state)
     : m(context.machine), options(options), chip(chip), base(base),
       sram(memory),
       initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
@@ -61,6 +63,9 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
   firstReceiver = m.links ? m.queueNumber(Unit::LinkRecv, 0) : 0;
 
   queues.resize(m.numQueues());
+  for (const BaseRegister &base : registers)
+    queues[m.queueNumber(Unit::Mem, base.slice)].registers[base.reg] =
+        uint16_t(base.value);
   deaths.resize(size_t(3) * m.numQueues()); // each issues once a cycle
   for (const QueueText &text : texts) {
     unsigned number = text.segment.queue;

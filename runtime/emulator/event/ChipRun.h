@@ -87,7 +87,8 @@ template <class Arithmetic> class ChipRun {
 public:
   ChipRun(const RunContext &context, const RunOptions &options, unsigned chip,
           int64_t base, ChipMemory &memory, const std::vector<QueueText> &texts,
-          const ChipLinks &links, Progress *progress, ChipState &state);
+          llvm::ArrayRef<BaseRegister> registers, const ChipLinks &links,
+          Progress *progress, ChipState &state);
 
   /// Runs the program cycles before \p limit, which others may lower.
   Pause resume(const std::atomic<int64_t> &limit);

@@ -31,8 +31,8 @@ static std::vector<uint32_t> imageRows(const Chip &chip) {
   return joined;
 }
 
-/// Chips with the same key behave alike: the class, and either the image's rows
-/// or, if something was written since, the initialised rows.
+/// Chips with the same key behave alike: the class, base registers, and either
+/// the image's rows or, if something was written since, the initialised rows.
 void ClassRuns::group() {
   using Key =
       std::tuple<unsigned, bool, std::vector<uint32_t>, std::vector<uint64_t>>;
@@ -40,10 +40,13 @@ void ClassRuns::group() {
   for (unsigned chip = 0; chip < package.chips.size(); ++chip) {
     const Chip &c = package.chips[chip];
     Key key{c.chipClass, written(chip), {}, {}};
+    // Chips of a class name the same registers.
+    for (const BaseRegister &base : c.registers)
+      std::get<2>(key).push_back(base.value);
     if (std::get<1>(key))
       std::get<3>(key) = memory(chip).initialised;
     else
-      std::get<2>(key) = imageRows(c);
+      llvm::append_range(std::get<2>(key), imageRows(c));
     auto [place, fresh] = known.insert({std::move(key), groups.size()});
     if (fresh)
       groups.emplace_back();
@@ -61,7 +64,8 @@ bool ClassRuns::runGroup(Group &group) {
   group.record.receives.resize(package.machine.links);
   links.recorded = &group.record;
   ChipRun<NoData> run(context, options, chip, 0, memory(chip), texts(chip),
-                      links, nullptr, group.state);
+                      package.chips[chip].registers, links, nullptr,
+                      group.state);
   // No chip of the group may pass the limit.
   int64_t latest = 0;
   for (unsigned each : group.chips)

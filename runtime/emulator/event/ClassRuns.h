@@ -38,7 +38,7 @@ public:
   /// False: some chip faults, or runs on behind RunOptions::maxCycles.
   bool run();
 
-  /// Chips of one class with the same rows initialised.
+  /// Chips of one class with the same base registers and rows initialised.
   struct Group {
     std::vector<unsigned> chips;
     ChipState state; // of one run of one of them

@@ -216,7 +216,7 @@ template <class A> bool Graph<A>::step(unsigned chip) {
                    context.workers};
     node.run = std::make_unique<ChipRun<A>>(
         own, options, chip, base, *node.setup.memory, *node.setup.texts,
-        links[chip], &schedule, states[chip]);
+        package.chips[chip].registers, links[chip], &schedule, states[chip]);
   }
   switch (node.run->resume(limit)) {
   case Pause::Waiting:

@@ -19,6 +19,8 @@ Chip::Chip(const Package &package, unsigned number, uint64_t start, Sram &sram,
     : machine(package.machine), options(options), sram(sram), links(links),
       log(log), streams(machine, log), vectorUnit(machine, streams, log),
       registers(machine.numSlices()) {
+  for (const BaseRegister &base : package.chips[number].registers)
+    registers[base.slice][base.reg] = uint16_t(base.value);
   for (unsigned plane = 0; plane < machine.numPlanes(); ++plane)
     planes.emplace_back(machine, plane, streams, log);
   for (unsigned half = 0; half < 2; ++half)

@@ -34,7 +34,8 @@ isa::Instruction lpu::test::makeInstruction(
 
 Generator::Generator(const Machine &machine, unsigned chips, uint64_t seed,
                      bool messages)
-    : m(machine), chips(chips), random(seed), timeline(machine, chips) {
+    : m(machine), chips(chips), relocated(!messages), random(seed),
+      timeline(machine, chips) {
   for (unsigned i = 0; i < 4; ++i)
     addresses.push_back(pick(0, loadedRows - 1));
   firstFreeRow = loadedRows + 2 * unsigned(addresses.size());
@@ -345,7 +346,23 @@ void Generator::scatter(Plan &plan) {
 void Generator::registers(Plan &plan) {
   unsigned chip = pick(0, chips - 1), slice = pick(0, m.numSlices() - 1);
   int64_t x = m.slicePosition(slice), at = 60;
-  unsigned reg = pick(1, 7), base;
+  unsigned reg = pick(1, 6), base;
+  if (relocated && chance(50)) {
+    // Where the row is, every chip of the class knows for itself.
+    unsigned bank = timeline.isTextBank(slice, 1) ? 0 : pick(0, 1);
+    int64_t offset = pick(0, loadedRows - relocatedValues);
+    bool out = chance(50);
+    unsigned s = stream(1);
+    issue(plan, chip, Unit::Mem, slice, at,
+          makeInstruction("mem.read", {{"bank", bank},
+                                       {"reg", 7},
+                                       {"offset", offset},
+                                       {"dir", out},
+                                       {"stream", s}}));
+    for (unsigned i = 0; i < relocatedValues; ++i)
+      plan.rows.push_back({chip, slice, bank, offset + i, at, false});
+    return consume(plan, chip, out, s, 1, x, at + m.delaySramRead, Repeat());
+  }
   if (chance(50)) {
     base = pick(0, 30);
     issue(plan, chip, Unit::Mem, slice, at,
@@ -433,7 +450,7 @@ void Generator::loops(Plan &plan) {
   };
 
   bool west = chance(50), alu = chance(50);
-  unsigned s = stream(1), reg = pick(1, 7);
+  unsigned s = stream(1), reg = pick(1, 6);
   int64_t v = m.vectorPosition(), at = 80;
   std::vector<unsigned> from = slices(plan, chip, west, v, true);
   unsigned source = from[random() % from.size()];

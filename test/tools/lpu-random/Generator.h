@@ -112,6 +112,9 @@ private:
 
   const Machine &m;
   const unsigned chips;
+  /// Base register 7 of every slice is a relocation: 0 .. 9, chip by chip.
+  const bool relocated;
+  static constexpr unsigned relocatedValues = 10;
   std::mt19937_64 random;
   Timeline timeline;
   std::vector<LinkWire> wires;

@@ -203,6 +203,8 @@ Package Generator::finish(Package package) {
         own[i].share = unsigned(chip.chipClass * own.size() + i) + 1;
       }
     llvm::append_range(chip.image, own);
+    for (unsigned slice = 0; relocated && slice < m.numSlices(); ++slice)
+      chip.registers.push_back({slice, 7, pick(0, relocatedValues - 1)});
     if (timeline.end(chip.chipClass) > 0)
       package.cycles = std::max(
           package.cycles, chip.start + uint64_t(timeline.end(chip.chipClass)));

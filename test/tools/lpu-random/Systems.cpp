@@ -286,7 +286,16 @@ Package lpu::test::mutateRelocation(const Package &original, uint64_t seed,
   unsigned number = unsigned(random() % package.chips.size());
   Chip &chip = package.chips[number];
   std::string name = "chip " + std::to_string(number) + ": ";
-  switch (random() % 4) {
+  switch (random() % 5) {
+  case 4: // a row that some access may not find
+    if (!chip.registers.empty()) {
+      BaseRegister &base = chip.registers[random() % chip.registers.size()];
+      base.value = random() % 2 ? package.machine.rows - 1 : 70;
+      what = name + "register 7 of slice " + std::to_string(base.slice) +
+             " is " + std::to_string(base.value);
+      break;
+    }
+    [[fallthrough]];
   case 0: {
     uint64_t before = chip.start;
     chip.start = before > 0 && random() % 2 ? before - 1 : before + 1;
