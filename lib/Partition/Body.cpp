@@ -330,8 +330,11 @@ mlir::Value BodyBuilder::heavyValue(mlir::Value v, Cut cut) {
     offsets.push_back(share(units, stage.width, m).first * perUnit);
   offsets.push_back(units * perUnit);
   body.ports.push_back({PortRule::Group, number, 0});
-  mlir::Value all = fabric::AllGatherOp::create(builder, loc, v.getType(),
-                                                local, old.dim, offsets);
+  local = converted(loc, local, linkType(v.getType(), local.getType()));
+  mlir::Value all = fabric::AllGatherOp::create(
+      builder, loc, linkType(v.getType(), v.getType()), local, old.dim,
+      offsets);
+  all = converted(loc, all, cast<RankedTensorType>(v.getType()));
   made[{v.getAsOpaquePointer(), none, 0u}] = all;
   return cut ? heavyValue(v, cut) : all;
 }
@@ -379,8 +382,11 @@ void BodyBuilder::emit(const Node &node) {
                               : kind == LoopKind::Min ? fabric::Combine::Min
                                                       : fabric::Combine::Add;
     body.ports.push_back({PortRule::Group, number, 0});
-    local = fabric::AllReduceOp::create(builder, node.op->getLoc(), v.getType(),
-                                        combine, local);
+    Location loc = node.op->getLoc();
+    RankedTensorType type = linkType(v.getType(), v.getType());
+    local = fabric::AllReduceOp::create(builder, loc, type, combine,
+                                        converted(loc, local, type));
+    local = converted(loc, local, cast<RankedTensorType>(v.getType()));
   }
   made[{v.getAsOpaquePointer(), stands.axis, stands ? stands.dim : 0u}] = local;
   if (stands)
@@ -391,6 +397,39 @@ void BodyBuilder::emit(const Node &node) {
 // Between stages
 //===----------------------------------------------------------------------===//
 
+RankedTensorType BodyBuilder::linkType(Type whole, Type part) const {
+  auto type = cast<RankedTensorType>(part);
+  if (!plan.halfLinks || !crossesInHalf(whole))
+    return type;
+  return RankedTensorType::get(type.getShape(),
+                               Float16Type::get(type.getContext()));
+}
+
+mlir::Value BodyBuilder::converted(Location loc, mlir::Value v,
+                                   RankedTensorType type) {
+  if (v.getType() == type)
+    return v;
+  bool narrows = type.getElementType().isF16();
+  mlir::Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                             type.getElementType());
+  AffineMap map =
+      AffineMap::getMultiDimIdentityMap(type.getRank(), builder.getContext());
+  SmallVector<utils::IteratorType> loops(type.getRank(),
+                                         utils::IteratorType::parallel);
+  auto convert = [&](OpBuilder &b, Location l, ValueRange args) {
+    mlir::Value to;
+    if (narrows)
+      to = arith::TruncFOp::create(b, l, type.getElementType(), args[0]);
+    else
+      to = arith::ExtFOp::create(b, l, type.getElementType(), args[0]);
+    linalg::YieldOp::create(b, l, to);
+  };
+  return linalg::GenericOp::create(builder, loc, type, v, init,
+                                   ArrayRef<AffineMap>{map, map}, loops,
+                                   convert)
+      .getResult(0);
+}
+
 void BodyBuilder::receive(const Crossing &c) {
   const Node &node = model.nodes[c.node];
   mlir::Value v = node.result();
@@ -399,8 +438,10 @@ void BodyBuilder::receive(const Crossing &c) {
     cut = cutOf(node.resultDims, node.loopOf(c.axis), c.axis);
   mlir::Value local;
   if (!cut || part(c.axis).first != part(c.axis).second) {
-    local =
-        fabric::RecvOp::create(builder, v.getLoc(), cutType(v.getType(), cut));
+    RankedTensorType type = cutType(v.getType(), cut);
+    local = fabric::RecvOp::create(builder, v.getLoc(),
+                                   linkType(v.getType(), type));
+    local = converted(v.getLoc(), local, type);
     body.ports.push_back(
         {cut ? PortRule::RecvSame : PortRule::RecvWhole, c.from, 0});
   }
@@ -423,6 +464,9 @@ void BodyBuilder::send(const Crossing &c) {
     unsigned to = plan.stages[c.to].width;
     times = to / stage.width + (member < to % stage.width);
   }
+  if (times)
+    local =
+        converted(v.getLoc(), local, linkType(v.getType(), local.getType()));
   for (unsigned turn = 0; turn < times; ++turn) {
     fabric::SendOp::create(builder, v.getLoc(), local);
     body.ports.push_back(

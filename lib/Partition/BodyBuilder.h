@@ -58,6 +58,10 @@ private:
                         int axis);
   void captureInto(mlir::Region &region, mlir::IRMapping &mapping);
   void emit(const Node &node);
+  /// The type in which a value crosses links, and conversions to it and back.
+  mlir::RankedTensorType linkType(mlir::Type whole, mlir::Type part) const;
+  mlir::Value converted(mlir::Location loc, mlir::Value v,
+                        mlir::RankedTensorType type);
   void receive(const Crossing &c);
   void send(const Crossing &c);
 

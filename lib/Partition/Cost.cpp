@@ -21,8 +21,8 @@ using namespace lpu::partition;
 static double ceilDiv(double a, double b) { return std::ceil(a / b); }
 
 CostModel::CostModel(const Model &model, const Machine &machine,
-                     const Topology &topology)
-    : model(model), machine(machine), topology(topology),
+                     const Topology &topology, bool halfLinks)
+    : model(model), machine(machine), topology(topology), halfLinks(halfLinks),
       walkers(model.axes.size()) {
   for (unsigned i = 0; i < model.heavy.size(); ++i) {
     for (int axis : model.nodes[model.heavy[i]].loopAxis)
@@ -67,7 +67,10 @@ static double storedBytes(mlir::Value v) {
 }
 
 double CostModel::linkBytes(mlir::Value v) const {
-  return double(elementCount(v)) * std::min<int64_t>(4, elementBytes(v));
+  int64_t bytes = halfLinks && crossesInHalf(v.getType())
+                      ? 2
+                      : std::min<int64_t>(4, elementBytes(v));
+  return double(elementCount(v)) * bytes;
 }
 
 double CostModel::valueBytes(unsigned i, Cutting cutting,
@@ -260,9 +263,10 @@ std::vector<int> CostModel::axes(unsigned width, bool onlyFaster) const {
       OpCost b = op(i, {axis, width});
       saved += a.compute() - b.compute();
       links += b.collectives;
-      // Weights that are divided, without the padding of rows.
+      // Weights that are divided, without the padding of rows. Of a table only
+      // its rows: a feature for each chip is no way to store it.
       int loop = node.loopOf(axis);
-      if (node.isContraction || node.isGather)
+      if (node.isContraction || node.loops[loop] == LoopKind::Rows)
         for (auto [v, dims] : llvm::zip(node.reads, node.readDims))
           if (model.isFree(v) && llvm::is_contained(dims, loop))
             weights += elementCount(v) * storedBytes(v);
@@ -278,7 +282,9 @@ std::vector<int> CostModel::axes(unsigned width, bool onlyFaster) const {
     if (onlyFaster ? saved <= links
                    : weights < (isTable ? machine.sramBytes() / 64.0 : 64.0))
       continue;
-    candidates.push_back({axis, isTable, links / std::max(1.0, saved)});
+    // Links per unit of work that is divided.
+    candidates.push_back(
+        {axis, isTable, links / std::max(1.0, onlyFaster ? saved : weights)});
   }
   llvm::stable_sort(candidates, [](const Candidate &a, const Candidate &b) {
     if (a.isTable != b.isTable)

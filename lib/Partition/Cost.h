@@ -58,7 +58,7 @@ struct Cutting {
 class CostModel {
 public:
   CostModel(const Model &model, const Machine &machine,
-            const Topology &topology);
+            const Topology &topology, bool halfLinks);
 
   /// Of heavy operation `i` on the fullest chip.
   OpCost op(unsigned i, Cutting cutting) const;
@@ -82,6 +82,7 @@ public:
   const Model &model;
   const Machine &machine;
   const Topology &topology;
+  const bool halfLinks;
 
 private:
   int64_t size(const Node &node, int loop, Cutting cutting) const;

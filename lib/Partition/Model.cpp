@@ -15,6 +15,11 @@
 using namespace mlir;
 using namespace lpu::partition;
 
+bool lpu::partition::crossesInHalf(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  return tensor.getElementType().isF32() && tensor.getNumElements() >= 256;
+}
+
 int64_t lpu::partition::elementBytes(mlir::Value v) {
   int64_t bits = cast<RankedTensorType>(v.getType()).getElementTypeBitWidth();
   return bits == 1 ? 1 : bits / 8;

@@ -107,6 +107,9 @@ private:
 inline ArrayRef<int64_t> shapeOf(mlir::Value v) {
   return llvm::cast<mlir::RankedTensorType>(v.getType()).getShape();
 }
+/// Tensors that cross links in half precision if a plan says so; small ones are
+/// not worth a conversion.
+bool crossesInHalf(mlir::Type type);
 /// Bytes of an element in the types of the model.
 int64_t elementBytes(mlir::Value v);
 int64_t elementCount(mlir::Value v);

@@ -64,6 +64,9 @@ struct PartitionPass : MachinePass {
   Option<unsigned> mostWidth{*this, "most-width",
                              llvm::cl::desc("Widest group without a pin"),
                              llvm::cl::init(64)};
+  Option<bool> halfLinks{*this, "half-links",
+                         llvm::cl::desc("Floats cross links as f16"),
+                         llvm::cl::init(false)};
   Option<uint64_t> reserve{*this, "reserve",
                            llvm::cl::desc("Bytes of SRAM to leave free"),
                            llvm::cl::init(0)};
@@ -108,6 +111,7 @@ struct PartitionPass : MachinePass {
     options.replicas = replicas;
     options.reserveBytes = reserve;
     options.mostWidth = mostWidth;
+    options.halfLinks = halfLinks;
     options.cuts.assign(cuts.begin(), cuts.end());
     options.widths.assign(widths.begin(), widths.end());
     PartitionReport result;

@@ -156,7 +156,7 @@ public:
   Planner(const Model &model, const Machine &machine, const Topology &topology,
           const PartitionOptions &options, PartitionReport &report)
       : model(model), machine(machine), topology(topology), options(options),
-        report(report), cost(model, machine, topology) {}
+        report(report), cost(model, machine, topology, options.halfLinks) {}
   LogicalResult run();
 
 private:
@@ -334,7 +334,7 @@ LogicalResult Planner::pinned() {
   // Of plans of equal latency the balanced one; a pipeline that is asked for is
   // meant to be filled.
   auto weight = [&](unsigned stages) {
-    return options.objective == Objective::Throughput ? 1e6 : double(stages);
+    return options.objective == Objective::Throughput ? 1e6 : 4.0 * stages;
   };
   if (tp && !pp) {
     Enumerator some(cost, options.reserveBytes, tp, tp, false);
@@ -414,6 +414,7 @@ LogicalResult Planner::run() {
   }
   if (options.replicas)
     report.plan.replicas = options.replicas;
+  report.plan.halfLinks = options.halfLinks;
   describe(model, machine, options, report);
   return success();
 }

@@ -43,6 +43,8 @@ struct PartitionOptions {
   /// Widest group that is tried without a pin: the text of its collectives
   /// grows with its width.
   unsigned mostWidth = 64;
+  /// Floats cross links in half precision: half the bytes, one more rounding.
+  bool halfLinks = false;
   /// SRAM of each chip that the plan leaves free, in bytes: for a caller whose
   /// scheduler has found that the estimate of text and activations was short.
   uint64_t reserveBytes = 0;

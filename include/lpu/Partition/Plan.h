@@ -37,6 +37,7 @@ struct Stage {
 struct Plan {
   std::vector<Stage> stages;
   unsigned replicas = 1;
+  bool halfLinks = false; // large f32 tensors cross links as f16
 
   unsigned chipsPerReplica() const {
     unsigned chips = 0;
