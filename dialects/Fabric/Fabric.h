@@ -23,6 +23,9 @@
 namespace lpu::fabric {
 /// On an `onnx.Initializer` or `arith.constant` of a body: its parameter.
 constexpr const char *parameterAttr = "fabric.parameter";
+/// On the `tensor.extract_slice` of a parameter that begins where the tables
+/// say.
+constexpr const char *partAttr = "fabric.part";
 /// On arguments and results of a function for one chip: its port.
 constexpr const char *portAttr = "fabric.port";
 

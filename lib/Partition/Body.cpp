@@ -155,6 +155,7 @@ mlir::Value BodyBuilder::parameter(Operation *source, Cut cut) {
     for (unsigned d = cut.dim + 1; d < shape.size(); ++d)
       rule.stride *= shape[d];
     auto part = slice(op->getLoc(), result, cut, 0);
+    part->setAttr(fabric::partAttr, builder.getUnitAttr());
     rule.slice = part;
     result = part;
   }

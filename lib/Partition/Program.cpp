@@ -238,13 +238,13 @@ void fabric::setInstance(const Program &program, func::FuncOp body,
       op.setAttr("offset", b.getI64IntegerAttr(array.offset));
       op.setAttr("length", b.getI64IntegerAttr(array.length));
     }
-    // A parameter that is cut has one reader, its slice. First and last row of
-    // a share are read by two, and always from their first element.
+    // A parameter that is cut has one reader, its part. Slices that the model
+    // itself takes stay as they are.
     if (!op.getResult(0).hasOneUse())
       continue;
     auto slice =
         dyn_cast<tensor::ExtractSliceOp>(*op.getResult(0).user_begin());
-    if (!slice)
+    if (!slice || !slice->hasAttr(partAttr))
       continue;
     ArrayRef<int64_t> shape = slice.getSourceType().getShape();
     SmallVector<int64_t> offsets(shape.size(), 0);

@@ -294,13 +294,13 @@ bool Chip::evaluate(Operation &op) {
       offset += slice.getStaticOffsets()[d] * stride;
       steps.push_back(slice.getStaticStrides()[d] * stride);
     }
-    // Where a parameter begins is in the tables.
-    Operation *source = slice.getSource().getDefiningOp();
-    if (auto number = source && instance
-                          ? source->getAttrOfType<IntegerAttr>(parameterAttr)
-                          : IntegerAttr())
-      if (source->getResult(0).hasOneUse())
-        offset = instance->sources[number.getInt()].element;
+    // Where a part begins is in the tables.
+    if (instance && slice->hasAttr(partAttr)) {
+      auto number =
+          slice.getSource().getDefiningOp()->getAttrOfType<IntegerAttr>(
+              parameterAttr);
+      offset = instance->sources[number.getInt()].element;
+    }
     values[v] = moved(*from, shape, offset, steps);
     return true;
   }
