@@ -71,12 +71,14 @@ static mlir::LogicalResult verifyStream(mlir::ModuleOp module,
   return passes.run(module);
 }
 
-/// Stream program, schedule and text for one set of options. Diagnostics of the
-/// conversion go to the context's handler; everything else is in the error, one
-/// line each.
+/// Stream program, schedule and text for one set of options; with the first of
+/// `gaps` (ScheduleOptions::fetchGap) with which the text can be fetched.
+/// Diagnostics of the conversion go to the context's handler; everything else
+/// is in the error, one line each.
 static llvm::Expected<Candidate>
 trySchedule(mlir::ModuleOp linalg, const Machine &machine,
-            const LinalgToStreamOptions &toStream, bool withoutWeights) {
+            const LinalgToStreamOptions &toStream, bool withoutWeights,
+            llvm::ArrayRef<int64_t> gaps) {
   mlir::OwningOpRef<mlir::ModuleOp> module = linalg.clone();
   if (mlir::failed(lowerToStream(*module, machine, toStream)))
     return failure("");
@@ -100,12 +102,18 @@ trySchedule(mlir::ModuleOp linalg, const Machine &machine,
     return failure("");
   schedule::ScheduleOptions options;
   options.withoutWeights = withoutWeights;
-  auto scheduled = schedule::schedule(*program, machine, options);
-  if (!scheduled)
-    return scheduled.takeError();
-  if (auto error = insertFetches(scheduled->program))
-    return std::move(error);
-  return Candidate{std::move(*program), std::move(*scheduled)};
+  std::string message;
+  for (int64_t gap : gaps) {
+    options.fetchGap = gap;
+    auto scheduled = schedule::schedule(*program, machine, options);
+    if (!scheduled)
+      return scheduled.takeError();
+    llvm::Error error = insertFetches(scheduled->program);
+    if (!error)
+      return Candidate{std::move(*program), std::move(*scheduled)};
+    message = llvm::toString(std::move(error));
+  }
+  return failure(message);
 }
 
 /// Kernels of the longest loop body: the number of places where it can begin.
@@ -115,6 +123,14 @@ static unsigned loopBody(const stream::Program &program) {
     if (segment.iterations > 1)
       kernels = std::max(kernels, segment.kernels.size());
   return unsigned(kernels);
+}
+
+static size_t instructions(const Candidate &candidate) {
+  size_t count = 0;
+  for (const ClassProgram &one : candidate.scheduled.program.classes)
+    for (const QueueProgram &queue : one.queues)
+      count += flatten(queue).size();
+  return count;
 }
 
 std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
@@ -189,26 +205,31 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   enter("schedule");
   // Equal layers run as one loop, and kernels overlap within an iteration only:
   // where the loop begins decides which kernels can. There is no rule for the
-  // best place that beats trying them; a schedule takes a few hundredths of a
-  // second.
-  constexpr unsigned mostTries = 16;
+  // best place that beats trying them; a schedule of short text takes a few
+  // hundredths of a second, and of long text fewer are tried.
+  constexpr size_t mostTries = 16, mostInstructions = 200000;
+  const int64_t gaps[] = {0, 2, 6, 16};
   llvm::Expected<Candidate> best = trySchedule(
-      *module, machine, LinalgToStreamOptions(), options.withoutWeights);
+      *module, machine, LinalgToStreamOptions(), options.withoutWeights, gaps);
   std::string firstError;
   if (!best)
     firstError = llvm::toString(best.takeError());
   quiet = true;
   // Where the first place fails, a second one and straight-line text are tried.
-  unsigned phases = best ? std::min(loopBody(best->program), mostTries) : 2;
-  for (unsigned phase = 1; phase <= phases; ++phase) {
+  size_t phases = 2;
+  if (best)
+    phases = std::min({size_t(loopBody(best->program)), mostTries,
+                       mostInstructions / (1 + instructions(*best)) + 1});
+  for (size_t phase = 1; phase <= phases; ++phase) {
     LinalgToStreamOptions toStream;
     // The last try is straight-line: for models whose loop cannot be fetched.
-    toStream.loopPhase = phase;
+    toStream.loopPhase = unsigned(phase);
     toStream.outlineRepeats = phase < phases;
     if (phase == phases && best)
       break;
-    auto other =
-        trySchedule(*module, machine, toStream, options.withoutWeights);
+    auto other = trySchedule(*module, machine, toStream, options.withoutWeights,
+                             best ? llvm::ArrayRef(gaps).take_front()
+                                  : llvm::ArrayRef(gaps));
     if (!other) {
       std::string text = llvm::toString(other.takeError());
       if (text.empty())

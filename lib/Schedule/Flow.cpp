@@ -175,20 +175,6 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
   FlowBuilder builder{machine, t, n, interval};
   int center = machine.vectorPosition();
 
-  // The part [rowBegin, rowEnd) of an access.
-  auto part = [&](stream::Access access, int64_t begin) {
-    if (access.inner > 0 && begin % access.inner == 0) {
-      access.row += begin / access.inner * access.stride2;
-    } else if (access.inner > 0 &&
-               begin / access.inner == (begin + n - 1) / access.inner) {
-      access.row = access.rowOf(begin);
-      access.inner = 0;
-    } else if (access.inner == 0) {
-      access.row += begin * access.stride;
-    }
-    return access;
-  };
-
   // Users of every node.
   std::vector<unsigned> users(flow.nodes.size());
   for (const Node &node : flow.nodes)
@@ -291,7 +277,7 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
       type = program.tiles[tile].type;
       unsigned width = isa::byteWidth(type);
       group.width = group.align = width;
-      stream::Access access = part(node.access, rowBegin);
+      stream::Access access = rowsOf(node.access, rowBegin, request.rowEnd);
       if (gather) {
         auto columns = choose(
             [&] { return readColumns(tile, 0, access.chunk, -1, used, 1); });
@@ -432,7 +418,8 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
         setField(run.inst, "reg", r.column->stepped ? 1 + r.column->bank : 0);
         setField(run.inst, "offset", r.column->row);
         // The address passes the slice when the gather issues.
-        stream::Access access = part(gather->address[r.byte], rowBegin);
+        stream::Access access =
+            rowsOf(gather->address[r.byte], rowBegin, request.rowEnd);
         StreamGroup addressGroup;
         addressGroup.width = addressGroup.align = 2;
         unsigned index = t.groups.size();
@@ -512,11 +499,8 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
     unsigned copies = layout->copies(write.access.tile);
     for (unsigned k = 0; k < (writeCopy >= 0 ? 1 : copies); ++k) {
       unsigned copy = writeCopy >= 0 ? unsigned(writeCopy) : k;
-      stream::Access access = write.access;
-      if (access.inner > 0)
-        access.row += outBegin / access.inner * access.stride2;
-      else
-        access.row += outBegin * access.stride;
+      stream::Access access =
+          rowsOf(write.access, outBegin, outBegin + outRows);
       unsigned width = isa::byteWidth(tile.type);
       auto pieces = splitAccess(access, outRows, layout->panelRows(access.tile),
                                 layout->stripes(access.tile));
@@ -633,35 +617,47 @@ bool SchedulerImpl::scheduleFlow(const Flow &flow) {
   // slices for one panel only, and the next kernel may start on its rows. Short
   // inner patterns and periods of running reductions stay whole.
   constexpr int64_t shortInner = 32, longest = 4096;
-  std::vector<const stream::Access *> accesses;
+  // Accesses, and the iterations between two rows of them.
+  std::vector<std::pair<const stream::Access *, int64_t>> accesses;
   int64_t whole = 1;
   for (const Node &node : flow.nodes) {
     if (node.kind == Node::Alu && isRunning(node.op))
       whole = std::lcm(whole, node.period ? node.period : flow.iterations);
     if (node.kind == Node::Read)
-      accesses.push_back(&node.access);
+      accesses.push_back({&node.access, 1});
   }
-  if (whole == 1)
-    for (const stream::Write &write : flow.writes)
-      accesses.push_back(&write.access);
-  auto isNested = [&](const stream::Access &access) {
-    return access.inner > 0 && access.inner < flow.iterations;
+  const int64_t period = whole;
+  for (const stream::Write &write : flow.writes)
+    accesses.push_back({&write.access, period});
+  auto isNested = [&](const stream::Access &access, int64_t step) {
+    return access.inner > 0 && access.inner * step < flow.iterations;
   };
-  for (const stream::Access *access : accesses)
-    if (isNested(*access) && access->inner < shortInner)
-      whole = std::lcm(whole, access->inner);
+  for (auto [access, step] : accesses)
+    if (isNested(*access, step) && access->inner < shortInner)
+      whole = std::lcm(whole, access->inner * step);
   for (int64_t row = 0; row < flow.iterations;) {
     int64_t end = std::min(flow.iterations, row + longest);
-    for (const stream::Access *access : accesses) {
-      if (isNested(*access) && access->inner >= shortInner)
-        end = std::min(end, (row / access->inner + 1) * access->inner);
-      if (access->stride == 1) {
+    for (auto [access, step] : accesses) {
+      if (isNested(*access, step) && access->inner >= shortInner)
+        end = std::min(end,
+                       (row / step / access->inner + 1) * access->inner * step);
+      if (access->stride == 1 && step == 1) {
         int64_t rows = layout->panelRows(access->tile);
         end = std::min(end, row + rows - access->rowOf(row) % rows);
       }
     }
     end = std::min(flow.iterations,
                    row + (end - row + whole - 1) / whole * whole);
+    // A part begins with an inner group or ends in the one it begins in.
+    for (auto [access, step] : accesses)
+      if (isNested(*access, step) && row / step % access->inner)
+        end = std::min(end,
+                       (row / step / access->inner + 1) * access->inner * step);
+    if ((end - row) % period)
+      return fail(llvm::formatv("kernel '{0}': a running reduction over {1} "
+                                "rows reads them in groups "
+                                "that do not divide it",
+                                flow.name, period));
     if (!placeFlow(FlowRequest(flow, row, end)))
       return false;
     row = end;
