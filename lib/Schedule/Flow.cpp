@@ -403,13 +403,94 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
         gather = &it->second;
     }
     group.run.posLow = INT32_MAX;
+    auto issueOf = [&](const Source::Run &r) {
+      int position = machine.slicePosition(r.column->slice);
+      return at + r.piece.first * interval - std::abs(position - center) -
+             machine.delaySramRead;
+    };
+    // Addresses that reach the slice at `position` in cycle `offset`; returns
+    // their stream group.
+    auto addAddresses = [&](const stream::Access &rows, int position,
+                            int64_t offset) -> std::optional<unsigned> {
+      stream::Access access = rowsOf(rows, rowBegin, request.rowEnd);
+      StreamGroup addressGroup;
+      addressGroup.width = addressGroup.align = 2;
+      unsigned index = t.groups.size();
+      std::vector<std::pair<PlacedColumn *, AccessPiece>> reads;
+      std::vector<unsigned> bytes;
+      for (const AccessPiece &piece :
+           splitAccess(access, n, layout->panelRows(access.tile),
+                       layout->stripes(access.tile))) {
+        std::set<unsigned> others = used;
+        auto columns = choose([&] {
+          return readColumns(access.tile, piece.panel, access.chunk, -1,
+                             others);
+        });
+        if (columns.empty())
+          return std::nullopt;
+        for (unsigned byte = 0; byte < 2; ++byte) {
+          reads.push_back({&columns[byte], piece});
+          bytes.push_back(byte);
+        }
+      }
+      int first = machine.slicePosition(reads[0].first->slice);
+      addressGroup.west = first > position;
+      setKeys(addressGroup, offset, position, n, interval);
+      addressGroup.run.posHigh = along(addressGroup.west, position);
+      addressGroup.run.posLow = INT32_MAX;
+      for (unsigned k = 0; k < reads.size(); ++k) {
+        int from = machine.slicePosition(reads[k].first->slice);
+        if (from == position || (from > position) != addressGroup.west) {
+          fail(llvm::formatv(
+              "'{0}': the addresses stand on both sides of the table",
+              flow.name));
+          return std::nullopt;
+        }
+        QueueRun read;
+        read.origin = int(src.node);
+        read.queue = machine.queueNumber(Unit::Mem, reads[k].first->slice);
+        int64_t step = reads[k].second.step * interval;
+        read.offset = offset + reads[k].second.first * interval -
+                      std::abs(from - position) - machine.delaySramRead;
+        read.inst = memRun(isa::Opcode::mem_read, *reads[k].first,
+                           reads[k].second, step);
+        setField(read.inst, "dir", addressGroup.west);
+        read.streamFields.push_back(
+            {fieldIndex(read.inst.opcode, "stream"), index, bytes[k]});
+        addressGroup.run.posLow =
+            std::min(addressGroup.run.posLow, along(addressGroup.west, from));
+        addRun(t, read, step, reads[k].first, false);
+        used.insert(reads[k].first->slice);
+      }
+      t.groups.push_back(addressGroup);
+      return index;
+    };
+    // Addresses from further out travel with the data: one stream of them
+    // passes the slices of all bytes, the innermost last.
+    const Source::Run *innermost = nullptr, *outermost = nullptr;
+    std::optional<unsigned> shared;
+    if (gather && gather->address.size() == 1) {
+      for (const Source::Run &r : src.runs) {
+        if (!innermost || issueOf(r) > issueOf(*innermost))
+          innermost = &r;
+        if (!outermost || issueOf(r) < issueOf(*outermost))
+          outermost = &r;
+      }
+      shared = addAddresses(gather->address[0],
+                            machine.slicePosition(outermost->column->slice),
+                            issueOf(*outermost));
+      if (!shared)
+        return false;
+      StreamGroup &addresses = t.groups[*shared];
+      addresses.run.posHigh = along(
+          addresses.west, machine.slicePosition(innermost->column->slice));
+    }
     for (const Source::Run &r : src.runs) {
       int position = machine.slicePosition(r.column->slice);
       QueueRun run;
       run.origin = int(src.node);
       run.queue = machine.queueNumber(Unit::Mem, r.column->slice);
-      run.offset = at + r.piece.first * interval - std::abs(position - center) -
-                   machine.delaySramRead;
+      run.offset = issueOf(r);
       if (gather) {
         run.inst.opcode = isa::Opcode::mem_gather;
         run.inst.count = uint16_t(n);
@@ -418,62 +499,15 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
         setField(run.inst, "reg", r.column->stepped ? 1 + r.column->bank : 0);
         setField(run.inst, "offset", r.column->row);
         // The address passes the slice when the gather issues.
-        stream::Access access =
-            rowsOf(gather->address[r.byte], rowBegin, request.rowEnd);
-        StreamGroup addressGroup;
-        addressGroup.width = addressGroup.align = 2;
-        unsigned index = t.groups.size();
-        std::vector<std::pair<PlacedColumn *, AccessPiece>> reads;
-        std::vector<unsigned> bytes;
-        for (const AccessPiece &piece :
-             splitAccess(access, n, layout->panelRows(access.tile),
-                         layout->stripes(access.tile))) {
-          std::set<unsigned> others = used;
-          auto columns = choose([&] {
-            return readColumns(access.tile, piece.panel, access.chunk, -1,
-                               others);
-          });
-          if (columns.empty())
-            return false;
-          for (unsigned byte = 0; byte < 2; ++byte) {
-            reads.push_back({&columns[byte], piece});
-            bytes.push_back(byte);
-          }
-        }
-        int first = machine.slicePosition(reads[0].first->slice);
-        addressGroup.west = first > position;
-        setKeys(addressGroup, run.offset, position, n, interval);
-        addressGroup.run.posHigh = along(addressGroup.west, position);
-        addressGroup.run.posLow = INT32_MAX;
-        for (unsigned k = 0; k < reads.size(); ++k) {
-          int from = machine.slicePosition(reads[k].first->slice);
-          if (from == position || (from > position) != addressGroup.west) {
-            fail(llvm::formatv(
-                "'{0}': the addresses stand on both sides of the table",
-                flow.name));
-            return false;
-          }
-          QueueRun read;
-          read.origin = int(src.node);
-          read.queue = machine.queueNumber(Unit::Mem, reads[k].first->slice);
-          read.offset = run.offset + reads[k].second.first * interval -
-                        std::abs(from - position) - machine.delaySramRead;
-          read.inst = memRun(isa::Opcode::mem_read, *reads[k].first,
-                             reads[k].second, reads[k].second.step * interval);
-          setField(read.inst, "dir", addressGroup.west);
-          read.streamFields.push_back(
-              {fieldIndex(read.inst.opcode, "stream"), index, bytes[k]});
-          addressGroup.run.posLow =
-              std::min(addressGroup.run.posLow, along(addressGroup.west, from));
-          addRun(t, read, reads[k].second.step * interval, reads[k].first,
-                 false);
-          used.insert(reads[k].first->slice);
-        }
-        setField(run.inst, "adir", addressGroup.west);
-        setField(run.inst, "alast", 1);
+        auto index = shared ? shared
+                            : addAddresses(gather->address[r.byte], position,
+                                           run.offset);
+        if (!index)
+          return false;
+        setField(run.inst, "adir", t.groups[*index].west);
+        setField(run.inst, "alast", !shared || &r == innermost);
         run.streamFields.push_back(
-            {fieldIndex(run.inst.opcode, "astream"), index, 0});
-        t.groups.push_back(addressGroup);
+            {fieldIndex(run.inst.opcode, "astream"), *index, 0});
       } else {
         run.inst = memRun(isa::Opcode::mem_read, *r.column, r.piece,
                           r.piece.step * interval);

@@ -50,7 +50,16 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
   const Tile out = program.tiles[gather.out];
   unsigned width = isa::byteWidth(table.type);
   int64_t panelRows = int64_t(machine.rows) * 7 / 8 - 1;
+  if (panelRows < 1) {
+    fail("table '" + table.name + "': a bank of " +
+         std::to_string(machine.rows) +
+         " rows has no room for a row of it and a zero row; use a machine with "
+         "more rows");
+    return {};
+  }
   int64_t panels = (table.rows + panelRows - 1) / panelRows;
+  constexpr unsigned enoughSlices = 12; // in a half
+  bool fromOutside = machine.slicesPerHalf >= enoughSlices;
 
   struct Panel {
     unsigned table;
@@ -62,8 +71,10 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     Panel panel;
     panel.first = p * panelRows;
     panel.rows = std::min(panelRows, table.rows - panel.first);
-    // Addresses come from the other half than the table's panel, so that they
-    // always travel towards it.
+    // Addresses come from further out than the table's panel; where slices are
+    // few, from the other half, and then for every byte from a tile of its own,
+    // as the bytes stand at different distances. Both ways they travel towards
+    // the table.
     int half = p % 2;
     Tile part = table;
     part.name = table.name;
@@ -90,24 +101,29 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
       part.kind = Tile::Temporary;
       part.binding = TensorBinding();
     }
-    panel.table = internalTile(part, half);
+    panel.table =
+        internalTile(part, half, fromOutside ? Zone::Inner : Zone::Any);
     if (isComputed)
       fillPanel(gather, panel.table, panel.first, panel.rows, steps);
-    for (unsigned byte = 0; byte < width; ++byte) {
+    for (unsigned byte = 0; byte < (fromOutside ? 1 : width); ++byte) {
       Tile address;
       address.name = gather.name + " (addresses)";
       address.type = isa::ElementType::i16;
       address.rows = gather.iterations;
       address.features = 1;
       address.groupSize = machine.lanes;
-      panel.address.push_back(internalTile(address, 1 - half));
+      panel.address.push_back(fromOutside
+                                  ? internalTile(address, half, Zone::Outer)
+                                  : internalTile(address, 1 - half));
     }
     list.push_back(panel);
   }
 
   // Addresses. One index read, wrapped if negative, then three operations a
-  // panel and one move for every byte but the first.
-  unsigned perFlow = std::max(1, (int(machine.alus) - 5) / int(3 + width - 1));
+  // panel and one move for every further tile.
+  size_t tiles = list[0].address.size();
+  size_t perFlow =
+      std::max<int>(1, (int(machine.alus) - 5) / int(3 + tiles - 1));
   for (size_t p = 0; p < list.size(); p += perFlow) {
     GatherStep step;
     Flow &flow = step.flow;
@@ -127,8 +143,8 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
                                       Value::imm(), 0x7fffffffu);
       unsigned clamped = flow.addAlu(Opcode::alu_imin, Value::of(positive),
                                      Value::imm(), uint32_t(list[q].rows));
-      for (unsigned byte = 0; byte < width; ++byte)
-        flow.writes.push_back({clamped, {list[q].address[byte], 0, 0, 1}});
+      for (unsigned address : list[q].address)
+        flow.writes.push_back({clamped, {address, 0, 0, 1}});
     }
     steps.push_back(std::move(step));
   }
@@ -149,8 +165,8 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
       for (size_t q = p; q < std::min(list.size(), p + panelsPerFlow); ++q) {
         unsigned row = flow.addRead({list[q].table, chunk, 0, 1});
         GatherSource source;
-        for (unsigned byte = 0; byte < width; ++byte)
-          source.address.push_back({list[q].address[byte], 0, 0, 1});
+        for (unsigned address : list[q].address)
+          source.address.push_back({address, 0, 0, 1});
         step.sources[row] = source;
         value = value == ~0u ? row
                              : flow.addAlu(Opcode::alu_or, Value::of(value),

@@ -32,10 +32,11 @@ static unsigned weightStripes(const Tile &tile, const Machine &machine,
 
 Layout::Layout(const stream::Program &program, const Machine &machine,
                const std::vector<int64_t> &stripeLimits,
-               const std::vector<int64_t> &installCycles)
-    : program(program), machine(machine), banks(machine.numSlices() * 2),
-      blockStart(machine.numSlices() * 2), load(machine.numSlices()),
-      textSlice(machine.numSlices()), halfSlices(2) {
+               const std::vector<int64_t> &installCycles,
+               const std::vector<Zone> &zones)
+    : zones(zones), program(program), machine(machine),
+      banks(machine.numSlices() * 2), blockStart(machine.numSlices() * 2),
+      load(machine.numSlices()), textSlice(machine.numSlices()), halfSlices(2) {
   for (unsigned s : machine.textSlices)
     textSlice[s] = true;
   for (Bank &bank : banks)
@@ -176,7 +177,7 @@ void Layout::dropReplicas(unsigned tile, unsigned panel, unsigned chunk) {
 /// loaded first.
 bool Layout::choose(const Tile &tile, int64_t rows, int half,
                     const std::set<unsigned> &avoid, unsigned group,
-                    unsigned count,
+                    unsigned count, Zone zone,
                     std::vector<std::pair<unsigned, unsigned>> &out) {
   struct Candidate {
     int64_t cost;
@@ -190,7 +191,9 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
     const auto &slices = halfSlices[h];
     for (unsigned i = 0; i < slices.size(); ++i) {
       unsigned slice = slices[i];
-      if (avoid.count(slice))
+      bool isOuter = slices.size() - 1 - i < slices.size() / 3;
+      if (avoid.count(slice) || (zone == Zone::Inner && isOuter) ||
+          (zone == Zone::Outer && !isOuter))
         continue;
       // The bank with more room.
       int best = -1;
@@ -287,10 +290,11 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
     if (panel0)
       first = panel0->front().slice >= machine.slicesPerHalf;
     for (int h : {first, 1 - first}) {
-      if (panel0 && h != first && panelsKeepHalf())
+      if (h != first &&
+          ((panel0 && panelsKeepHalf()) || zones[tileIndex] != Zone::Any))
         continue;
       slots.clear();
-      if (choose(tile, rows, h, avoid, group, count, slots))
+      if (choose(tile, rows, h, avoid, group, count, zones[tileIndex], slots))
         return true;
     }
     return false;

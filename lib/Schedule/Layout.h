@@ -56,6 +56,10 @@ struct ConstantColumn {
   unsigned instances;
 };
 
+/// Where in a half a tile may stand: what is outer sends inwards past what is
+/// inner.
+enum class Zone : uint8_t { Any, Inner, Outer };
+
 class Layout {
 public:
   /// \p stripes: how many stripes a tile that is installed may have at most, as
@@ -64,7 +68,8 @@ public:
   /// holding up the passes (0: the fewer the better).
   Layout(const stream::Program &program, const Machine &machine,
          const std::vector<int64_t> &stripes,
-         const std::vector<int64_t> &installCycles);
+         const std::vector<int64_t> &installCycles,
+         const std::vector<Zone> &zones);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }
@@ -129,6 +134,7 @@ private:
     int64_t panelRows = 1;
     unsigned stripes = 1;
   };
+  std::vector<Zone> zones;
   /// What it costs to put anything but weights into the outer slices.
   int64_t zoneCost = 65536;
   struct Key {
@@ -144,7 +150,7 @@ private:
   int64_t freshRoom(unsigned bank) const;
   bool choose(const stream::Tile &tile, int64_t rows, int half,
               const std::set<unsigned> &avoid, unsigned group, unsigned count,
-              std::vector<std::pair<unsigned, unsigned>> &out);
+              Zone zone, std::vector<std::pair<unsigned, unsigned>> &out);
 
   const stream::Program &program;
   const Machine &machine;

@@ -20,7 +20,8 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const Machine &machine,
                              const ScheduleOptions &options)
     : program(source), machine(machine), options(options), res(machine),
-      wantedHalf(source.tiles.size(), -1), queueItems(machine.numQueues()) {
+      wantedHalf(source.tiles.size(), -1),
+      zones(source.tiles.size(), Zone::Any), queueItems(machine.numQueues()) {
   // Long rows bring many instructions per fetch; short ones need a fetch, and a
   // free cycle for it, every few instructions.
   constexpr unsigned longRow = 8; // instructions
@@ -416,7 +417,7 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   if (!checkCapacity())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   findLastUses();
-  layout.emplace(program, machine, stripeLimits(), installCycles());
+  layout.emplace(program, machine, stripeLimits(), installCycles(), zones);
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;

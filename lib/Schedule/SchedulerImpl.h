@@ -50,10 +50,9 @@ struct Gang {
   std::vector<int64_t> activeKey;
 };
 
-/// A row source that is gathered: the address of each byte comes from a tile of
-/// its own (i16), as the bytes stand at different distances.
+/// A row source that is gathered by addresses from other tiles (i16).
 struct GatherSource {
-  std::vector<stream::Access> address; // by byte
+  std::vector<stream::Access> address; // by byte, or one for all
 };
 
 /// A gather as flows: address arithmetic, then lookups, a few panels at a time.
@@ -242,10 +241,13 @@ private:
       errorText = message;
     return false;
   }
-  unsigned internalTile(stream::Tile tile, int half = -1) {
+  unsigned internalTile(stream::Tile tile, int half = -1,
+                        Zone zone = Zone::Any) {
     program.tiles.push_back(std::move(tile));
     wantedHalf.resize(program.tiles.size(), -1);
     wantedHalf.back() = half;
+    zones.resize(program.tiles.size(), Zone::Any);
+    zones.back() = zone;
     return program.tiles.size() - 1;
   }
   // Image.cpp
@@ -289,6 +291,7 @@ private:
   std::map<const stream::TransposeTile *, TransposePlan> transposes;
   std::optional<unsigned> identityTile;
   std::vector<int> wantedHalf; // by tile; -1 none
+  std::vector<Zone> zones;     // by tile
   std::vector<IssueRecord> issues;
   std::vector<Gang> gangs[2]; // int8, fp16
   bool gangFormatFp16 = true;
