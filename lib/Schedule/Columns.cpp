@@ -57,6 +57,16 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
       used.insert(c.slice);
     return columns;
   };
+  // A copy's panels keep to the half of its first.
+  auto freeCopy = [&](int wanted) {
+    for (unsigned copy = maxReplicas;; ++copy) {
+      const auto *panel0 = layout->find(tile, 0, chunk, copy);
+      if (!layout->find(tile, panel, chunk, copy) &&
+          (!panel0 || wanted < 0 ||
+           wanted == int(panel0->front().slice >= machine.slicesPerHalf)))
+        return copy;
+    }
+  };
   // The copies that exist already, the one of the wanted half first.
   unsigned first = info.bothHalves && half == 1 ? 1 : 0;
   for (unsigned i = 0; i < maxReplicas; ++i) {
@@ -99,10 +109,8 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
   // the panel elsewhere.
   if (info.kind == Tile::Temporary || info.kind == Tile::Output ||
       info.kind == Tile::Input) {
-    unsigned copy = maxReplicas;
-    while (layout->find(tile, panel, chunk, copy))
-      ++copy;
     int wanted = side >= 0 ? side : half;
+    unsigned copy = freeCopy(wanted);
     if (copyPanel(tile, panel, chunk, copy, wanted, used)) {
       auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
       if (serves(columns, used, side))
@@ -119,6 +127,17 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
     auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
     if (serves(columns, {}, side))
       return take(columns);
+  }
+  // On the other side than its other rows: moved first, anywhere there.
+  if (info.kind != Tile::Constant && side >= 0) {
+    unsigned copy = freeCopy(side);
+    if (copyPanel(tile, panel, chunk, copy, side, {})) {
+      auto columns = layout->columns(tile, panel, chunk, copy, -1, {});
+      if (serves(columns, {}, side))
+        return take(columns);
+    }
+    if (!errorText.empty())
+      return {};
   }
   fail(llvm::formatv("no room for a copy of '{0}' in the half where its other "
                      "rows stand; use a machine with more slices",

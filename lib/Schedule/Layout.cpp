@@ -33,10 +33,11 @@ static unsigned weightStripes(const Tile &tile, const Machine &machine,
 Layout::Layout(const stream::Program &program, const Machine &machine,
                const std::vector<int64_t> &stripeLimits,
                const std::vector<int64_t> &installCycles,
-               const std::vector<Zone> &zones)
-    : zones(zones), program(program), machine(machine),
-      banks(machine.numSlices() * 2), blockStart(machine.numSlices() * 2),
-      load(machine.numSlices()), textSlice(machine.numSlices()), halfSlices(2) {
+               const std::vector<Zone> &zones, ConstantPlaces &constantPlaces)
+    : zones(zones), constantPlaces(constantPlaces), program(program),
+      machine(machine), banks(machine.numSlices() * 2),
+      blockStart(machine.numSlices() * 2), load(machine.numSlices()),
+      textSlice(machine.numSlices()), halfSlices(2) {
   for (unsigned s : machine.textSlices)
     textSlice[s] = true;
   for (Bank &bank : banks)
@@ -122,8 +123,17 @@ std::set<unsigned> Layout::slicesOf(unsigned tile, unsigned chunk,
 int64_t Layout::freshRoom(unsigned index) const {
   // Constants of a segment repeat once per iteration.
   const Bank &bank = banks[index];
-  return bank.top - blockStart[index] -
-         (bank.bottom - blockStart[index]) * iterations;
+  return (constantPlaces.learning ? int64_t(machine.rows) : bank.top) -
+         blockStart[index] - (bank.bottom - blockStart[index]) * iterations;
+}
+
+int64_t Layout::temporaryRoom(unsigned index) const {
+  const Bank &bank = banks[index];
+  if (constantPlaces.learning)
+    return INT32_MAX;
+  if (constantPlaces.rows.empty())
+    return freshRoom(index);
+  return bank.top - std::max(constantPlaces.rows[index], bank.bottom);
 }
 
 void Layout::freeColumns(unsigned tile, unsigned panel,
@@ -199,8 +209,8 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       int best = -1;
       int64_t bestRoom = -1;
       for (unsigned b = 0; b < (textSlice[slice] ? 1u : 2u); ++b) {
-        int64_t room =
-            freshRoom(slice * 2 + b) - (constant ? rows * iterations : rows);
+        int64_t room = constant ? freshRoom(slice * 2 + b) - rows * iterations
+                                : temporaryRoom(slice * 2 + b) - rows;
         if (!constant && room < 0)
           for (const FreeRows &block : banks[slice * 2 + b].free)
             if (block.rows >= rows)
@@ -261,7 +271,7 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
             break;
           if (b == 1 && textSlice[c.slice])
             continue;
-          bool fits = freshRoom(c.slice * 2 + b) >= rows;
+          bool fits = temporaryRoom(c.slice * 2 + b) >= rows;
           for (const FreeRows &block : banks[c.slice * 2 + b].free)
             fits |= block.rows >= rows;
           if (fits) {
@@ -299,6 +309,10 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
     }
     return false;
   };
+  const std::array<unsigned, 4> place{tileIndex, panel, chunk, copy};
+  if (auto learned = constantPlaces.places.find(place);
+      learned != constantPlaces.places.end())
+    slots = learned->second;
   if (slots.empty() && !tryHalves()) {
     message = llvm::formatv(
         "no room for '{0}': {1} rows in {2} different slices are needed, "
@@ -309,6 +323,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   }
 
   bool constant = tile.kind == Tile::Constant;
+  if (constant && constantPlaces.learning)
+    constantPlaces.places[place] = slots;
   int64_t panels = (tile.rows + shape.panelRows - 1) / shape.panelRows;
   auto use = usage.find({tileIndex, chunk});
   int64_t cycles =
@@ -330,7 +346,7 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
                                  slice, bankIndex, bank.bottom, rows, 0,
                                  unsigned(iterations)});
       bank.bottom += rows;
-    } else if (freshRoom(slice * 2 + bankIndex) >= rows) {
+    } else if (temporaryRoom(slice * 2 + bankIndex) >= rows) {
       bank.top -= rows;
       column.row = bank.top;
     } else {
@@ -379,6 +395,11 @@ void Layout::endSegment() {
     for (unsigned i = 0; i < banks.size(); ++i)
       banks[i].bottom =
           blockStart[i] + (banks[i].bottom - blockStart[i]) * iterations;
+  if (constantPlaces.learning) {
+    constantPlaces.rows.resize(banks.size());
+    for (unsigned i = 0; i < banks.size(); ++i)
+      constantPlaces.rows[i] = banks[i].bottom;
+  }
   // In later segments a constant of this one is that of its first iteration.
   for (auto &entry : placed)
     for (PlacedColumn &column : entry.second)

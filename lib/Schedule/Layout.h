@@ -24,6 +24,7 @@
 
 #include "lpu/Stream/Program.h"
 #include "llvm/ADT/SmallVector.h"
+#include <array>
 #include <map>
 #include <set>
 
@@ -56,6 +57,16 @@ struct ConstantColumn {
   unsigned instances;
 };
 
+/// Where constants stand: learned by a schedule in which temporaries take no
+/// room, so that another one can keep their rows free from the start.
+struct ConstantPlaces {
+  bool learning = false;
+  /// (tile, panel, chunk, copy) -> slices and banks.
+  std::map<std::array<unsigned, 4>, std::vector<std::pair<unsigned, unsigned>>>
+      places;
+  std::vector<int64_t> rows; // by bank
+};
+
 /// Where in a half a tile may stand: what is outer sends inwards past what is
 /// inner.
 enum class Zone : uint8_t { Any, Inner, Outer };
@@ -69,7 +80,7 @@ public:
   Layout(const stream::Program &program, const Machine &machine,
          const std::vector<int64_t> &stripes,
          const std::vector<int64_t> &installCycles,
-         const std::vector<Zone> &zones);
+         const std::vector<Zone> &zones, ConstantPlaces &constantPlaces);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }
@@ -135,6 +146,7 @@ private:
     unsigned stripes = 1;
   };
   std::vector<Zone> zones;
+  ConstantPlaces &constantPlaces;
   /// What it costs to put anything but weights into the outer slices.
   int64_t zoneCost = 65536;
   struct Key {
@@ -148,6 +160,8 @@ private:
                    const std::vector<PlacedColumn> &columns);
   /// Rows still to be had below `top`, without the constants of the segment.
   int64_t freshRoom(unsigned bank) const;
+  /// The same for temporaries.
+  int64_t temporaryRoom(unsigned bank) const;
   bool choose(const stream::Tile &tile, int64_t rows, int half,
               const std::set<unsigned> &avoid, unsigned group, unsigned count,
               Zone zone, std::vector<std::pair<unsigned, unsigned>> &out);

@@ -18,8 +18,10 @@ using stream::Segment;
 
 SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const Machine &machine,
-                             const ScheduleOptions &options)
-    : program(source), machine(machine), options(options), res(machine),
+                             const ScheduleOptions &options,
+                             ConstantPlaces &constantPlaces)
+    : program(source), machine(machine), options(options),
+      constantPlaces(constantPlaces), res(machine),
       wantedHalf(source.tiles.size(), -1),
       zones(source.tiles.size(), Zone::Any), queueItems(machine.numQueues()) {
   // Long rows bring many instructions per fetch; short ones need a fetch, and a
@@ -249,7 +251,9 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
   // A loop in every queue that works in this segment: all of the same period,
   // so that they stay in step. The base registers step behind the last effect.
   int64_t start = time + (looped ? 2 : 0);
-  int64_t period = horizon + 3;
+  // Where text is short of cycles, the next iteration's first is fetched behind
+  // this one.
+  int64_t period = horizon + 3 + (options.fetchGap ? segmentGap() : 0);
   std::vector<std::vector<QueueItem>> bodies(machine.numQueues());
   for (IssueRecord &issue : issues)
     bodies[issue.queue].push_back(std::move(issue.item));
@@ -417,7 +421,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   if (!checkCapacity())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   findLastUses();
-  layout.emplace(program, machine, stripeLimits(), installCycles(), zones);
+  layout.emplace(program, machine, stripeLimits(), installCycles(), zones,
+                 constantPlaces);
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;
@@ -454,5 +459,19 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
 llvm::Expected<ScheduleResult>
 lpu::schedule::schedule(const stream::Program &program, const Machine &machine,
                         const ScheduleOptions &options) {
-  return SchedulerImpl(program, machine, options).run();
+  ConstantPlaces places;
+  auto result = SchedulerImpl(program, machine, options, places).run();
+  if (result)
+    return result;
+  // Temporaries may have taken rows that constants need later: learn where
+  // those would stand if they had not, and keep the rows free.
+  places.learning = true;
+  auto learned = SchedulerImpl(program, machine, options, places).run();
+  places.learning = false;
+  if (llvm::Error error = learned.takeError()) {
+    llvm::consumeError(std::move(error));
+    return result;
+  }
+  llvm::consumeError(result.takeError());
+  return SchedulerImpl(program, machine, options, places).run();
 }

@@ -102,7 +102,7 @@ constexpr unsigned maxReplicas = 6;
 class SchedulerImpl {
 public:
   SchedulerImpl(const stream::Program &program, const Machine &machine,
-                const ScheduleOptions &options);
+                const ScheduleOptions &options, ConstantPlaces &constantPlaces);
   llvm::Expected<ScheduleResult> run();
 
 private:
@@ -256,6 +256,7 @@ private:
   stream::Program program; // own copy: internal tiles are added
   const Machine &machine;
   ScheduleOptions options;
+  ConstantPlaces &constantPlaces;
   /// A row of text holds few instructions, so that text is scarce.
   bool shortRows = false;
   /// Idle cycles left behind every run of a queue. Where rows are short, text
