@@ -389,9 +389,16 @@ private:
         if (declines(count, missing, base + end))
           return pad(free, end, base, out);
       }
-      uint64_t limit = std::min(base + end, t + maxShift);
-      while (t < limit && !resources.claim(bank, t, count, scope.loops))
-        ++t;
+      // Where other queues hold the port, fewer rows fit in between.
+      uint64_t earliest = t, limit = std::min(base + end, t + maxShift);
+      while (true) {
+        for (t = earliest; t < limit; ++t)
+          if (resources.claim(bank, t, count, scope.loops))
+            break;
+        if (t < limit || count / 2 < least)
+          break;
+        count /= 2;
+      }
       if (t == limit)
         return true; // perhaps in the next gap
       if (!takeIssuing(base + free, t, 0))
