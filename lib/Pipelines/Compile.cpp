@@ -208,7 +208,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   // best place that beats trying them; a schedule of short text takes a few
   // hundredths of a second, and of long text fewer are tried.
   constexpr size_t mostTries = 16, mostInstructions = 200000;
-  const int64_t gaps[] = {0, 2, 6, 16};
+  const int64_t gaps[] = {0, 2, 8};
   llvm::Expected<Candidate> best = trySchedule(
       *module, machine, LinalgToStreamOptions(), options.withoutWeights, gaps);
   std::string firstError;

@@ -597,26 +597,41 @@ llvm::Error lpu::insertFetches(ClassProgram &program, const Machine &machine,
       halt.opcode = Opcode::halt;
       items.push_back(QueueItem::instruction(items.back().nextFree(), halt));
     }
-    // The bank with most free rows: text spreads over all of them.
-    TextBank *bank = nullptr;
-    unsigned bankKey = 0;
+    // The bank with most free rows, as text spreads over all of them; the ports
+    // of others may be less busy.
+    std::vector<unsigned> keys;
+    llvm::SmallVector<TextBank *> choices;
     if (queue->text) {
-      bankKey = queue->text->slice * 2 + queue->text->bank;
+      keys.push_back(queue->text->slice * 2 + queue->text->bank);
     } else {
       for (TextBank &candidate : banks)
-        if (!bank || candidate.rows > bank->rows)
-          bank = &candidate;
-      if (!bank) {
+        choices.push_back(&candidate);
+      llvm::stable_sort(choices, [](const TextBank *a, const TextBank *b) {
+        return a->rows > b->rows;
+      });
+      if (choices.empty()) {
         violations.push_back(name + ": no bank is free for program text");
         continue;
       }
-      bankKey = bank->slice * 2 + bank->bank;
+      for (const TextBank *candidate : choices)
+        keys.push_back(candidate->slice * 2 + candidate->bank);
+      constexpr size_t mostBanks = 4;
+      keys.resize(std::min(keys.size(), violations.empty() ? mostBanks : 1));
     }
-    QueueFetcher fetcher(machine, resources, bankKey,
-                         violations.empty() ? searchSteps : searchStepsRefused);
-    auto fetched = fetcher.run(items);
+    std::optional<std::vector<QueueItem>> fetched;
+    Missing missing;
+    TextBank *bank = nullptr;
+    for (size_t i = 0; i < keys.size() && !fetched; ++i) {
+      QueueFetcher fetcher(machine, resources, keys[i],
+                           violations.empty() ? searchSteps
+                                              : searchStepsRefused);
+      fetched = fetcher.run(items);
+      if (!missing.any)
+        missing = fetcher.missing();
+      if (!queue->text)
+        bank = choices[i];
+    }
     if (!fetched) {
-      const Missing &missing = fetcher.missing();
       violations.push_back(
           name + ": not enough free cycles to fetch its text: row " +
           std::to_string(missing.row) + " (instruction " +
