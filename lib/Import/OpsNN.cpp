@@ -33,8 +33,11 @@ static void gemm(OpContext &c) {
              " does not broadcast to " + dimsName(y->dims));
       return;
     }
-    Value *scaled = c.b.binary(Op::Mul, c.in(2), c.b.scalarLike(c.in(2), beta));
-    y = c.b.binary(Op::Add, y, scaled);
+    if (beta != 0) { // else C is not read, whatever it holds
+      Value *scaled =
+          c.b.binary(Op::Mul, c.in(2), c.b.scalarLike(c.in(2), beta));
+      y = c.b.binary(Op::Add, y, scaled);
+    }
   }
   c.result(y);
 }

@@ -19,17 +19,21 @@ FlowMaker::FlowMaker(Dag &dag, std::vector<RegionOutput> regionOutputs,
                      std::string regionName, FlowContext services)
     : dag(dag), outputs(std::move(regionOutputs)), name(std::move(regionName)),
       context(std::move(services)) {
+  separateWide();
   // Only ALUs write: a source, a constant or a lane number goes through a mov.
+  // So does one value for all features that fills several chunks.
   for (RegionOutput &output : outputs) {
-    bool isAlu = output.value.kind == VectorOperand::Node &&
+    bool isNode = output.value.kind == VectorOperand::Node;
+    bool isAlu = isNode &&
                  dag.nodes[output.value.value].kind != VectorNode::Read &&
                  dag.nodes[output.value.value].kind != VectorNode::Product;
-    if (!isAlu) {
+    bool isSingle = !isNode || dag.nodes[output.value.value].single;
+    bool isSpread = isSingle && isWide(output.tiles.front());
+    if (!isAlu || isSpread) {
       VectorNode mov;
       mov.op = Opcode::alu_mov;
       mov.a = output.value;
-      mov.single = output.value.kind != VectorOperand::Node ||
-                   dag.nodes[output.value.value].single;
+      mov.single = isSingle && !isSpread;
       dag.nodes.push_back(mov);
       output.value = VectorOperand::node(dag.nodes.size() - 1);
     }
@@ -56,6 +60,28 @@ FlowMaker::FlowMaker(Dag &dag, std::vector<RegionOutput> regionOutputs,
       context.setTail(tile, tail);
   }
   schedule();
+}
+
+bool FlowMaker::isWide(unsigned tile) const {
+  return dag.chunks > 1 && context.program.tiles[tile].features > 1;
+}
+
+/// Tiles of a value per row and tiles of rows that one value fills are
+/// different outputs.
+void FlowMaker::separateWide() {
+  std::vector<RegionOutput> more;
+  for (RegionOutput &output : outputs) {
+    auto middle =
+        std::stable_partition(output.tiles.begin(), output.tiles.end(),
+                              [&](unsigned tile) { return isWide(tile); });
+    if (middle == output.tiles.begin() || middle == output.tiles.end())
+      continue;
+    RegionOutput narrow = output;
+    narrow.tiles.assign(middle, output.tiles.end());
+    output.tiles.erase(middle, output.tiles.end());
+    more.push_back(narrow);
+  }
+  outputs.insert(outputs.end(), more.begin(), more.end());
 }
 
 void FlowMaker::countUsers() {

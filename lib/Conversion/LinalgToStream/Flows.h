@@ -73,6 +73,9 @@ private:
     bool done = false, spilled = false;
   };
 
+  /// One value for all features would fill several chunks of the tile.
+  bool isWide(unsigned tile) const;
+  void separateWide();
   void countUsers();
   unsigned expand(unsigned vnode, unsigned chunk);
   unsigned add(Instance instance);

@@ -155,9 +155,10 @@ static IntegerRange hull(IntegerRange a, IntegerRange b) {
 
 /// The range of a step; what wraps at 32 bits may be anything.
 static IntegerRange rangeOfStep(Opcode op, IntegerRange a, IntegerRange b,
-                                IntegerRange c) {
+                                IntegerRange c, bool &alwaysWraps) {
   using O = Opcode;
-  auto wrapped = [](IntegerRange r) {
+  auto wrapped = [&](IntegerRange r) {
+    alwaysWraps |= r.low > INT32_MAX || r.high < INT32_MIN;
     return r.low < INT32_MIN || r.high > INT32_MAX ? IntegerRange() : r;
   };
   bool positive = a.low >= 0 && b.low >= 0;
@@ -232,8 +233,14 @@ static IntegerRange rangeOfMap(const Tensor &t) {
     }
     return {};
   };
+  bool alwaysWraps = false;
   for (const ScalarStep &step : t.body)
-    steps.push_back(rangeOfStep(step.op, of(step.a), of(step.b), of(step.c)));
+    steps.push_back(
+        rangeOfStep(step.op, of(step.a), of(step.b), of(step.c), alwaysWraps));
+  if (alwaysWraps)
+    mlir::emitWarning(t.location)
+        << "integers of \"" << t.name
+        << "\" always leave 32 bits; on the chip they wrap";
   return of(t.result);
 }
 
