@@ -31,7 +31,8 @@ static void printDiagnostic(mlir::Diagnostic &diagnostic,
     }
     return mlir::WalkResult::advance();
   });
-  os << "error: ";
+  bool isError = diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
+  os << (isError ? "error: " : "warning: ");
   std::string text = diagnostic.str();
   if (!node.empty() && text.find(node) == std::string::npos)
     os << "node '" << node << "': ";
@@ -159,8 +160,9 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   bool quiet = false;
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
-        if (!quiet &&
-            diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+        auto severity = diagnostic.getSeverity();
+        if (!quiet && (severity == mlir::DiagnosticSeverity::Error ||
+                       severity == mlir::DiagnosticSeverity::Warning))
           printDiagnostic(diagnostic, errors);
         return mlir::success();
       });
