@@ -16,7 +16,8 @@
 
 namespace lpu::importer {
 
-DataFiles::DataFiles(llvm::StringRef modelPath) {
+DataFiles::DataFiles(llvm::StringRef modelPath, bool allowLinks)
+    : allowLinks(allowLinks) {
   directory = llvm::sys::path::parent_path(modelPath).str();
   if (directory.empty())
     directory = ".";
@@ -24,9 +25,16 @@ DataFiles::DataFiles(llvm::StringRef modelPath) {
     directory += '/';
 }
 
-/// Opens `location` one component at a time and never through a link.
+std::vector<std::string> DataFiles::paths() const {
+  std::vector<std::string> result;
+  for (const auto &entry : files)
+    result.push_back(entry.second.path);
+  return result;
+}
+
+/// Opens `location` one component at a time; through a link only if allowed.
 static int openBeneath(const std::string &directory, llvm::StringRef location,
-                       std::string &reason) {
+                       bool allowLinks, std::string &reason) {
   if (location.empty())
     reason = "is empty";
   else if (location.contains('\0'))
@@ -48,8 +56,8 @@ static int openBeneath(const std::string &directory, llvm::StringRef location,
   for (size_t i = 0; i < parts.size() && at >= 0; ++i) {
     bool last = i + 1 == parts.size();
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    int flags =
-        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (last ? O_NONBLOCK : O_DIRECTORY);
+    int flags = O_RDONLY | O_CLOEXEC | (last ? O_NONBLOCK : O_DIRECTORY) |
+                (allowLinks ? 0 : O_NOFOLLOW);
     int next = ::openat(at, parts[i].str().c_str(), flags);
     int error = errno;
     ::close(at);
@@ -58,7 +66,9 @@ static int openBeneath(const std::string &directory, llvm::StringRef location,
   }
   if (at < 0)
     reason = errno == ELOOP || errno == ENOTDIR
-                 ? "goes through a symbolic link or a file that is no directory"
+                 ? "goes through a symbolic link or a file that is no "
+                   "directory; --allow-links follows links, for a folder that "
+                   "you trust"
                  : std::string("cannot be opened: ") + std::strerror(errno);
   return at;
 }
@@ -68,7 +78,7 @@ const DataFiles::File *DataFiles::open(const std::string &location,
   auto found = files.find(location);
   if (found != files.end())
     return &found->second;
-  int descriptor = openBeneath(directory, location, reason);
+  int descriptor = openBeneath(directory, location, allowLinks, reason);
   if (descriptor < 0)
     return nullptr;
   struct stat status;
@@ -76,8 +86,10 @@ const DataFiles::File *DataFiles::open(const std::string &location,
     reason = std::string("cannot be examined: ") + std::strerror(errno);
   else if (!S_ISREG(status.st_mode))
     reason = "is not a regular file";
-  else if (status.st_nlink > 1)
-    reason = "has more than one hard link";
+  else if (status.st_nlink > 1 && !allowLinks)
+    reason =
+        "has more than one hard link; --allow-links takes it, for a folder "
+        "that you trust";
   if (!reason.empty()) {
     ::close(descriptor);
     return nullptr;

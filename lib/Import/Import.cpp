@@ -55,6 +55,8 @@ void ImportReport::printText(llvm::raw_ostream &os) const {
     printCounts(os, "operators in the file", fileOps);
   if (!coreOps.empty())
     printCounts(os, "operators after import", coreOps);
+  for (const std::string &remark : remarks)
+    os << "remark:   " << remark << '\n';
   for (const ImportProblem &problem : problems)
     os << "problem:  " << problem.text() << '\n';
   os << problems.size()
@@ -70,7 +72,9 @@ void ImportReport::printJSON(llvm::raw_ostream &os) const {
   };
   // Names come from an untrusted file and need not be UTF-8.
   auto text = [](const std::string &s) { return llvm::json::fixUTF8(s); };
-  llvm::json::Array list, ins, outs;
+  llvm::json::Array list, ins, outs, left;
+  for (const std::string &remark : remarks)
+    left.push_back(text(remark));
   for (const ImportProblem &p : problems)
     list.push_back(llvm::json::Object{{"node", text(p.node)},
                                       {"op", text(p.op)},
@@ -90,6 +94,7 @@ void ImportReport::printJSON(llvm::raw_ostream &os) const {
                             {"outputs", std::move(outs)},
                             {"fileOps", counts(fileOps)},
                             {"coreOps", counts(coreOps)},
+                            {"remarks", std::move(left)},
                             {"problems", std::move(list)}};
   os << llvm::formatv("{0:2}", llvm::json::Value(std::move(report))) << '\n';
 }
@@ -136,7 +141,16 @@ void printONNXSupport(llvm::raw_ostream &os) {
         "changed, up to the\n"
         "newest known one. Shapes are static: dims are bound by `--dim`, and "
         "what\n"
-        "does not depend on run-time data is computed while importing.\n";
+        "does not depend on run-time data is computed while importing.\n"
+        "\n"
+        "The importer takes these operators in every form that the notes do "
+        "not "
+        "exclude.\nWhat the chip cannot do, or a machine cannot hold, is "
+        "refused "
+        "later, with the\nname of the node; `lpu-compile --analyze` goes "
+        "through every stage and lists it.\nIntegers have 32 bits on the chip: "
+        "64-bit inputs are checked when they are\ngiven, and arithmetic wraps "
+        "at 32 bits.\n";
   for (const OpFamily &family : opFamilies()) {
     os << "\n## " << family.title;
     if (*family.domain)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Reader.h"
+#include "Ranges.h"
 #include "Wire.h"
 
 #include "onnx-ml.pb.h"
@@ -17,7 +18,8 @@ std::string domainOf(const std::string &domain) {
 
 Reader::Reader(std::string path, const ImportOptions &options,
                ImportReport &report)
-    : path(path), options(options), report(report), dataFiles(path),
+    : path(path), options(options), report(report),
+      dataFiles(path, options.allowLinks),
       builder(graph, options.limits.foldBytes,
               [this](const Origin &origin, const std::string &reason) {
                 ImportProblem p;
@@ -30,11 +32,29 @@ Reader::Reader(std::string path, const ImportOptions &options,
                               (!v              ? "-"
                                : v->isSequence ? "sequence"
                                                : shapeName(v->type, v->dims));
-                p.reason = reason;
+                p.reason = reason + dimsBehind(reason + " " + p.inputs);
                 this->report.problems.push_back(p);
               }) {}
 
 Reader::~Reader() = default;
+
+std::string Reader::dimsBehind(llvm::StringRef text) const {
+  std::string flags;
+  for (const auto &[name, size] : options.dims) {
+    std::string digits = std::to_string(size);
+    // A 1 comes from anywhere.
+    for (size_t at = text.find(digits); size > 1 && at != llvm::StringRef::npos;
+         at = text.find(digits, at + 1)) {
+      bool begins = at == 0 || !llvm::isDigit(text[at - 1]);
+      size_t end = at + digits.size();
+      if (begins && (end == text.size() || !llvm::isDigit(text[end]))) {
+        flags += (flags.empty() ? "; " : ", ") + digits + " is --dim " + name;
+        break;
+      }
+    }
+  }
+  return flags;
+}
 
 void Reader::problem(const std::string &reason, const std::string &node) {
   ImportProblem p;
@@ -170,10 +190,16 @@ void Reader::read() {
   Nodes nodes;
   for (const onnx::NodeProto &node : model.graph().node())
     nodes.push_back(&node);
+  skipUnused(model.graph(), nodes);
   readNodes(nodes, scope);
   declareOutputs(model.graph(), scope);
+  report.files = {path};
+  for (std::string &file : dataFiles.paths())
+    report.files.push_back(std::move(file));
   if (report.ok())
     checkResult();
+  if (report.ok())
+    checkRanges();
 }
 
 void Reader::declareInitializers(const onnx::GraphProto &graphProto,
@@ -281,11 +307,23 @@ void Reader::declareInputs(const onnx::GraphProto &graphProto, Scope &scope) {
     else if (std::optional<Dims> dims = bindDims(info)) {
       if (!elementCount(*dims))
         problem(what + " has the impossible shape " + dimsName(*dims));
+      else if (*elementCount(*dims) == 0)
+        problem(what + " has no elements: its shape is " + dimsName(*dims) +
+                "; give every dim a size of at least 1");
       else
         value = builder.input(info.name(), type, *dims);
     }
     define(scope, info.name(), value, what);
   }
+}
+
+/// "node 'split' (Split)".
+static std::string producerOf(const Value &value) {
+  const Origin *origin = value.node->origin;
+  if (!origin)
+    return "the graph";
+  return "node '" + origin->name + "'" +
+         (origin->op.empty() ? "" : " (" + origin->op + ")");
 }
 
 void Reader::declareOutputs(const onnx::GraphProto &graphProto, Scope &scope) {
@@ -308,6 +346,10 @@ void Reader::declareOutputs(const onnx::GraphProto &graphProto, Scope &scope) {
     }
     const auto &tensor = info.type().tensor_type();
     DimsRef dims((*value)->dims);
+    if (llvm::is_contained(dims, 0))
+      problem(what + " has no elements: " + producerOf(**value) +
+              " computes the shape " + dimsName(dims) +
+              "; leave the output out of the export");
     bool fits = tensor.elem_type() == 0 ||
                 tensor.elem_type() == static_cast<int>((*value)->type);
     if (tensor.has_shape()) {
@@ -338,6 +380,41 @@ void Reader::checkResult() {
             "its result " + shapeName(v->type, v->dims) +
             " depends on data and has an element type that is not supported");
       }
+}
+
+/// Indices that no table has: of the model itself here, of inputs at the
+/// session.
+void Reader::checkRanges() {
+  Ranges ranges;
+  for (const Node *node : liveNodes(graph)) {
+    for (Value *v : node->results)
+      ranges.of(v);
+    if (node->op != Op::Gather)
+      continue;
+    Value *table = node->operands[0], *index = node->operands[1];
+    int64_t length = table->dims[size_t(node->intAttr("axis"))];
+    if (const Ranges::Interval *values = ranges.of(index)) {
+      if (values->low >= double(-length) && values->high < double(length))
+        continue;
+      currentInputs = node->operands;
+      builder.setOrigin(node->origin);
+      builder.fail("its indices, which the model computes, can be " +
+                   llvm::Twine(int64_t(values->low)) + " to " +
+                   llvm::Twine(int64_t(values->high)) + "; the table '" +
+                   tableName(table) + "' has " + llvm::Twine(length) + " rows");
+      continue;
+    }
+    std::optional<Ranges::Limit> limit = ranges.limit(index, double(length));
+    if (!limit)
+      continue;
+    auto [entry, isNew] = report.ranges.try_emplace(limit->input->node->name);
+    InputRange &range = entry->second;
+    int64_t low = int64_t(limit->minimum), high = int64_t(limit->maximum);
+    if (isNew || high < range.maximum)
+      range.table = tableName(table);
+    range.minimum = isNew ? low : std::max(range.minimum, low);
+    range.maximum = isNew ? high : std::min(range.maximum, high);
+  }
 }
 
 } // namespace lpu::importer

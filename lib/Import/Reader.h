@@ -87,6 +87,12 @@ private:
                  const std::vector<const onnx::AttributeProto *> &attributes);
   void declareOutputs(const onnx::GraphProto &graph, Scope &scope);
   void checkResult();
+  void checkRanges();
+  /// Names what nodes of the main graph that no output needs define, where the
+  /// importer does not know their operator; they are left out.
+  void skipUnused(const onnx::GraphProto &graph, Nodes &nodes);
+  /// Which --dim flags gave the sizes that a message mentions.
+  std::string dimsBehind(llvm::StringRef text) const;
   void bindResults(const onnx::NodeProto &node, Scope &scope,
                    const std::vector<Value *> &values);
 

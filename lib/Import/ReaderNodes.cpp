@@ -29,6 +29,8 @@ static void collectUses(const onnx::NodeProto &node,
     std::set<std::string> inside, own;
     for (const onnx::TensorProto &tensor : attribute.g().initializer())
       own.insert(tensor.name());
+    for (const onnx::ValueInfoProto &input : attribute.g().input())
+      own.insert(input.name()); // of a Loop's body
     for (const onnx::NodeProto &inner : attribute.g().node()) {
       collectUses(inner, inside);
       own.insert(inner.output().begin(), inner.output().end());
@@ -120,6 +122,50 @@ void Reader::reportCycle(const Nodes &nodes, const std::vector<bool> &done,
   for (auto it = llvm::find(path, at); it != path.end(); ++it)
     names += nodeLabel(*nodes[*it]) + " reads ";
   problem("the graph has a cycle: " + names + nodeLabel(*nodes[at]));
+}
+
+void Reader::skipUnused(const onnx::GraphProto &graphProto, Nodes &nodes) {
+  std::map<std::string, size_t> producer;
+  for (size_t i = 0; i < nodes.size(); ++i)
+    for (const std::string &name : nodes[i]->output())
+      if (!name.empty())
+        producer.emplace(name, i);
+  std::vector<bool> used(nodes.size());
+  std::vector<std::string> work;
+  for (const onnx::ValueInfoProto &output : graphProto.output())
+    work.push_back(output.name());
+  while (!work.empty()) {
+    auto found = producer.find(work.back());
+    work.pop_back();
+    if (found == producer.end() || used[found->second])
+      continue;
+    used[found->second] = true;
+    std::set<std::string> uses;
+    collectUses(*nodes[found->second], uses);
+    work.insert(work.end(), uses.begin(), uses.end());
+  }
+  // What reads the result of such a node is unused as well, and goes with it.
+  std::set<std::string> gone;
+  auto isSkipped = [&](const onnx::NodeProto &node) {
+    std::set<std::string> uses;
+    collectUses(node, uses);
+    return (!findOp(domainOf(node.domain()), node.op_type()) &&
+            !findFunction(node)) ||
+           llvm::any_of(uses, [&](const std::string &name) {
+             return gone.count(name) != 0;
+           });
+  };
+  Nodes kept;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (used[i] || !isSkipped(*nodes[i])) {
+      kept.push_back(nodes[i]);
+      continue;
+    }
+    gone.insert(nodes[i]->output().begin(), nodes[i]->output().end());
+    report.remarks.push_back(nodeLabel(*nodes[i]) +
+                             " is left out: no output needs it");
+  }
+  nodes = std::move(kept);
 }
 
 void Reader::readNodes(const Nodes &nodes, Scope &scope) {

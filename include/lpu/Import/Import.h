@@ -51,7 +51,16 @@ struct ImportOptions {
   /// Free dims by name ("batch"), or by input and axis ("input_ids.0") for a
   /// dim that has no name.
   std::map<std::string, int64_t> dims;
+  /// Read external data through symbolic and hard links, too: for folders whose
+  /// owner is trusted, such as a local cache of models.
+  bool allowLinks = false;
   ImportLimits limits;
+};
+
+/// The legal values of an integer input that chooses rows of a table.
+struct InputRange {
+  int64_t minimum = 0, maximum = 0;
+  std::string table; // its name in the file
 };
 
 /// One thing that is wrong, in the user's terms. Empty strings do not apply.
@@ -73,6 +82,12 @@ struct ImportReport {
   /// remain after import; the second is empty if there were problems.
   std::map<std::string, uint64_t> fileOps, coreOps;
   std::vector<ImportProblem> problems;
+  /// What was left out, and why that is no problem.
+  std::vector<std::string> remarks;
+  /// By input, where gathers bound it.
+  std::map<std::string, InputRange> ranges;
+  /// The files that were read, the model first.
+  std::vector<std::string> files;
 
   bool ok() const { return problems.empty(); }
   /// One line per problem: "error: file: node 'x' (Op, opset 17; inputs):

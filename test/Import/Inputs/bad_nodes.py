@@ -22,7 +22,7 @@ def unsupported():
              node("NonZero", ["a"], ["d"], "/three/NonZero"),
              node("Softmax", ["d"], ["e"], "/skipped/Softmax"),
              helper.make_node("Conv", ["x"], ["y"], name="/four/Conv", domain="com.microsoft.nchwc")]
-    return model(nodes, [X], [value("y", None)], domains=["vendor", "com.microsoft.nchwc"])
+    return model(nodes, [X], [value(name, None) for name in "cey"], domains=["vendor", "com.microsoft.nchwc"])
 
 
 def loop():
