@@ -142,10 +142,11 @@ def ISA_WireOp : ISA_Op<"wire", [HasParent<"ProgramOp">]> {
 class ISA_TensorOp<string mnemonic> : ISA_Op<mnemonic, [HasParent<"ProgramOp">, NoTerminator, SingleBlock]> {
   let description = "The body holds one isa.placement per copy (include/lpu/Binary/Package.h).";
   let arguments = (ins StrAttr:$tensor_name, StrAttr:$host_type, ISA_U32:$chip_type,
-                       DenseI64ArrayAttr:$shape);
+                       DenseI64ArrayAttr:$shape,
+                       OptionalAttr<DenseI64ArrayAttr>:$range, OptionalAttr<StrAttr>:$table);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $tensor_name `host` $host_type `chip` custom<ChipType>($chip_type) `shape` $shape
+    $tensor_name `host` $host_type `chip` custom<ChipType>($chip_type) `shape` $shape (`range` $range^ `of` $table)?
     attr-dict-with-keyword $body
   }];
 }

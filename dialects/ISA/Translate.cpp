@@ -234,7 +234,13 @@ static void writeTensor(mlir::OpBuilder &builder, mlir::Location location,
   auto op = OpT::create(builder, location, builder.getStringAttr(tensor.name),
                         builder.getStringAttr(tensor.hostType),
                         uint32_t(tensor.chipType),
-                        builder.getDenseI64ArrayAttr(tensor.shape));
+                        builder.getDenseI64ArrayAttr(tensor.shape),
+                        mlir::DenseI64ArrayAttr(), mlir::StringAttr());
+  if (tensor.range) {
+    op.setRange(
+        llvm::ArrayRef<int64_t>{tensor.range->minimum, tensor.range->maximum});
+    op.setTable(tensor.range->table);
+  }
   mlir::OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&op.getBody());
   for (const Placement &p : tensor.placements) {
@@ -255,6 +261,10 @@ template <typename OpT> static TensorBinding readTensor(OpT op) {
   tensor.hostType = op.getHostType().str();
   tensor.chipType = ElementType(op.getChipType());
   tensor.shape.assign(op.getShape().begin(), op.getShape().end());
+  if (std::optional<llvm::ArrayRef<int64_t>> range = op.getRange();
+      range && range->size() == 2)
+    tensor.range = ValueRange{range->front(), range->back(),
+                              op.getTable().value_or("").str()};
   for (PlacementOp placement : op.getBody().template getOps<PlacementOp>()) {
     Placement p;
     p.rowStride.assign(placement.getRowStride().begin(),

@@ -290,6 +290,9 @@ private:
                              .Default(false);
     if (!hostTypeKnown)
       fail(where + ": unknown host type '" + tensor.hostType + "'");
+    if (tensor.range && (tensor.chipType != isa::ElementType::i32 ||
+                         tensor.range->minimum > tensor.range->maximum))
+      fail(where + ": its range of values is empty, or it is no i32");
     if (unsigned(tensor.chipType) > unsigned(isa::ElementType::f32))
       return fail(where + ": unknown chip type " +
                   llvm::Twine(unsigned(tensor.chipType)));

@@ -39,6 +39,11 @@ static void toManifest(const TensorBinding &tensor, manifest::Tensor &out) {
   out.set_chip_type(manifest::ElementType(unsigned(tensor.chipType)));
   for (int64_t dim : tensor.shape)
     out.add_shape(dim);
+  if (tensor.range) {
+    out.mutable_range()->set_minimum(tensor.range->minimum);
+    out.mutable_range()->set_maximum(tensor.range->maximum);
+    out.mutable_range()->set_table(tensor.range->table);
+  }
   for (const Placement &placement : tensor.placements) {
     manifest::Placement &p = *out.add_placements();
     for (int64_t stride : placement.rowStride)
@@ -64,6 +69,9 @@ static TensorBinding fromManifest(const manifest::Tensor &tensor) {
   out.hostType = tensor.host_type();
   out.chipType = isa::ElementType(unsigned(tensor.chip_type()));
   out.shape.assign(tensor.shape().begin(), tensor.shape().end());
+  if (tensor.has_range())
+    out.range = ValueRange{tensor.range().minimum(), tensor.range().maximum(),
+                           tensor.range().table()};
   for (const manifest::Placement &placement : tensor.placements()) {
     Placement p;
     p.rowStride.assign(placement.row_stride().begin(),

@@ -15,22 +15,31 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <chrono>
+#include <set>
 
 using namespace lpu;
 
-/// "error: node 'x': what" for diagnostics of passes: the ONNX node is the
-/// location's name.
-static void printDiagnostic(mlir::Diagnostic &diagnostic,
-                            llvm::raw_ostream &os) {
+/// The name of the ONNX node that an operation comes from.
+static std::string nodeOf(mlir::Location location) {
   std::string node;
-  diagnostic.getLocation()->walk([&](mlir::Location inner) {
+  location->walk([&](mlir::Location inner) {
     if (auto name = llvm::dyn_cast<mlir::NameLoc>(inner)) {
       node = name.getName().str();
       return mlir::WalkResult::interrupt();
     }
     return mlir::WalkResult::advance();
   });
+  return node;
+}
+
+/// "error: node 'x': what" for diagnostics of passes: the ONNX node is the
+/// location's name.
+static void printDiagnostic(mlir::Diagnostic &diagnostic,
+                            llvm::raw_ostream &os) {
+  std::string node = nodeOf(diagnostic.getLocation());
   bool isError = diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
   os << (isError ? "error: " : "warning: ");
   std::string text = diagnostic.str();
@@ -134,6 +143,100 @@ static size_t instructions(const Candidate &candidate) {
   return count;
 }
 
+namespace {
+/// What the model promises its user, and the ONNX nodes behind each output:
+/// taken from the imported module, before anything is lowered.
+class Interface {
+public:
+  explicit Interface(mlir::ModuleOp module) {
+    auto main = *module.getOps<mlir::func::FuncOp>().begin();
+    auto nameOf = [](mlir::DictionaryAttr attributes) {
+      auto name = attributes.getAs<mlir::StringAttr>("onnx.name");
+      return name ? name.str() : std::string();
+    };
+    for (unsigned i = 0; i < main.getNumArguments(); ++i)
+      inputs.push_back(
+          {nameOf(main.getArgAttrDict(i)), main.getArgument(i).getType(), {}});
+    mlir::Operation *end = main.getBody().front().getTerminator();
+    for (unsigned i = 0; i < main.getNumResults(); ++i)
+      outputs.push_back({nameOf(main.getResultAttrDict(i)),
+                         end->getOperand(i).getType(),
+                         nodesBehind(end->getOperand(i))});
+  }
+
+  /// Inputs, and outputs, are in SRAM together, each element with a byte at
+  /// least. Whatever cannot fit by this is refused before any of its rows is
+  /// looked at. Empty if it may fit.
+  std::string misfit(const Machine &machine,
+                     const ImportOptions &import) const {
+    for (auto [what, tensors] : {std::make_pair("inputs", &inputs),
+                                 std::make_pair("outputs", &outputs)}) {
+      double bytes = 0;
+      for (const Tensor &tensor : *tensors)
+        bytes +=
+            double(mlir::cast<mlir::ShapedType>(tensor.type).getNumElements());
+      if (bytes <= double(machine.sramBytes()))
+        continue;
+      std::string flags;
+      for (const auto &[name, size] : import.dims)
+        flags += " --dim " + name + "=" + std::to_string(size);
+      return llvm::formatv(
+          "the model does not fit: its {0} take at least {1:F1} "
+          "MiB of SRAM{2}{3}, a chip of '{4}' has {5:F1} MiB",
+          what, bytes / (1 << 20), flags.empty() ? "" : " with", flags,
+          machine.name, double(machine.sramBytes()) / (1 << 20));
+    }
+    return "";
+  }
+
+  /// The ONNX nodes that a host would have to execute around a package: those
+  /// behind outputs that the package does not have, and all of them if it wants
+  /// an input that the model does not have.
+  unsigned hostNodes(const Package &package) const {
+    auto has = [](const auto &bindings, const Tensor &tensor) {
+      return llvm::any_of(bindings, [&](const TensorBinding &binding) {
+        return binding.name == tensor.name &&
+               llvm::equal(
+                   binding.shape,
+                   mlir::cast<mlir::ShapedType>(tensor.type).getShape());
+      });
+    };
+    bool foreign = llvm::any_of(package.inputs, [&](const TensorBinding &b) {
+      return llvm::none_of(inputs,
+                           [&](const Tensor &t) { return t.name == b.name; });
+    });
+    std::set<std::string> nodes;
+    for (const Tensor &output : outputs)
+      if (foreign || !has(package.outputs, output))
+        nodes.insert(output.nodes.begin(), output.nodes.end());
+    return unsigned(nodes.size());
+  }
+
+private:
+  struct Tensor {
+    std::string name;
+    mlir::Type type;
+    std::set<std::string> nodes;
+  };
+  std::vector<Tensor> inputs, outputs;
+
+  static std::set<std::string> nodesBehind(mlir::Value value) {
+    std::set<std::string> names;
+    llvm::DenseSet<mlir::Operation *> seen;
+    llvm::SmallVector<mlir::Value> work{value};
+    while (!work.empty()) {
+      mlir::Operation *op = work.pop_back_val().getDefiningOp();
+      if (!op || !seen.insert(op).second)
+        continue;
+      llvm::append_range(work, op->getOperands());
+      if (op->getNumOperands() > 0) // constants and weights are no work
+        names.insert(nodeOf(op->getLoc()));
+    }
+    return names;
+  }
+};
+} // namespace
+
 std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
                                                const Machine &machine,
                                                const CompileOptions &options,
@@ -157,6 +260,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   mlir::DialectRegistry registry;
   registerLinalgLayerDialects(registry);
   context.appendDialectRegistry(registry);
+  context.printOpOnDiagnostic(false); // one line, in the user's terms
   bool quiet = false;
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
@@ -174,9 +278,18 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     report.printProblems(errors);
     return std::nullopt;
   }
+  result.files = report.files;
+  result.remarks = report.remarks;
   if (options.emit == "onnx") {
     module->print(*options.dump);
     return result;
+  }
+
+  Interface interface(*module);
+  if (std::string misfit = interface.misfit(machine, options.import);
+      !misfit.empty()) {
+    errors << "error: " << misfit << "\n";
+    return std::nullopt;
   }
 
   enter("linalg");
@@ -261,6 +374,12 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     return std::nullopt;
   }
   result.package = std::move(*package);
+  result.package.hostNodes = interface.hostNodes(result.package);
+  for (TensorBinding &input : result.package.inputs)
+    if (auto range = report.ranges.find(input.name);
+        range != report.ranges.end() && input.chipType == isa::ElementType::i32)
+      input.range = ValueRange{range->second.minimum, range->second.maximum,
+                               range->second.table};
 
   if (options.verify) {
     enter("verify");

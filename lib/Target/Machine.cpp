@@ -260,6 +260,9 @@ llvm::Expected<Machine> lpu::parseMachine(llvm::StringRef text,
   }
   if (machine.name.empty())
     return llvm::createStringError(origin + ": not a machine file: empty");
+  if (input.nextDocument())
+    return llvm::createStringError(
+        origin + ": a second YAML document ('---'); a file holds one machine");
   std::vector<std::string> violations = validate(machine);
   if (!violations.empty()) {
     std::string message =

@@ -132,6 +132,16 @@ llvm::Expected<std::unique_ptr<Session>> Session::create(Package package,
   return session;
 }
 
+/// "[0, 5]"
+static std::string indexText(int64_t element, llvm::ArrayRef<int64_t> shape) {
+  std::string text;
+  for (int64_t dim : llvm::reverse(shape)) {
+    text = std::to_string(element % dim) + (text.empty() ? "" : ", ") + text;
+    element /= dim;
+  }
+  return "[" + text + "]";
+}
+
 /// The arrays by binding, or everything that is wrong with them.
 llvm::Expected<std::vector<Session::Feed>>
 Session::convert(llvm::ArrayRef<NpyArray> arrays) const {
@@ -172,6 +182,16 @@ Session::convert(llvm::ArrayRef<NpyArray> arrays) const {
             "input '" + binding.name + "': element " + std::to_string(i) +
             " is " + elementText(element, type) + ", which the chip's type " +
             elementTypeName(binding.chipType) + " cannot hold");
+        break;
+      }
+      if (binding.range && (int32_t(*bits) < binding.range->minimum ||
+                            int32_t(*bits) > binding.range->maximum)) {
+        errors.push_back("input '" + binding.name + "': element " +
+                         indexText(i, binding.shape) + " is " +
+                         elementText(element, type) + "; the table '" +
+                         binding.range->table + "' has rows for " +
+                         std::to_string(binding.range->minimum) + " to " +
+                         std::to_string(binding.range->maximum));
         break;
       }
       feed.bits.push_back(*bits);

@@ -29,8 +29,8 @@ static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
                                   cl::cat(category));
 static cl::opt<bool>
     analyze("analyze",
-            cl::desc("List the operators of the model and every "
-                     "unsupported node; lower nothing"),
+            cl::desc("List the operators of the model and all that keeps it "
+                     "from compiling; write nothing"),
             cl::cat(category));
 static cl::opt<bool> analyzeJSON("analyze-json", cl::desc("The same as JSON"),
                                  cl::cat(category));
@@ -48,13 +48,18 @@ static cl::opt<std::string>
     emit("emit",
          cl::desc("Print the IR behind a stage and stop: onnx, linalg, stream"),
          cl::cat(category));
+static cl::opt<bool>
+    allowLinks("allow-links",
+               cl::desc("Follow links to external data: for a folder that you "
+                        "trust, such as a cache of models"),
+               cl::cat(category));
 static cl::opt<bool> noVerify("no-verify", cl::desc("Skip the verifier"),
                               cl::cat(category));
 static cl::opt<bool> quiet("quiet", cl::desc("Print nothing but errors"),
                            cl::cat(category));
 
 /// Exit codes: 1 the model or its fit, 2 the command line, 3 --analyze found
-/// unsupported nodes.
+/// problems.
 static int fail(const Twine &message, int code) {
   errs() << "error: " << message << "\n";
   return code;
@@ -66,6 +71,38 @@ static int giveUp(const lpu::FileRoles &files) {
   for (const std::string &path : files.removeOutputs())
     errs() << "note: the older '" << path << "' was removed\n";
   return 1;
+}
+
+/// The importer's report; what only later stages refuse is added to it.
+static int analyzeModel(mlir::MLIRContext &context, const lpu::Machine &machine,
+                        lpu::CompileOptions options) {
+  lpu::ImportReport report = lpu::analyzeONNX(input, options.import);
+  if (report.ok()) {
+    std::string text;
+    raw_string_ostream errors(text);
+    options.emit.clear();
+    if (!lpu::compileModel(context, machine, options, errors)) {
+      SmallVector<StringRef> lines;
+      StringRef(text).split(lines, '\n', -1, /*KeepEmpty=*/false);
+      for (StringRef line : lines) {
+        if (line.consume_front("warning: ")) {
+          report.remarks.push_back(line.str());
+          continue;
+        }
+        if (!line.consume_front("error: ") && !report.ok()) {
+          report.problems.back().reason += ("; " + line).str();
+          continue;
+        }
+        report.problems.emplace_back();
+        report.problems.back().reason = line.str();
+      }
+    }
+  }
+  if (analyzeJSON)
+    report.printJSON(outs());
+  else
+    report.printText(outs());
+  return report.ok() ? 0 : 3;
 }
 
 /// Package, report and trace: all or none.
@@ -115,21 +152,15 @@ int main(int argc, char **argv) {
                         "partitioning is not there yet (docs/status.md)",
                         chips.getValue()),
                 2);
-  if (analyze || analyzeJSON) {
-    lpu::ImportReport report = lpu::analyzeONNX(input, options.import);
-    if (analyzeJSON)
-      report.printJSON(outs());
-    else
-      report.printText(outs());
-    return report.ok() ? 0 : 3;
-  }
-  if (output.empty() && emit.empty())
+  options.import.allowLinks = allowLinks;
+  bool analyzes = analyze || analyzeJSON;
+  if (output.empty() && emit.empty() && !analyzes)
     return fail("no output: give -o file.lpu", 2);
 
   lpu::FileRoles files;
   files.addInput("the model", input);
   files.addInput("the machine file", target);
-  if (emit.empty()) {
+  if (emit.empty() && !analyzes) {
     files.addOutput("-o", output);
     files.addOutput("--report", reportFile);
     files.addOutput("--trace", traceFile);
@@ -152,11 +183,20 @@ int main(int argc, char **argv) {
     };
 
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  if (analyzes)
+    return analyzeModel(context, *machine, options);
   auto result = lpu::compileModel(context, *machine, options, errs());
   if (!result)
     return giveUp(files);
   if (!result->complete)
     return 0;
+  for (const std::string &remark : result->remarks)
+    errs() << "remark: " << remark << "\n";
+  // External data is known only now.
+  for (const std::string &file : result->files)
+    files.addInput("a file of the model", file);
+  if (Error error = files.checkInputs())
+    return fail(toString(std::move(error)), 2);
   result->package.debug.emplace_back(
       lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
   if (Error error = writeAll(*result, *machine)) {

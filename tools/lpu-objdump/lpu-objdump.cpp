@@ -128,7 +128,12 @@ static void printTensors(ArrayRef<lpu::TensorBinding> tensors, const char *kind,
     os << formatv("{0} '{1}': host {2}, chip {3}, shape [", kind, tensor.name,
                   tensor.hostType, types[unsigned(tensor.chipType)]);
     interleaveComma(tensor.shape, os);
-    os << "]\n";
+    os << "]";
+    if (tensor.range)
+      os << formatv(", values {0} to {1} (rows of '{2}')",
+                    tensor.range->minimum, tensor.range->maximum,
+                    tensor.range->table);
+    os << "\n";
     for (const lpu::Placement &p : tensor.placements)
       os << formatv("  placement: {0} rows, {1} x {2} features a chunk, {3} "
                     "chunks, {4} stripes, {5} columns\n",

@@ -27,6 +27,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace lpu {
 
@@ -79,6 +80,13 @@ struct Placement {
   std::vector<Column> columns;
 };
 
+/// The integers that an input may hold: it chooses rows of a table. The chip
+/// reads zeros beside a table, so whoever gives the input must check.
+struct ValueRange {
+  int64_t minimum = 0, maximum = 0;
+  std::string table; // in the model, for messages
+};
+
 /// An input, output or state tensor of a program. An input may have several
 /// placements; the host writes all of them.
 struct TensorBinding {
@@ -87,6 +95,7 @@ struct TensorBinding {
   isa::ElementType chipType = isa::ElementType::f16;
   std::vector<int64_t> shape;
   std::vector<Placement> placements;
+  std::optional<ValueRange> range; // of inputs
 };
 
 struct ChipClass {

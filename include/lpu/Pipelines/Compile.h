@@ -46,6 +46,8 @@ struct CompileResult {
   Package package;
   verify::Result verdict;
   std::vector<StageTime> times;
+  /// The files that were read, the model first, and what was left out of it.
+  std::vector<std::string> files, remarks;
   /// False if `emit` stopped the compilation early.
   bool complete = false;
 };
