@@ -8,7 +8,7 @@
 #
 #   scripts/setup.sh          Debian packages, small .venv, compiler and tools
 #   scripts/setup.sh --full   also PyTorch, transformers and ONNX Runtime in .venv
-#                             (about 1 GB; only the demo and the tests need them)
+#                             (about 1.4 GB; only the demo and the tests need them)
 #   scripts/setup.sh --test   all of that and Chromium, in which tests open pages
 #
 # LPU_BUILD_DIR names another build folder than build/. Running it again is
@@ -130,7 +130,7 @@ if python_step build scripts/requirements-build.txt; then
   echo "$wanted" > "$venv/.lpu-build"
 fi
 if [ $full = yes ] && python_step full scripts/requirements-build.txt scripts/requirements.txt; then
-  say "Python: installing PyTorch $torch_version, transformers and ONNX Runtime (once; about 1 GB on disk)"
+  say "Python: installing PyTorch $torch_version, transformers and ONNX Runtime (once; about 1.4 GB on disk)"
   if ! "$venv/bin/python" -c "import importlib.metadata as m, sys
 sys.exit(m.version('torch').split('+')[0] != '$torch_version')" 2>/dev/null; then
     # By name and exact version from pip's configured index. A configured wheel folder with the CPU
