@@ -28,7 +28,7 @@ constexpr uint64_t maxShift = 1024;
 constexpr unsigned noRow = ~0u;
 // Instructions walked in the search of one queue, all attempts together; and
 // of each further one when the program is refused anyway.
-constexpr uint64_t searchSteps = 2000000, searchStepsRefused = 50000;
+constexpr uint64_t searchSteps = 600000, searchStepsRefused = 50000;
 
 uint64_t ownIdle(const QueueItem &item) {
   return !item.isLoop() && item.inst.opcode == Opcode::nop
@@ -142,12 +142,19 @@ public:
     maxSteps += 16 * words; // every threshold is tried at least once
     // A fetch of one row wins nothing where it fills a row itself.
     least = perRow == 1 ? 2 : 1;
-    llvm::SmallVector<unsigned> thresholds;
+    // Queues that start together and fill their whole buffers would keep the
+    // ports from one another: short rows are fetched by halves first.
+    llvm::SmallVector<std::pair<unsigned, unsigned>> limits; // least, most
+    constexpr unsigned largeBuffer = 64;
+    if (perRow == 1 && buffer >= largeBuffer)
+      for (unsigned part : {8, 4, 2})
+        if (buffer / part / 2 > least)
+          limits.push_back({buffer / part / 2, buffer / part});
     for (unsigned rows = buffer / 2; rows > least; rows /= 2)
-      thresholds.push_back(rows);
-    thresholds.push_back(least);
-    for (unsigned candidate : thresholds) {
-      threshold = candidate;
+      limits.push_back({rows, buffer});
+    limits.push_back({least, buffer});
+    for (auto limit : limits) {
+      std::tie(threshold, most) = limit;
       forced.clear();
       // An attempt that ends without a row is repaired by fetching in the last
       // gap before that was passed over because too few rows were free.
@@ -171,7 +178,7 @@ public:
 private:
   const Machine &machine;
   Resources &resources;
-  unsigned bank, perRow, buffer, rowCycles, threshold = 1, least = 1;
+  unsigned bank, perRow, buffer, rowCycles, threshold = 1, most = 1, least = 1;
   uint64_t maxSteps;
   Missing best, attempt; // of all attempts; of the current one
   uint64_t declined = 0; // end of the last gap that was passed over
@@ -370,7 +377,7 @@ private:
         unsigned last = rowOf(state.position + words + scope.tail + again);
         first = state.next;
         unsigned wanted = last - first + 1;
-        count = std::min({wanted, buffer - (state.next - here), 255u});
+        count = std::min({wanted, buffer - (state.next - here), most, 255u});
         if (declines(count, wanted, base + end))
           return pad(free, end, base, out);
       } else {
@@ -615,7 +622,7 @@ llvm::Error lpu::insertFetches(ClassProgram &program, const Machine &machine,
       }
       for (const TextBank *candidate : choices)
         keys.push_back(candidate->slice * 2 + candidate->bank);
-      constexpr size_t mostBanks = 4;
+      constexpr size_t mostBanks = 3;
       keys.resize(std::min(keys.size(), violations.empty() ? mostBanks : 1));
     }
     std::optional<std::vector<QueueItem>> fetched;

@@ -201,7 +201,10 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
     const auto &slices = halfSlices[h];
     for (unsigned i = 0; i < slices.size(); ++i) {
       unsigned slice = slices[i];
-      bool isOuter = slices.size() - 1 - i < slices.size() / 3;
+      // The outer third, at other positions than the rest.
+      size_t cut = slices.size() - slices.size() / 3;
+      bool isOuter = i >= cut && machine.slicePosition(slice) !=
+                                     machine.slicePosition(slices[cut - 1]);
       if (avoid.count(slice) || (zone == Zone::Inner && isOuter) ||
           (zone == Zone::Outer && !isOuter))
         continue;
