@@ -134,8 +134,15 @@ def block():
     return g.model(g.norm(g.add("Add", x, g.linear(hidden, 140, 60)), 60))
 
 
+def concat():
+    """Rows of two inputs in turns of 60, more than a panel holds, then a product."""
+    g = Graph("concat", floats(2, 60, 13))
+    both = g.add("Concat", "x", g.add("Relu", "x"), axis=1)
+    return g.model(g.linear(both, 13, 9))
+
+
 MODELS = {f.__name__: f for f in (add, matmul, matmul_large, linear_relu, mlp, layer_norm, softmax,
-                                  embedding, attention, block)}
+                                  embedding, attention, block, concat)}
 
 
 def main() -> int:
