@@ -98,9 +98,9 @@ def ONNX_ModOp : ONNX_Binary<"Mod", "remainder; the sign of b, or of a if fmod",
                              (ins I64Attr:$fmod)>;
 def ONNX_MinOp : ONNX_Binary<"Min", "the smaller; NaN if either is NaN">;
 def ONNX_MaxOp : ONNX_Binary<"Max", "the larger; NaN if either is NaN">;
-def ONNX_AndOp : ONNX_Binary<"And", "logical and of i1">;
-def ONNX_OrOp : ONNX_Binary<"Or", "logical or of i1">;
-def ONNX_XorOp : ONNX_Binary<"Xor", "logical exclusive or of i1">;
+def ONNX_AndOp : ONNX_Binary<"And", "and of truth values or of the bits of integers">;
+def ONNX_OrOp : ONNX_Binary<"Or", "or of truth values or of the bits of integers">;
+def ONNX_XorOp : ONNX_Binary<"Xor", "exclusive or of truth values or of the bits of integers">;
 def ONNX_PowOp
     : ONNX_Op<"Pow", "a to the power b; the result has the type of a",
               (ins ONNX_Tensor:$a, ONNX_Tensor:$b), (outs ONNX_Tensor:$result),

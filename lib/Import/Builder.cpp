@@ -274,15 +274,19 @@ Value *Builder::simplify(Op op, llvm::ArrayRef<Value *> v, DimsRef dims) {
     std::optional<double> known = knownScalar(v[i]);
     return known && *known == number;
   };
-  bool whole = !isFloat(v[0]->type);
+  bool whole = !isFloat(v[0]->type), isBool = v[0]->type == DType::Bool;
   switch (op) {
   case Op::And:
+    if (!isBool)
+      return nullptr;
     if (is(0, 0) || is(1, 0))
       return expand(scalar(DType::Bool, 0), dims);
     return is(0, 1)   ? expand(v[1], dims)
            : is(1, 1) ? expand(v[0], dims)
                       : nullptr;
   case Op::Or:
+    if (!isBool)
+      return nullptr;
     if (is(0, 1) || is(1, 1))
       return expand(scalar(DType::Bool, 1), dims);
     return is(0, 0)   ? expand(v[1], dims)
@@ -388,8 +392,8 @@ Value *Builder::binary(Op op, Value *a, Value *b, Attrs attrs) {
     return fail("the element types of its inputs differ: " + typeName(a->type) +
                 " and " + typeName(b->type));
   bool logical = op == Op::And || op == Op::Or || op == Op::Xor;
-  if (logical && a->type != DType::Bool)
-    return fail("needs bool, has " + typeName(a->type));
+  if (logical && isFloat(a->type))
+    return fail("needs integers, has " + typeName(a->type));
   if (!logical && op != Op::Equal && a->type == DType::Bool)
     return fail("needs numbers, has bool");
   return elementwise(op, {a, b},

@@ -20,6 +20,7 @@ llvm::ArrayRef<OpFamily> opFamilies() {
       {"Indexing", "", indexOps()},
       {"Sequences", "", sequenceOps()},
       {"Networks", "", nnOps()},
+      {"Written in other operators", "", expandedOps()},
       {"Quantisation", "", quantOps()},
       {"ONNX Runtime", "com.microsoft", contribOps()},
       {"ONNX Runtime, quantised", "com.microsoft", contribQuantOps()},

@@ -10,9 +10,10 @@ namespace lpu::importer {
 Value *Builder::matmul(Value *a, Value *b) {
   if (!a || !b)
     return nullptr;
-  if (a->type != b->type || !isFloat(a->type))
-    return fail("needs two inputs of one float type, has " + typeName(a->type) +
-                " and " + typeName(b->type));
+  bool isInteger = a->type == DType::I32 || a->type == DType::I64;
+  if (a->type != b->type || !(isFloat(a->type) || isInteger))
+    return fail("needs two inputs of one float type or of i32 or i64, has " +
+                typeName(a->type) + " and " + typeName(b->type));
   if (a->dims.empty() || b->dims.empty())
     return fail("needs inputs of rank 1 or more");
   bool rowVector = a->dims.size() == 1, columnVector = b->dims.size() == 1;
@@ -42,7 +43,19 @@ Value *Builder::matmul(Value *a, Value *b) {
   Dims dims =
       *broadcast(DimsRef(a->dims).drop_back(2), DimsRef(b->dims).drop_back(2));
   dims.append({m, n});
-  Value *product = make(Op::MatMul, {a, b}, {}, a->type, dims);
+  Value *product = nullptr;
+  if (ad.back() == 0) { // sums of nothing
+    product = expand(scalarLike(a, 0), dims);
+  } else if (isInteger) { // 32 bits do not go through the matrix planes
+    Dims left(a->dims), right(b->dims);
+    left.push_back(1);
+    right.insert(right.end() - 2, 1);
+    product = reduce(Op::ReduceSum,
+                     binary(Op::Mul, reshape(a, left), reshape(b, right)),
+                     {int64_t(dims.size()) - 1}, false);
+  } else {
+    product = make(Op::MatMul, {a, b}, {}, a->type, dims);
+  }
   Dims full = *batch;
   full.append({m, n});
   product = expand(product, full);

@@ -129,6 +129,7 @@ static std::optional<int64_t> binaryInt(const Node &node, int64_t a,
                                         int64_t b) {
   uint64_t ua = a, ub = b; // wraps without undefined behaviour
   bool overflows = b == -1 && a == std::numeric_limits<int64_t>::min();
+  bool isBool = node.operands[0]->type == DType::Bool;
   switch (node.op) {
   case Op::Add:
     return static_cast<int64_t>(ua + ub);
@@ -153,12 +154,13 @@ static std::optional<int64_t> binaryInt(const Node &node, int64_t a,
     return std::min(a, b);
   case Op::Max:
     return std::max(a, b);
+  // On bits of integers, or truth values.
   case Op::And:
-    return a && b;
+    return isBool ? a && b : a & b;
   case Op::Or:
-    return a || b;
+    return isBool ? a || b : a | b;
   case Op::Xor:
-    return !a != !b;
+    return isBool ? !a != !b : a ^ b;
   default:
     return std::nullopt;
   }

@@ -18,6 +18,33 @@ template <Op op> static void binary(OpContext &c) {
   c.result(c.b.binary(op, c.in(0), c.in(1)));
 }
 
+template <Op op> static void logical(OpContext &c) {
+  for (size_t i : {0, 1})
+    if (c.in(i)->type != DType::Bool) {
+      c.fail("needs bool, has " + typeName(c.in(i)->type));
+      return;
+    }
+  binary<op>(c);
+}
+
+template <Op op> static void bitwise(OpContext &c) {
+  if (isFloat(c.in(0)->type) || c.in(0)->type == DType::Bool) {
+    c.fail("needs integers, has " + typeName(c.in(0)->type));
+    return;
+  }
+  binary<op>(c);
+}
+
+static void bitwiseNot(OpContext &c) {
+  Value *x = c.in(0);
+  if (isFloat(x->type) || x->type == DType::Bool) {
+    c.fail("needs integers, has " + typeName(x->type));
+    return;
+  }
+  double ones = x->type == DType::U8 ? 255 : -1;
+  c.result(c.b.binary(Op::Xor, x, c.b.scalarLike(x, ones)));
+}
+
 /// Max, Min, Sum, Mean take any number of inputs.
 template <Op op> static Value *chain(OpContext &c) {
   Value *result = c.in(0);
@@ -242,8 +269,12 @@ static void cumSum(OpContext &c) {
 static const OpRecord records[] = {
     {"Abs", "6 13", 1, 1, 1, unary<Op::Abs>},
     {"Add", "7 13 14", 2, 2, 1, binary<Op::Add>},
-    {"And", "7", 2, 2, 1, binary<Op::And>},
+    {"And", "7", 2, 2, 1, logical<Op::And>},
     {"ArgMax", "1 11 12 13", 1, 1, 1, argMax},
+    {"BitwiseAnd", "18", 2, 2, 1, bitwise<Op::And>},
+    {"BitwiseNot", "18", 1, 1, 1, bitwiseNot, "Xor"},
+    {"BitwiseOr", "18", 2, 2, 1, bitwise<Op::Or>},
+    {"BitwiseXor", "18", 2, 2, 1, bitwise<Op::Xor>},
     {"Ceil", "6 13", 1, 1, 1, unary<Op::Ceil>},
     {"Clip", "11 12 13", 1, 3, 1, clip, "Max and Min"},
     {"Cos", "7 22", 1, 1, 1, unary<Op::Cos>,
@@ -276,7 +307,7 @@ static const OpRecord records[] = {
     {"Mul", "7 13 14", 2, 2, 1, binary<Op::Mul>},
     {"Neg", "6 13", 1, 1, 1, unary<Op::Neg>},
     {"Not", "1", 1, 1, 1, unary<Op::Not>},
-    {"Or", "7", 2, 2, 1, binary<Op::Or>},
+    {"Or", "7", 2, 2, 1, logical<Op::Or>},
     {"Pow", "7 12 13 15", 2, 2, 1, binary<Op::Pow>,
      "Mul or Sqrt for exponents 2, 3, 0.5"},
     {"Reciprocal", "6 13", 1, 1, 1, unary<Op::Reciprocal>},
@@ -311,7 +342,7 @@ static const OpRecord records[] = {
     {"Swish", "24", 1, 1, 1, swish, "expanded"},
     {"Tanh", "6 13", 1, 1, 1, unary<Op::Tanh>},
     {"Where", "9 16", 3, 3, 1, where},
-    {"Xor", "7", 2, 2, 1, binary<Op::Xor>},
+    {"Xor", "7", 2, 2, 1, logical<Op::Xor>},
 };
 
 llvm::ArrayRef<OpRecord> mathOps() { return records; }

@@ -90,12 +90,6 @@ static std::optional<int64_t> normAxis(OpContext &c,
     c.fail("needs a float type, has " + typeName(x->type));
     return std::nullopt;
   }
-  for (size_t i = 1; i < c.outputCount(); ++i)
-    if (c.wants(i)) {
-      c.fail("its output " + llvm::Twine(i) +
-             " (a statistic) is not supported");
-      return std::nullopt;
-    }
   for (size_t i : of) {
     if (!c.has(i))
       continue;
@@ -109,16 +103,45 @@ static std::optional<int64_t> normAxis(OpContext &c,
   return axis;
 }
 
+/// The other outputs of a normalisation: mean and 1 / deviation, in f32; of
+/// one without mean only the latter.
+static void statistics(OpContext &c, int64_t axis, float epsilon,
+                       bool subtractsMean) {
+  Value *x = c.b.cast(c.in(0), DType::F32);
+  std::vector<int64_t> axes;
+  for (int64_t i = axis; x && i < int64_t(x->dims.size()); ++i)
+    axes.push_back(i);
+  size_t output = 1;
+  if (subtractsMean) {
+    Value *mean = c.b.reduce(Op::ReduceMean, x, axes, true);
+    x = c.b.binary(Op::Sub, x, mean);
+    c.result(output++, mean);
+  }
+  Value *square =
+      c.b.reduce(Op::ReduceMean, c.b.binary(Op::Mul, x, x), axes, true);
+  Value *deviation = c.b.unary(
+      Op::Sqrt, c.b.binary(Op::Add, square, c.b.scalarLike(square, epsilon)));
+  c.result(output, c.b.unary(Op::Reciprocal, deviation));
+}
+
 static void layerNorm(OpContext &c) {
   float epsilon = c.number("epsilon", 1e-5f);
-  if (auto axis = normAxis(c, {1, 2}))
-    c.result(c.b.layerNorm(c.in(0), c.in(1), c.in(2), *axis, epsilon));
+  auto axis = normAxis(c, {1, 2});
+  if (!axis)
+    return;
+  c.result(c.b.layerNorm(c.in(0), c.in(1), c.in(2), *axis, epsilon));
+  if (c.wants(1) || c.wants(2))
+    statistics(c, *axis, epsilon, /*subtractsMean=*/true);
 }
 
 static void rmsNorm(OpContext &c) {
   float epsilon = c.number("epsilon", 1e-5f);
-  if (auto axis = normAxis(c, {1}))
-    c.result(c.b.rmsNorm(c.in(0), c.in(1), *axis, epsilon));
+  auto axis = normAxis(c, {1});
+  if (!axis)
+    return;
+  c.result(c.b.rmsNorm(c.in(0), c.in(1), *axis, epsilon));
+  if (c.wants(1))
+    statistics(c, *axis, epsilon, /*subtractsMean=*/false);
 }
 
 static void dropout(OpContext &c) {
@@ -344,10 +367,9 @@ static const OpRecord records[] = {
      "folds; training mode is refused"},
     {"Gemm", "7 9 11 13", 2, 3, 1, gemm, "MatMul, Mul, Add"},
     {"LayerNormalization", "1 17", 2, 3, 3, layerNorm,
-     "no statistics outputs; also accepted below opset 17 (ONNX Runtime writes "
-     "it)"},
+     "also accepted below opset 17 (ONNX Runtime writes it)"},
     {"LogSoftmax", "1 11 13", 1, 1, 1, logSoftmax, "expanded"},
-    {"MatMul", "1 9 13", 2, 2, 1, matmul, "floats"},
+    {"MatMul", "1 9 13", 2, 2, 1, matmul, "integers: Mul and ReduceSum"},
     {"RMSNormalization", "23", 2, 2, 1, rmsNorm},
     {"RotaryEmbedding", "23", 3, 4, 1, rotary, "expanded"},
     {"SimplifiedLayerNormalization", "1", 2, 2, 2, rmsNorm,

@@ -433,14 +433,41 @@ static void slice(OpContext &c) {
   c.result(c.b.slice(c.in(0), starts, sizes, steps));
 }
 
+/// Pads with elements of the tensor itself.
+static Value *padWithOwn(OpContext &c, Value *x, DimsRef pads,
+                         llvm::StringRef mode) {
+  int64_t rank = x->dims.size();
+  for (int64_t axis = 0; axis < rank && x; ++axis) {
+    int64_t before = pads[axis], after = pads[rank + axis], n = x->dims[axis];
+    if (before == 0 && after == 0)
+      continue;
+    if (n == 0 || (mode == "reflect" && std::max(before, after) >= n))
+      return c.fail("axis " + llvm::Twine(axis) + " of " + dimsName(x->dims) +
+                    " is too short for pads of " + llvm::Twine(before) +
+                    " and " + llvm::Twine(after));
+    std::vector<int64_t> from;
+    for (int64_t i = -before; i < n + after; ++i) {
+      if (mode == "edge")
+        from.push_back(std::clamp<int64_t>(i, 0, n - 1));
+      else if (mode == "reflect")
+        from.push_back(i < 0 ? -i : i < n ? i : 2 * (n - 1) - i);
+      else
+        from.push_back((i % n + n) % n);
+    }
+    x = c.b.gather(x, c.b.ints(from), axis);
+  }
+  return x;
+}
+
 static void pad(OpContext &c) {
   Value *x = c.in(0);
   size_t rank = x->dims.size();
   std::string mode = c.text("mode", "constant");
   auto given = c.b.knownInts(c.in(1));
   auto axes = c.has(3) ? c.b.knownInts(c.in(3)) : std::nullopt;
-  if (mode != "constant") {
-    c.fail("mode \"" + mode + "\" is not supported, only \"constant\"");
+  if (mode != "constant" && mode != "edge" && mode != "reflect" &&
+      mode != "wrap") {
+    c.fail("mode \"" + mode + "\" is not known");
     return;
   }
   if (!given || (c.has(3) && !axes)) {
@@ -462,13 +489,37 @@ static void pad(OpContext &c) {
     auto axis = normalizeAxis((*axes)[i], rank);
     for (size_t side : {0, 1}) {
       int64_t amount = (*given)[side * axes->size() + i];
-      if (!axis || amount < 0 || amount > (int64_t(1) << 31)) {
+      constexpr int64_t most = int64_t(1) << 31;
+      if (!axis || amount < -most || amount > most) {
         c.fail(axis ? "the pad " + llvm::Twine(amount) + " is out of range"
                     : "axis " + llvm::Twine((*axes)[i]) + " is out of range");
         return;
       }
       pads[side * rank + *axis] = amount;
     }
+  }
+  // A negative pad cuts.
+  Dims starts(rank, 0), sizes(x->dims), steps(rank, 1);
+  for (size_t i = 0; i < rank; ++i) {
+    for (size_t side : {0, 1}) {
+      int64_t &amount = pads[side * rank + i];
+      int64_t cut = std::max<int64_t>(0, -amount);
+      starts[i] += side ? 0 : cut;
+      sizes[i] -= cut;
+      amount += cut;
+    }
+    if (sizes[i] < 0) {
+      c.fail("its pads cut more than axis " + llvm::Twine(i) + " of " +
+             dimsName(x->dims) + " has");
+      return;
+    }
+  }
+  x = c.b.slice(x, starts, sizes, steps);
+  if (!x)
+    return;
+  if (mode != "constant") {
+    c.result(padWithOwn(c, x, pads, mode));
+    return;
   }
   Value *value = c.has(2) ? c.b.reshape(c.in(2), {}) : c.b.scalarLike(x, 0);
   if (value->type != x->type) {
@@ -490,8 +541,7 @@ static const OpRecord records[] = {
     {"Identity", "1 13 14 16 19 21 23 24", 1, 1, 1, identity, "folds"},
     {"If", "1 11 13 16 19 21 23 24", 1, 1, kAnyNumber, nullptr,
      "constant condition: the branch taken is inlined"},
-    {"Pad", "11 13 18 19 21 23 24", 2, 4, 1, pad,
-     "mode constant; constant pads"},
+    {"Pad", "11 13 18 19 21 23 24", 2, 4, 1, pad, "constant pads"},
     {"Range", "11", 3, 3, 1, range, "folds"},
     {"Reshape", "5 13 14 19 21 23 24", 2, 2, 1, reshape, "constant shape"},
     {"Shape", "1 13 15 19 21 23 24", 1, 1, 1, shape, "folds"},

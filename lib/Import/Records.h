@@ -115,6 +115,7 @@ llvm::ArrayRef<OpRecord> shapeOps();        // OpsShape.cpp
 llvm::ArrayRef<OpRecord> sequenceOps();     // OpsSequence.cpp
 llvm::ArrayRef<OpRecord> indexOps();        // OpsIndex.cpp
 llvm::ArrayRef<OpRecord> nnOps();           // OpsNN.cpp
+llvm::ArrayRef<OpRecord> expandedOps();     // OpsExpanded.cpp
 llvm::ArrayRef<OpRecord> quantOps();        // OpsQuant.cpp
 llvm::ArrayRef<OpRecord> contribOps();      // OpsContrib.cpp
 llvm::ArrayRef<OpRecord> contribQuantOps(); // OpsQuant.cpp

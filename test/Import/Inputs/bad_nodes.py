@@ -70,6 +70,6 @@ if __name__ == "__main__":
         "vast": lambda: one("Expand", ["x", "s"], [ints("s", 2 ** 40, 2 ** 40, 2, 3)]),
         "range": lambda: one("Range", ["a", "b", "c"], [tensor("a", np.int64(0)), tensor("b", np.int64(2 ** 60)),
                                                          tensor("c", np.int64(1))]),
-        "pad": lambda: one("Pad", ["x", "p"], [ints("p", 0, -1, 0, 0)]),
+        "pad": lambda: one("Pad", ["x", "p"], [ints("p", 0, -4, 0, 0)]),
         "if": lambda: one("If", ["x"]),
     })
