@@ -122,6 +122,32 @@ static Value integerPower(Scalars &s, Value x, int64_t n) {
   }
 }
 
+/// x^y = e^(y log |x|), negative if x is and y is odd, NaN for a root of a
+/// negative number.
+static void powerOf(Lowering &l, Type element) {
+  Value x = l.operand(0), y = l.operand(1);
+  if (elementOf(y) != element)
+    y = l.convert(y, l.elementIn(1), element);
+  l.set(l.elementwise({x, y}, element, [&](Scalars &s, ValueRange v) {
+    Value zero = s.constant(element, 0), one = s.constant(element, 1);
+    auto half = [&](Value of) {
+      return math::FloorOp::create(s.b, s.mul(of, s.constant(element, 0.5)))
+          .getResult();
+    };
+    Value size = math::AbsFOp::create(s.b, v[0]);
+    Value power = s.exp(s.mul(v[1], math::LogOp::create(s.b, size)));
+    Value isWhole = s.equal(math::FloorOp::create(s.b, v[1]), v[1]);
+    Value isEven = s.equal(s.mul(half(v[1]), s.constant(element, 2)), v[1]);
+    Value turned = s.select(isEven, power, s.neg(power));
+    Value nan = s.constant(element, std::nan(""));
+    Value below = s.select(isWhole, turned, nan);
+    Value result = s.select(s.less(v[0], zero), below, power);
+    Value isOne = s.equal(v[0], one);
+    result = s.select(isOne, one, result);
+    return s.select(s.equal(v[1], zero), one, result);
+  }));
+}
+
 static void lowerPow(Lowering &l) {
   Type element = l.resultElement();
   bool isFloat = isa<FloatType>(element);
@@ -162,8 +188,7 @@ static void lowerPow(Lowering &l) {
       return s.exp(s.mul(v[0], s.constant(element, std::log(*base))));
     }));
   }
-  l.unsupported("Pow needs a constant exponent (integers from -64 to 64, or a "
-                "fraction), or a positive constant base");
+  powerOf(l, element);
 }
 
 static void lowerSigmoid(Lowering &l) {
