@@ -33,7 +33,8 @@ static unsigned weightStripes(const Tile &tile, const Machine &machine,
 Layout::Layout(const stream::Program &program, const Machine &machine,
                const std::vector<int64_t> &stripeLimits,
                const std::vector<int64_t> &installCycles,
-               const std::vector<Zone> &zones, ConstantPlaces &constantPlaces)
+               const std::set<unsigned> &tables, const std::vector<Zone> &zones,
+               ConstantPlaces &constantPlaces)
     : zones(zones), constantPlaces(constantPlaces), program(program),
       machine(machine), banks(machine.numSlices() * 2),
       blockStart(machine.numSlices() * 2), load(machine.numSlices()),
@@ -76,7 +77,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
     shape.panelRows = std::min(panel, tile.rows);
     // An activation that is installed (keys, values) is striped like weights,
     // if that leaves enough slices for what is written beside it.
-    if (tile.kind == Tile::Temporary && stripeLimits[t] > 1) {
+    if (tile.kind == Tile::Temporary && stripeLimits[t] > 1 &&
+        !tables.count(t)) {
       int64_t most = std::min<int64_t>(
           stripeLimits[t], weightStripes(tile, machine, slices / 5));
       while (shape.stripes * 2 <= most &&
@@ -90,7 +92,7 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
           (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
           std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
-    } else if (tile.kind != Tile::Temporary) {
+    } else if (tile.kind != Tile::Temporary || tables.count(t)) {
       // A binding describes one run of rows; constants need no finer panels.
       shape.panelRows =
           std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);

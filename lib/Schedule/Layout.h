@@ -77,10 +77,12 @@ public:
   /// its uses start and end on whole stripes (0: not installed, or any).
   /// \p installCycles: cycles that an install of a weight tile may take without
   /// holding up the passes (0: the fewer the better).
+  /// \p tables: tiles that gathers address, which stand in one panel.
   Layout(const stream::Program &program, const Machine &machine,
          const std::vector<int64_t> &stripes,
          const std::vector<int64_t> &installCycles,
-         const std::vector<Zone> &zones, ConstantPlaces &constantPlaces);
+         const std::set<unsigned> &tables, const std::vector<Zone> &zones,
+         ConstantPlaces &constantPlaces);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }

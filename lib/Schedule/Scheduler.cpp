@@ -421,8 +421,13 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   if (!checkCapacity())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   findLastUses();
-  layout.emplace(program, machine, stripeLimits(), installCycles(), zones,
-                 constantPlaces);
+  std::set<unsigned> tables;
+  for (const auto &gather : gathers)
+    for (const GatherStep &step : gather.second)
+      for (const auto &source : step.sources)
+        tables.insert(step.flow.nodes[source.first].access.tile);
+  layout.emplace(program, machine, stripeLimits(), installCycles(), tables,
+                 zones, constantPlaces);
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;
