@@ -320,7 +320,8 @@ isa::ElementType Emitter::storedType(const Tensor &t) const {
     return E::f32;
   if (t.kind == Tensor::Gather && t.isFloat())
     return t.isHalfTable ? E::f16 : E::f32;
-  if (t.element == "i1" || t.element == "u8")
+  bool isUnsignedInput = t.kind == Tensor::Input && t.hostType == "uint8";
+  if (t.element == "i1" || t.element == "u8" || isUnsignedInput)
     return E::u8;
   if (t.element == "i8")
     return E::i8;

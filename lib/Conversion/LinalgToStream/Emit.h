@@ -18,6 +18,7 @@
 #define LPU_LIB_CONVERSION_LINALGTOSTREAM_EMIT_H
 
 #include "Flows.h"
+#include "Selection.h"
 
 namespace lpu::linalg_to_stream {
 
@@ -63,6 +64,13 @@ private:
     bool isSplat = false;
     int64_t features = 1; // of the whole tile
   };
+  /// Elements of a tensor in a tile: where a view of it is, or its layout.
+  struct Elements {
+    unsigned tile = 0;
+    std::optional<Place> place;
+    const Layout *layout = nullptr;
+    bool isSplat = false;
+  };
   /// The elements of `view` where `domain` computes.
   VectorOperand source(const View &view, const Layout &domain, Dag &dag,
                        const Tensor &user);
@@ -80,8 +88,29 @@ private:
   std::optional<Located> makeLight(const View &view, const Layout &domain,
                                    std::optional<isa::ElementType> type,
                                    const Tensor &user, bool isMoving = false);
+  /// A light map in its own shape, and then a view of it.
+  std::optional<Located> makeWhole(const View &view, const Layout &domain,
+                                   const Tensor &user);
+  /// A running reduction of integers, which are floats.
+  unsigned asIntegers(unsigned tile, const Layout &layout,
+                      const Tensor &tensor);
   std::optional<Located> makeLightReduce(const View &view, const Layout &domain,
                                          const Tensor &user);
+
+  //===--- Any move (Selection.cpp)
+  //----------------------------------------------===//
+  void emitSelection(const Selection &selection,
+                     llvm::ArrayRef<unsigned> sources,
+                     llvm::ArrayRef<unsigned> targets, const Tensor &user);
+  /// A matrix that brings lanes of first .. first+count-1 to others.
+  unsigned selectionMatrix(llvm::ArrayRef<std::pair<unsigned, unsigned>> lanes,
+                           unsigned first, unsigned count);
+  /// The view in the rows and features of `domain`, by a selection. A value
+  /// for all features fills all lanes, if it may.
+  std::optional<Located> relocated(const Elements &from, const View &view,
+                                   const Layout &domain,
+                                   std::optional<isa::ElementType> type,
+                                   bool maySplat, const Tensor &user);
 
   //===--- Products, gathers, joins (Contract.cpp, Moves.cpp)
   //---------------===//
@@ -97,7 +126,12 @@ private:
   void emitPlainContract(Tensor &tensor);
   void emitGather(Tensor &tensor);
   void emitJoin(Tensor &tensor);
+  /// Pieces that do not start in lane 0.
+  void joinLanes(Tensor &tensor,
+                 llvm::ArrayRef<std::pair<int64_t, int64_t>> positions);
   void emitMove(Tensor &tensor);
+  int64_t transposeCost(llvm::ArrayRef<int64_t> sizes, const Place &source,
+                        const Layout &target, unsigned bytes) const;
   /// Rows to lanes and back; false if that takes another order of rows.
   bool transpose(const std::string &name, llvm::ArrayRef<int64_t> sizes,
                  unsigned from, const Place &source, unsigned to,

@@ -61,6 +61,10 @@ private:
   void readMap(linalg::GenericOp op);
   void readReduction(linalg::GenericOp op);
   void readContraction(linalg::GenericOp op);
+  /// A product one of whose operands repeats along the sum: the sum of the
+  /// other one, times it.
+  void readScaledSum(linalg::GenericOp op, ArrayRef<int64_t> sizes,
+                     const View &factor, View terms);
   void readGather(linalg::GenericOp op, tensor::ExtractOp extract);
   void readConstant(Operation &op, DenseElementsAttr value);
   void readInitializer(Operation &op);
@@ -313,6 +317,16 @@ void Reader::readContraction(linalg::GenericOp op) {
       return report(*op, "the matrix planes have no unsigned bytes");
   View views[2] = {operandView(op, 0, sizes), operandView(op, 1, sizes)};
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  for (unsigned side : {0u, 1u}) {
+    bool repeats = !isInteger, sums = false;
+    for (unsigned d = 0; d < sizes.size(); ++d)
+      if (iterators[d] == utils::IteratorType::reduction && sizes[d] > 1) {
+        repeats &= views[side].strides[d] == 0;
+        sums = true;
+      }
+    if (repeats && sums)
+      return readScaledSum(op, sizes, views[side], views[1 - side]);
+  }
 
   Tensor &t = add(Tensor::Contract, *op);
   t.element = out;
@@ -325,6 +339,52 @@ void Reader::readContraction(linalg::GenericOp op) {
     }
   t.operands.assign(views, views + 2);
   setView(op.getResult(0), wholeView(&t));
+}
+
+void Reader::readScaledSum(linalg::GenericOp op, ArrayRef<int64_t> sizes,
+                           const View &factor, View terms) {
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  Tensor &sum = add(Tensor::Reduce, *op);
+  Tensor &scaled = add(Tensor::Map, *op);
+  View left{factor.source, factor.offset, {}, {}};
+  SmallVector<unsigned, 6> kept;
+  int64_t repeats = 1; // of the terms themselves
+  for (unsigned d = 0; d < sizes.size(); ++d) {
+    bool isSummed = iterators[d] == utils::IteratorType::reduction;
+    if (terms.strides[d] == 0) {
+      repeats *= isSummed ? sizes[d] : 1;
+      terms.sizes[d] = 1;
+    }
+    sum.reduced.push_back(isSummed);
+    if (isSummed)
+      continue;
+    kept.push_back(d);
+    sum.shape.push_back(terms.sizes[d]);
+    bool varies = terms.strides[d] != 0 || factor.strides[d] != 0;
+    scaled.shape.push_back(varies ? sizes[d] : 1);
+    left.sizes.push_back(scaled.shape.back());
+    left.strides.push_back(factor.strides[d]);
+  }
+  sum.element = scaled.element = elementOf(op.getResult(0));
+  sum.reduceKind = ReduceKind::Sum;
+  sum.operands.push_back(terms);
+  View right = wholeView(&sum);
+  right.sizes = scaled.shape;
+  uint32_t count = llvm::bit_cast<uint32_t>(float(repeats));
+  scaled.operands = {left, right};
+  scaled.body.push_back({Opcode::alu_mul,
+                         {ScalarOperand::Input, 0},
+                         {ScalarOperand::Input, 1},
+                         {}});
+  scaled.body.push_back({Opcode::alu_mul,
+                         {ScalarOperand::Step, 0},
+                         {ScalarOperand::Immediate, count},
+                         {}});
+  scaled.result = {ScalarOperand::Step, 1};
+  View result = wholeView(&scaled);
+  for (unsigned i = 0; i < kept.size(); ++i)
+    result.sizes[i] = sizes[kept[i]];
+  setView(op.getResult(0), result);
 }
 
 void Reader::readGather(linalg::GenericOp op, tensor::ExtractOp extract) {

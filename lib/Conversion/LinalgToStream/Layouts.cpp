@@ -204,10 +204,17 @@ private:
     for (unsigned d = 0; d < view.rank(); ++d)
       if (view.strides[d] == 0)
         view.sizes[d] = 1;
-    // One dimension may walk rows and lanes of the source: split it.
+    // One dimension may walk rows and lanes of the source: split it. Where that
+    // cannot be (rows are cut anew), elements are moved one by one.
     std::optional<View> fine = refined(view);
-    if (!fine)
-      return report(t, "an operand's elements do not stand in even steps");
+    if (!fine) {
+      fine = View{&from, view.offset, {}, {}};
+      for (unsigned d = 0; d < view.rank(); ++d)
+        if (view.sizes[d] > 1) {
+          fine->sizes.push_back(view.sizes[d]);
+          fine->strides.push_back(view.strides[d]);
+        }
+    }
     SmallVector<unsigned, 6> fineRows, fineFeatures;
     SmallVector<SmallVector<unsigned, 2>, 6> parts(view.rank());
     unsigned next = 0;
@@ -260,19 +267,8 @@ private:
         return feature % machine.lanes == 0;
       });
     };
-    if (!isEven()) {
-      // Join along rows: the features are a dimension that is not joined.
-      SmallVector<unsigned, 6> rows, features;
-      for (unsigned d = t.shape.size(); d-- > 0;) {
-        bool isJoined = llvm::any_of(
-            t.pieces, [&](const Sizes &low) { return low[d] != 0; });
-        if (features.empty() && !isJoined && t.shape[d] > 1)
-          features.push_back(d);
-        else
-          rows.insert(rows.begin(), d);
-      }
-      t.layout = layoutOf(t.shape, rows, features);
-    }
+    if (!isEven()) // lanes move: pieces are taken from where they stand
+      return;
     for (unsigned i = 0; i < t.operands.size(); ++i)
       makeReadable(t, i,
                    layoutOf(t.operands[i].sizes, rowDims(t.shape, t.layout),

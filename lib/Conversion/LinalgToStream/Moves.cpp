@@ -23,21 +23,31 @@ void Emitter::emitGather(Tensor &t) {
     Located at = constantSide(table, {0u}, {1u}, false, storedType(t));
     tableTile = at.tile;
   } else {
-    // Made in the layout of a table: rows of all features.
+    // Made or moved into the layout of a table: rows of all features.
     Layout layout = layoutOf(table.sizes, {0u}, {1u});
+    Tensor &from = *table.source;
     std::optional<Located> at;
-    if (table.source->isLight)
+    if (from.isLight)
       at = makeLight(table, layout, storedType(t), t);
-    else if (std::optional<Place> place = placeOf(table, table.source->layout))
-      at = Located{vectorTileOf(*table.source), *place, false,
-                   table.source->layout.features};
-    bool isTable = at && at->place.row == 0 && at->place.feature == 0 &&
-                   at->place.rowStride[0] == layout.row[0] &&
-                   at->place.featureStride[1] == layout.feature[1] &&
-                   at->features == layout.features &&
-                   program.tiles[at->tile].type == storedType(t);
-    if (!isTable)
-      return report(t, "a gather from a table that would have to be moved");
+    else if (std::optional<Place> place = placeOf(table, from.layout))
+      at = Located{vectorTileOf(from), *place, from.layout.isSplat,
+                   from.layout.features};
+    else
+      at = relocated(
+          Elements{vectorTileOf(from), std::nullopt, &from.layout, false},
+          table, layout, storedType(t), /*maySplat=*/false, t);
+    auto isTable = [&] {
+      return at->place.row == 0 && at->place.feature == 0 &&
+             at->place.rowStride[0] == layout.row[0] &&
+             at->place.featureStride[1] == layout.feature[1] &&
+             program.tiles[at->tile].features == layout.features &&
+             program.tiles[at->tile].type == storedType(t);
+    };
+    if (at && !isTable())
+      at = relocated(Elements{at->tile, at->place, nullptr, at->isSplat}, table,
+                     layout, storedType(t), /*maySplat=*/false, t);
+    if (!at)
+      return;
     tableTile = at->tile;
   }
 
@@ -48,8 +58,15 @@ void Emitter::emitGather(Tensor &t) {
   Layout domain = layoutOf(index.sizes, dims, {});
   std::optional<Located> at;
   if (!index.source->isLight) {
-    if (std::optional<Place> place = placeOf(index, index.source->layout))
-      at = Located{tileOf(*index.source), *place, false, 1};
+    Tensor &from = *index.source;
+    unsigned tile = tileOf(from);
+    if (holdsFloat(from))
+      tile = asIntegers(tile, from.layout, from);
+    if (std::optional<Place> place = placeOf(index, from.layout))
+      at = Located{tile, *place, false, 1};
+    else
+      at = relocated(Elements{tile, std::nullopt, &from.layout, false}, index,
+                     domain, isa::ElementType::i32, /*maySplat=*/false, t);
   } else if (index.source->kind == Tensor::Constant) {
     stream::ConstantSource constant = index.source->constant;
     constant.offset += index.offset;
@@ -64,13 +81,17 @@ void Emitter::emitGather(Tensor &t) {
   } else {
     at = makeLight(index, domain, std::nullopt, t);
   }
-  bool isLane0 = at && at->place.feature % machine.lanes == 0;
+  if (!at)
+    return;
+  bool isLane0 = at->place.feature % machine.lanes == 0 &&
+                 program.tiles[at->tile].type == isa::ElementType::i32;
   for (unsigned d : dims)
-    isLane0 = isLane0 && at->place.featureStride[d] == 0;
+    isLane0 &= at->place.featureStride[d] == 0;
   if (!isLane0)
-    return report(t,
-                  "the indices of a gather would have to be moved from lanes "
-                  "to rows");
+    at = relocated(Elements{at->tile, at->place, nullptr, at->isSplat}, index,
+                   domain, isa::ElementType::i32, /*maySplat=*/false, t);
+  if (!at)
+    return;
 
   RowMap rows;
   rows.base = at->place.row;
@@ -207,43 +228,102 @@ bool Emitter::transpose(const std::string &name, llvm::ArrayRef<int64_t> sizes,
   return true;
 }
 
+int64_t Emitter::transposeCost(llvm::ArrayRef<int64_t> sizes,
+                               const Place &source, const Layout &target,
+                               unsigned bytes) const {
+  // Windows of lanes x rows, each installed, passed and put together.
+  int64_t lanes = 1, rows = 1, outer = 1;
+  int64_t laneRun = 1, rowRun = 1; // in even steps of one
+  for (unsigned d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == 1)
+      continue;
+    if (source.featureStride[d] != 0) {
+      lanes *= sizes[d];
+      if (source.featureStride[d] == laneRun && target.row[d] == laneRun)
+        laneRun *= sizes[d];
+    } else if (target.feature[d] != 0) {
+      rows *= sizes[d];
+      if (source.rowStride[d] == rowRun && target.feature[d] == rowRun)
+        rowRun *= sizes[d];
+    } else {
+      outer *= sizes[d];
+    }
+  }
+  laneRun = std::min<int64_t>(laneRun, machine.lanes);
+  rowRun = std::min<int64_t>(rowRun, machine.lanes);
+  int64_t windows = outer * (lanes / laneRun) * (rows / rowRun);
+  return windows * (bytes * (laneRun + rowRun / 8 + 8) / 2 + laneRun + 16);
+}
+
 void Emitter::emitMove(Tensor &t) {
   const View &view = t.operands[0];
+  const Tensor &source = *view.source;
   require(*view.source);
   if (failed)
     return;
-  std::optional<Place> place = placeOf(view, view.source->layout);
-  if (!place)
-    return report(t, "an operand's elements do not stand in even steps");
+  std::optional<Place> place = placeOf(view, source.layout);
   unsigned from = t.feedsMatrix ? tileOf(*view.source)
                                 : vectorTileOf(*view.source),
            to = tileOf(t);
-  if (program.tiles[from].type != program.tiles[to].type)
-    return report(t, "a move of a " + view.source->element +
-                         " tensor that is stored in another precision");
-  tails[to] = Tail::Zero;
-  if (transpose(t.name, view.sizes, from, *place, to, t.layout))
-    return;
-  // Lanes to lanes: all lanes to rows, then the wanted dimensions back.
-  SmallVector<unsigned, 6> rows, features;
-  for (unsigned d = 0; d < view.rank(); ++d)
-    if (view.sizes[d] > 1)
-      (place->featureStride[d] != 0 ? rows : features).push_back(d);
-  auto by = [](const Sizes &strides) {
-    return
-        [&strides](unsigned a, unsigned b) { return strides[a] > strides[b]; };
+  unsigned bytes = isa::byteWidth(program.tiles[from].type);
+  bool isSameType = program.tiles[from].type == program.tiles[to].type;
+  Selection direct(t.layout.rows, t.layout.features);
+  if (place)
+    direct.add(0, view.sizes, *place, t.layout);
+  else
+    direct.add(0, view, source.layout, t.layout);
+  if (!place || !isSameType)
+    return emitSelection(direct, {from}, {to}, t);
+
+  // Between rows and lanes by columns of a plane; lanes to lanes by a
+  // selection; both in two steps: the lanes that stay lanes go over rows.
+  SmallVector<unsigned, 6> rows, lanesToRows, lanesToLanes, rowsToLanes;
+  for (unsigned d = 0; d < view.rank(); ++d) {
+    if (view.sizes[d] == 1)
+      continue;
+    bool wasLane = place->featureStride[d] != 0, isLane = t.layout.feature[d];
+    (wasLane  ? isLane ? lanesToLanes : lanesToRows
+     : isLane ? rowsToLanes
+              : rows)
+        .push_back(d);
+  }
+  int64_t cost = costOf(direct.jobs(machine.lanes), bytes, machine);
+  auto bySource = [&](unsigned a, unsigned b) {
+    return place->featureStride[a] > place->featureStride[b];
   };
-  llvm::sort(rows, by(place->featureStride));
-  llvm::sort(features, by(place->rowStride));
-  Layout between = layoutOf(view.sizes, rows, features);
-  unsigned middle =
-      temporary(t.name, program.tiles[to].type, between.rows, between.features);
+  if (lanesToLanes.empty()) {
+    if (cost > transposeCost(view.sizes, *place, t.layout, bytes) &&
+        transpose(t.name, view.sizes, from, *place, to, t.layout)) {
+      tails[to] = Tail::Zero;
+      return;
+    }
+    return emitSelection(direct, {from}, {to}, t);
+  }
+  SmallVector<unsigned, 6> betweenRows(rows);
+  SmallVector<unsigned, 6> moved(lanesToLanes);
+  moved.append(lanesToRows.begin(), lanesToRows.end());
+  llvm::sort(moved, bySource);
+  betweenRows.append(moved.begin(), moved.end());
+  llvm::sort(rowsToLanes, [&](unsigned a, unsigned b) {
+    return place->rowStride[a] > place->rowStride[b];
+  });
+  Layout between = layoutOf(view.sizes, betweenRows, rowsToLanes);
   Place at;
   at.rowStride = between.row;
   at.featureStride = between.feature;
-  if (!transpose(t.name, view.sizes, from, *place, middle, between) ||
-      !transpose(t.name, view.sizes, middle, at, to, t.layout))
-    report(t, "a move in an order of rows that takes a third step");
+  Selection second(t.layout.rows, t.layout.features);
+  second.add(0, view.sizes, at, t.layout);
+  int64_t twoSteps = transposeCost(view.sizes, *place, between, bytes) +
+                     costOf(second.jobs(machine.lanes), bytes, machine);
+  if (twoSteps < cost && between.rows < machine.rows / 2) {
+    unsigned middle = temporary(t.name, program.tiles[to].type, between.rows,
+                                between.features);
+    if (transpose(t.name, view.sizes, from, *place, middle, between)) {
+      tails[middle] = Tail::Zero;
+      return emitSelection(second, {middle}, {to}, t);
+    }
+  }
+  emitSelection(direct, {from}, {to}, t);
 }
 
 void Emitter::emitJoin(Tensor &t) {
@@ -252,15 +332,21 @@ void Emitter::emitJoin(Tensor &t) {
   if (failed)
     return;
   const Layout &whole = t.layout;
+  SmallVector<std::pair<int64_t, int64_t>, 4> at; // row and feature of a piece
+  bool isEven = true;
+  for (unsigned i = 0; i < t.operands.size(); ++i) {
+    at.push_back({0, 0});
+    for (unsigned d = 0; d < t.operands[i].rank(); ++d) {
+      at[i].first += t.pieces[i][d] * whole.row[d];
+      at[i].second += t.pieces[i][d] * whole.feature[d];
+    }
+    isEven &= at[i].second % machine.lanes == 0;
+  }
+  if (!isEven)
+    return joinLanes(t, at);
   for (unsigned i = 0; i < t.operands.size(); ++i) {
     const View &piece = t.operands[i];
-    int64_t row = 0, feature = 0;
-    for (unsigned d = 0; d < piece.rank(); ++d) {
-      row += t.pieces[i][d] * whole.row[d];
-      feature += t.pieces[i][d] * whole.feature[d];
-    }
-    if (feature % machine.lanes != 0)
-      return report(t, "a piece would have to change lanes to be joined");
+    auto [row, feature] = at[i];
     Layout domain = layoutOf(piece.sizes, rowDims(t.shape, whole),
                              featureDims(t.shape, whole));
     Dag dag(domain, machine.lanes);
@@ -279,4 +365,46 @@ void Emitter::emitJoin(Tensor &t) {
   }
   for (unsigned tile : tilesToWrite(t))
     tails[tile] = Tail::Unknown;
+}
+
+void Emitter::joinLanes(Tensor &t,
+                        llvm::ArrayRef<std::pair<int64_t, int64_t>> positions) {
+  Selection selection(t.layout.rows, t.layout.features);
+  SmallVector<unsigned, 4> sources;
+  auto numberOf = [&](unsigned tile) {
+    auto found = llvm::find(sources, tile);
+    if (found == sources.end())
+      found = sources.insert(sources.end(), tile);
+    return unsigned(found - sources.begin());
+  };
+  for (unsigned i = 0; i < t.operands.size(); ++i) {
+    const View &piece = t.operands[i];
+    auto [row, feature] = positions[i];
+    const Layout &target = t.layout;
+    Tensor &from = *piece.source;
+    if (!from.isLight && !holdsFloat(from)) {
+      selection.add(numberOf(vectorTileOf(from)), piece, from.layout, target,
+                    row, feature);
+      continue;
+    }
+    // Made where it is easiest: in the rows and lanes of the result.
+    Layout domain = layoutOf(piece.sizes, rowDims(piece.sizes, target),
+                             featureDims(piece.sizes, target));
+    Dag dag(domain, machine.lanes);
+    RegionOutput output;
+    output.value = source(piece, domain, dag, t);
+    if (failed)
+      return;
+    isa::ElementType type = t.isFloat() ? isa::ElementType::f32 : storedType(t);
+    output.tiles.push_back(
+        temporary(t.name, type, domain.rows, domain.features));
+    FlowMaker flows(dag, {output}, t.name, context(t.name));
+    runFlows(flows, t);
+    Place place;
+    place.rowStride = domain.row;
+    place.featureStride = domain.feature;
+    selection.add(numberOf(output.tiles[0]), piece.sizes, place, target, row,
+                  feature);
+  }
+  emitSelection(selection, sources, tilesToWrite(t), t);
 }

@@ -28,14 +28,11 @@ VectorOperand Emitter::readLocated(const Located &at, const View &view,
   TileRead read;
   read.tile = at.tile;
   read.rows.base = place.row;
+  bool onRows = true, agrees = true, varies = false;
   for (unsigned d : rowDims(view.sizes, domain)) {
-    if (place.featureStride[d] != 0) {
-      report(user, "an operand has on lanes what it needs on rows");
-      return {};
-    }
+    onRows &= place.featureStride[d] == 0;
     read.rows.append(view.sizes[d], place.rowStride[d]);
   }
-  bool varies = false, agrees = true;
   for (unsigned d : featureDims(view.sizes, domain)) {
     varies |= place.featureStride[d] != 0 || place.rowStride[d] != 0;
     agrees &= place.featureStride[d] == domain.feature[d];
@@ -44,16 +41,19 @@ VectorOperand Emitter::readLocated(const Located &at, const View &view,
   unsigned lane = place.feature % machine.lanes;
   auto tail = tails.find(at.tile);
   Tail stored = tail == tails.end() ? Tail::Unknown : tail->second;
+  if (!onRows || (varies && (!agrees || lane != 0))) {
+    std::optional<Located> moved =
+        relocated(Elements{at.tile, place, nullptr, at.isSplat}, view, domain,
+                  std::nullopt, /*maySplat=*/true, user);
+    return moved ? readLocated(*moved, view, domain, dag, user)
+                 : VectorOperand();
+  }
   if (!varies) {
     VectorOperand value = dag.read(read, /*single=*/true);
     if (!at.isSplat)
       value = dag.laneBroadcast(value, lane, laneValue(at.tile, view),
                                 at.features == 1 && stored == Tail::Zero);
     return value;
-  }
-  if (!agrees || lane != 0) {
-    report(user, "an operand would have to change lanes first");
-    return {};
   }
   // A slice has other features behind its last one.
   bool isToEnd = place.feature + domain.features == at.features;
@@ -66,13 +66,17 @@ VectorOperand Emitter::source(const View &view, const Layout &domain, Dag &dag,
   Tensor &from = *view.source;
   if (!from.isLight) {
     std::optional<Place> place = placeOf(view, from.layout);
-    if (!place) {
-      report(user, "an operand's elements do not stand in even steps");
+    std::optional<Located> at;
+    if (place)
+      at = Located{vectorTileOf(from), *place, from.layout.isSplat,
+                   from.layout.features};
+    else
+      at = relocated(Elements{vectorTileOf(from), std::nullopt, &from.layout,
+                              from.layout.isSplat},
+                     view, domain, std::nullopt, /*maySplat=*/true, user);
+    if (!at)
       return {};
-    }
-    Located at{vectorTileOf(from), *place, from.layout.isSplat,
-               from.layout.features};
-    VectorOperand value = readLocated(at, view, domain, dag, user);
+    VectorOperand value = readLocated(*at, view, domain, dag, user);
     bool isRaw = holdsFloat(from) && value.kind == VectorOperand::Node;
     return isRaw ? dag.alu(Opcode::alu_f2i, value) : value;
   }
@@ -128,9 +132,12 @@ Emitter::readInput(const View &view, const Layout &domain,
   Layout layout = inputLayout(view, domain);
   std::optional<Place> place = placeOf(view, layout);
   if (!place) {
-    report(user, "the input \"" + input.name +
-                     "\" is used in a shape that needs its elements moved");
-    return std::nullopt;
+    Layout natural = naturalLayout(input.shape);
+    std::optional<Located> at =
+        readInput(wholeView(&input), natural, std::nullopt, user);
+    return at ? relocated(Elements{at->tile, std::nullopt, &natural, false},
+                          view, domain, wanted, /*maySplat=*/true, user)
+              : std::nullopt;
   }
   isa::ElementType type = wanted            ? *wanted
                           : input.isFloat() ? isa::ElementType::f32
@@ -183,14 +190,22 @@ VectorOperand Emitter::inlined(const View &view, const Layout &domain, Dag &dag,
   case Tensor::Input:
     if (auto at = readInput(view, domain, std::nullopt, user))
       value = readLocated(*at, view, domain, dag, user);
+    // The linalg layer has bytes with a sign only.
+    if (value.kind != VectorOperand::None && from.element == "i8" &&
+        from.hostType == "uint8") {
+      value = dag.alu(Opcode::alu_shl, value, VectorOperand::imm(24));
+      value = dag.alu(Opcode::alu_sar, value, VectorOperand::imm(24));
+    }
     break;
   case Tensor::Map: {
     SmallVector<VectorOperand, 4> inputs;
     for (const View &operand : from.operands) {
       std::optional<View> through = composed(view, operand);
-      if (!through) {
-        report(user, "a mask is used in a shape that needs its elements moved");
-        return {};
+      if (!through) { // made in its own shape, and moved
+        if (auto at = makeWhole(view, domain, user))
+          value = readLocated(*at, view, domain, dag, user);
+        memo[keyOf(view)] = value;
+        return value;
       }
       inputs.push_back(inlined(*through, domain, dag, user, memo));
       if (inputs.back().kind == VectorOperand::None)
@@ -206,6 +221,18 @@ VectorOperand Emitter::inlined(const View &view, const Layout &domain, Dag &dag,
   }
   memo[keyOf(view)] = value;
   return value;
+}
+
+std::optional<Emitter::Located>
+Emitter::makeWhole(const View &view, const Layout &domain, const Tensor &user) {
+  Tensor &from = *view.source;
+  Layout natural = naturalLayout(from.shape);
+  std::optional<Located> at =
+      makeLight(wholeView(&from), natural, std::nullopt, user);
+  if (!at)
+    return std::nullopt;
+  return relocated(Elements{at->tile, std::nullopt, &natural, at->isSplat},
+                   view, domain, std::nullopt, /*maySplat=*/true, user);
 }
 
 std::optional<Emitter::Located>
@@ -266,6 +293,22 @@ Emitter::makeLight(const View &view, const Layout &domain,
   return at;
 }
 
+unsigned Emitter::asIntegers(unsigned tile, const Layout &layout,
+                             const Tensor &tensor) {
+  Dag dag(layout, machine.lanes);
+  TileRead read;
+  read.tile = tile;
+  read.rows.append(layout.rows, 1);
+  RegionOutput output;
+  output.value = dag.alu(Opcode::alu_f2i, dag.read(read, layout.isSplat));
+  unsigned result = temporary(tensor.name, isa::ElementType::i32, layout.rows,
+                              layout.features);
+  output.tiles.push_back(result);
+  FlowMaker flows(dag, {output}, tensor.name, context(tensor.name));
+  runFlows(flows, tensor);
+  return result;
+}
+
 std::optional<Emitter::Located> Emitter::makeLightReduce(const View &view,
                                                          const Layout &domain,
                                                          const Tensor &user) {
@@ -288,26 +331,24 @@ std::optional<Emitter::Located> Emitter::makeLightReduce(const View &view,
     VectorOperand value = inlined(operand, space, own, user, memo);
     if (failed || value.kind == VectorOperand::None)
       return std::nullopt;
-    if (!onLanes && !from.isFloat()) {
-      report(user, "an integer reduction of a mask over rows");
-      return std::nullopt;
-    }
     RegionOutput output;
     output.period = space.rows / result.rows;
     output.value = reduced(from, own, value, onLanes, output.period);
+    bool isRaw = !onLanes && !from.isFloat(); // see holdsFloat
     isa::ElementType type =
-        from.isFloat() ? isa::ElementType::f32 : storedType(from);
+        from.isFloat() || isRaw ? isa::ElementType::f32 : storedType(from);
     tile = temporary(from.name, type, result.rows, result.features);
     output.tiles.push_back(tile);
     own.fuse(output.value);
     FlowMaker flows(own, {output}, from.name, context(from.name));
     runFlows(flows, user);
+    if (isRaw)
+      tile = asIntegers(tile, result, from);
     lightTiles[key].tile = tile;
   }
   std::optional<Place> place = placeOf(view, result);
-  if (!place) {
-    report(user, "a reduced mask is used in a shape that needs it moved");
-    return std::nullopt;
-  }
+  if (!place)
+    return relocated(Elements{tile, std::nullopt, &result, result.isSplat},
+                     view, domain, std::nullopt, /*maySplat=*/true, user);
   return Located{tile, *place, result.isSplat, result.features};
 }
