@@ -186,7 +186,8 @@ Activity lpu::countActivity(const std::vector<ClassProgram> &classes,
   return activity;
 }
 
-double lpu::joules(const Activity &a, const Machine &m, int64_t cycles) {
+double lpu::joules(const Activity &a, const Machine &m, int64_t cycles,
+                   unsigned chips) {
   EnergyEvents events;
   events.sramBytes = a.sramBytesRead + a.sramBytesWritten;
   events.hopBytes = a.streamByteHops;
@@ -195,15 +196,5 @@ double lpu::joules(const Activity &a, const Machine &m, int64_t cycles) {
   events.aluOps = a.aluOps;
   events.linkBytes = a.linkVectors * m.lanes;
   events.fetchBytes = a.fetchBytes;
-  return joules(events, m, uint64_t(cycles), 1);
-}
-
-int64_t lpu::hostCycles(const std::vector<TensorBinding> &bindings,
-                        const Machine &machine) {
-  int64_t vectors = 0;
-  for (const TensorBinding &binding : bindings)
-    for (const Placement &p : binding.placements)
-      vectors +=
-          int64_t(p.tensorRows) * p.chunks * isa::byteWidth(binding.chipType);
-  return vectors * machine.hostInterval;
+  return joules(events, m, uint64_t(cycles), chips);
 }

@@ -64,6 +64,8 @@ class UsedWeights {
 public:
   uint64_t bytes = 0;
 
+  /// Tiles of another program have the same numbers.
+  void nextProgram() { seen.clear(); }
   void add(const stream::Tile &tile, unsigned tileNumber,
            const stream::KTile &k, unsigned bytesPerElement) {
     int64_t first = k.byColumns ? k.columnCount : k.laneCount;
@@ -115,20 +117,25 @@ Bounds lpu::bounds(const CompileResult &result, const Machine &m) {
     bounds.grid += k.gridBound * k.iterations;
   uint64_t fp16 = 0, int8 = 0;
   UsedWeights weights;
-  for (const stream::Segment &segment : result.program.segments)
-    for (const stream::Kernel &kernel : segment.kernels)
-      if (const auto *matmul = std::get_if<stream::Matmul>(&kernel))
-        for (const stream::Job &job : matmul->jobs)
-          for (const stream::KTile &k : job.kTiles) {
-            (matmul->fp16 ? fp16 : int8) += uint64_t(k.laneCount) *
-                                            k.columnCount * uint64_t(job.rows) *
-                                            uint64_t(segment.iterations);
-            const stream::Tile &tile = result.program.tiles[k.b];
-            if (tile.kind == stream::Tile::Constant)
-              weights.add(tile, k.b, k, matmul->fp16 ? 2 : 1);
-          }
-  bounds.multiplyAdds = multiplyAddBound(fp16, int8, m);
-  bounds.weights = weightBound(weights.bytes, m);
+  for (const stream::Program &program : result.programs) {
+    weights.nextProgram();
+    for (const stream::Segment &segment : program.segments)
+      for (const stream::Kernel &kernel : segment.kernels)
+        if (const auto *matmul = std::get_if<stream::Matmul>(&kernel))
+          for (const stream::Job &job : matmul->jobs)
+            for (const stream::KTile &k : job.kTiles) {
+              (matmul->fp16 ? fp16 : int8) +=
+                  uint64_t(k.laneCount) * k.columnCount * uint64_t(job.rows) *
+                  uint64_t(segment.iterations);
+              const stream::Tile &tile = program.tiles[k.b];
+              if (tile.kind == stream::Tile::Constant)
+                weights.add(tile, k.b, k, matmul->fp16 ? 2 : 1);
+            }
+  }
+  // All chips together do the work.
+  int64_t chips = int64_t(std::max<size_t>(1, result.programs.size()));
+  bounds.multiplyAdds = (multiplyAddBound(fp16, int8, m) + chips - 1) / chips;
+  bounds.weights = weightBound(weights.bytes, m) / chips;
   bounds.necessary = std::max(bounds.multiplyAdds, bounds.weights);
   return bounds;
 }

@@ -32,7 +32,7 @@ static double ratio(int64_t bound, int64_t cycles) {
 
 /// Issue cycles of a kind of unit over what its units could issue.
 static double occupancy(const Activity &activity, const Machine &machine,
-                        Unit unit, int64_t cycles) {
+                        Unit unit, int64_t cycles) { // of all chips
   double most = double(machine.numUnits(unit)) * double(cycles);
   return most ? double(activity.busy[unsigned(unit)]) / most : 0;
 }
@@ -43,12 +43,18 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
   Activity activity = countActivity(result.classes, m);
   Bounds b = bounds(result, m);
   double rowMiB = m.lanes / 1048576.0;
-  int64_t allRows = int64_t(m.numSlices()) * 2 * m.rows;
-  int64_t inCycles = hostCycles(result.package.inputs, m),
-          outCycles = hostCycles(result.package.outputs, m);
-  double energy = joules(activity, m, cycles);
+  int64_t chips = int64_t(result.package.chips.size());
+  int64_t allRows = chips * int64_t(m.numSlices()) * 2 * m.rows;
+  // Chips have a host port each.
+  int64_t inCycles = 0, outCycles = 0;
+  for (const HostPortCycles &port : hostPortCycles(result.package)) {
+    inCycles = std::max(inCycles, int64_t(port.inputs));
+    outCycles = std::max(outCycles, int64_t(port.outputs));
+  }
+  double energy = joules(activity, m, cycles, unsigned(chips));
 
-  os << formatv("machine       {0}, 1 chip\n", m.name);
+  os << formatv("machine       {0}, {1} chip{2}\n", m.name, chips,
+                chips == 1 ? "" : "s");
   os << formatv("cycles: {0}\n", cycles);
   os << formatv(
       "latency       {0:f2} us at {1} MHz, {2:f2} us with the host port "
@@ -62,15 +68,34 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
                 "bindings, {2:f2} MiB text, of {3:f1} MiB\n",
                 result.constantRows * rowMiB, result.temporaryRows * rowMiB,
                 result.textRows * rowMiB, allRows * rowMiB);
+  for (size_t c = 0; c < result.stages.size(); ++c) {
+    const StageReport &stage = result.stages[c];
+    os << formatv(
+        "chip {0,-9} cycles {1} to {2}: {3} of its own (ratio to grid "
+        "{4:f3}), {5:f1} MiB weights",
+        c, stage.start, stage.start + stage.cycles, stage.programCycles,
+        ratio(int64_t(stage.gridBound), int64_t(stage.programCycles)),
+        stage.constantRows * rowMiB);
+    if (stage.vectorsIn)
+      os << formatv("; receives {0} vectors over {1} link{2} in {3} cycles",
+                    stage.vectorsIn, stage.links, stage.links == 1 ? "" : "s",
+                    stage.linkCycles);
+    os << "\n";
+  }
+  if (uint64_t interval = result.package.interval)
+    os << formatv("interval      {0} cycles between inputs, {1:f0} inputs per "
+                  "second\n",
+                  interval, m.clockMHz * 1e6 / double(interval));
+  os << result.plan;
   os << formatv(
       "occupancy     planes {0:P0}, vector unit {1:P0}, slices {2:P0}, "
       "fetch {3:P1}\n",
-      occupancy(activity, m, Unit::Pass, cycles) *
+      occupancy(activity, m, Unit::Pass, chips * cycles) *
           (activity.macsFp16 ? m.fp16Interval : 1),
-      occupancy(activity, m, Unit::Alu, cycles),
-      occupancy(activity, m, Unit::Mem, cycles),
+      occupancy(activity, m, Unit::Alu, chips * cycles),
+      occupancy(activity, m, Unit::Mem, chips * cycles),
       double(activity.fetchBytes) /
-          (double(m.fetchBytesPerCycle) * double(cycles)));
+          (double(m.fetchBytesPerCycle) * double(chips * cycles)));
   os << formatv("energy        {0:f1} uJ per run, {1:f1} W\n", energy * 1e6,
                 energy / (double(cycles) / (m.clockMHz * 1e6)));
   os << "host nodes: " << result.package.hostNodes << "\n";
@@ -104,6 +129,12 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
   int64_t cycles = int64_t(result.package.cycles);
   Activity activity = countActivity(result.classes, m);
   Bounds b = bounds(result, m);
+  int64_t chips = int64_t(result.package.chips.size());
+  int64_t hostIn = 0, hostOut = 0;
+  for (const HostPortCycles &port : hostPortCycles(result.package)) {
+    hostIn = std::max(hostIn, int64_t(port.inputs));
+    hostOut = std::max(hostOut, int64_t(port.outputs));
+  }
   llvm::json::OStream json(os, 2);
   auto number = [&](const char *key, double value) {
     json.attribute(key, value);
@@ -113,11 +144,11 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
   };
   json.object([&] {
     json.attribute("machine", m.name);
-    integer("chips", 1);
+    integer("chips", chips);
     integer("cycles", cycles);
     number("microseconds", cycles / m.clockMHz);
-    integer("hostCyclesIn", hostCycles(result.package.inputs, m));
-    integer("hostCyclesOut", hostCycles(result.package.outputs, m));
+    integer("hostCyclesIn", hostIn);
+    integer("hostCyclesOut", hostOut);
     integer("hostNodes", result.package.hostNodes);
     integer("gridBound", b.grid);
     integer("necessaryBound", b.necessary);
@@ -129,16 +160,18 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
       integer("constants", result.constantRows);
       integer("activations", result.temporaryRows);
       integer("text", result.textRows);
-      integer("capacity", int64_t(m.numSlices()) * 2 * m.rows);
+      integer("capacity", chips * int64_t(m.numSlices()) * 2 * m.rows);
     });
     json.attributeObject("occupancy", [&] {
       for (unsigned u = 0; u < numUnitKinds; ++u)
-        number(unitName(Unit(u)), occupancy(activity, m, Unit(u), cycles));
-      number("fetch", double(activity.fetchBytes) /
-                          (double(m.fetchBytesPerCycle) * double(cycles)));
+        number(unitName(Unit(u)),
+               occupancy(activity, m, Unit(u), chips * cycles));
+      number("fetch",
+             double(activity.fetchBytes) /
+                 (double(m.fetchBytesPerCycle) * double(chips * cycles)));
       number("streams", double(activity.streamByteHops) /
                             (2.0 * m.streams * m.lanes * m.lastPosition() *
-                             double(cycles)));
+                             double(chips * cycles)));
     });
     json.attributeObject("activity", [&] {
       integer("issues", int64_t(activity.issues));
@@ -151,7 +184,23 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
       integer("fetchBytes", int64_t(activity.fetchBytes));
       integer("linkVectors", int64_t(activity.linkVectors));
     });
-    number("joules", joules(activity, m, cycles));
+    number("joules", joules(activity, m, cycles, unsigned(chips)));
+    integer("interval", int64_t(result.package.interval));
+    if (!result.stages.empty())
+      json.attributeArray("stages", [&] {
+        for (const StageReport &stage : result.stages)
+          json.object([&] {
+            integer("start", int64_t(stage.start));
+            integer("cycles", int64_t(stage.cycles));
+            integer("programCycles", int64_t(stage.programCycles));
+            integer("gridBound", int64_t(stage.gridBound));
+            integer("macs", int64_t(stage.macs));
+            integer("constantRows", stage.constantRows);
+            integer("vectorsIn", int64_t(stage.vectorsIn));
+            integer("linkCycles", int64_t(stage.linkCycles));
+            integer("links", stage.links);
+          });
+      });
     json.attributeArray("kernels", [&] {
       for (const schedule::KernelReport &k : result.kernels)
         json.object([&] {

@@ -22,8 +22,13 @@ static cl::opt<std::string> output("o", cl::desc("Package to write"),
 static cl::opt<std::string>
     target("target", cl::desc("Machine: a built-in name or a YAML file"),
            cl::init("lpu1"), cl::cat(category));
-static cl::opt<unsigned> chips("chips", cl::desc("Chips of the system"),
+static cl::opt<unsigned> chips("chips", cl::desc("Chips that may be used"),
                                cl::init(1), cl::cat(category));
+static cl::opt<unsigned>
+    pp("pp",
+       cl::desc("Stages of the pipeline, one chip each (default: the planner "
+                "chooses)"),
+       cl::init(0), cl::cat(category));
 static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
                                   cl::value_desc("name=size"),
                                   cl::cat(category));
@@ -147,11 +152,27 @@ int main(int argc, char **argv) {
     return fail("--weights " + weights + ": file or none", 2);
   if (!emit.empty() && emit != "onnx" && emit != "linalg" && emit != "stream")
     return fail("--emit " + emit + ": onnx, linalg or stream", 2);
-  if (chips != 1)
-    return fail(formatv("--chips {0}: this version compiles for one chip; "
-                        "partitioning is not there yet (docs/status.md)",
-                        chips.getValue()),
+  if (chips == 0)
+    return fail("--chips 0: give at least 1", 2);
+  if (pp.getNumOccurrences() && pp == 0)
+    return fail("--pp 0: give at least 1, or leave it out", 2);
+  if (pp > chips)
+    return fail(formatv("--pp {0} needs {0} chips, --chips gives {1}; raise "
+                        "--chips or lower --pp",
+                        pp.getValue(), chips.getValue()),
                 2);
+  if (pp != 0 && pp < chips)
+    return fail(formatv("--pp {0} uses {0} of the {1} chips: stages of several "
+                        "chips cannot be scheduled yet (docs/fabric.md); use "
+                        "--chips {0} or --pp {1}",
+                        pp.getValue(), chips.getValue()),
+                2);
+  if (chips != 1 && emit == "stream")
+    return fail("--emit stream prints the program of one chip; leave out "
+                "--chips",
+                2);
+  options.chips = chips;
+  options.stages = pp;
   options.import.allowLinks = allowLinks;
   bool analyzes = analyze || analyzeJSON;
   if (output.empty() && emit.empty() && !analyzes)
@@ -197,8 +218,10 @@ int main(int argc, char **argv) {
     files.addInput("a file of the model", file);
   if (Error error = files.checkInputs())
     return fail(toString(std::move(error)), 2);
-  result->package.debug.emplace_back(
-      lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
+  // Spans of kernels name no chip: they are of programs of one.
+  if (result->package.chips.size() == 1)
+    result->package.debug.emplace_back(
+        lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
   if (Error error = writeAll(*result, *machine)) {
     fail(toString(std::move(error)), 1);
     return giveUp(files);

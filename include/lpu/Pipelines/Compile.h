@@ -19,6 +19,9 @@ namespace lpu {
 struct CompileOptions {
   std::string input;
   ImportOptions import;
+  /// Chips that may be used, and stages of one chip each (0: the planner
+  /// chooses how many).
+  unsigned chips = 1, stages = 0;
   /// Leave the weights out of the image; the program is the same.
   bool withoutWeights = false;
   /// Run the verifier on the assembled package.
@@ -37,12 +40,27 @@ struct StageTime {
   double seconds;
 };
 
+/// One chip of a pipeline. Cycles of the program: `start` is that of its first
+/// receive; `programCycles` are those of its work without transfers.
+struct StageReport {
+  uint64_t start = 0, cycles = 0, programCycles = 0;
+  /// What it receives: vectors, and cycles from the first read on the sending
+  /// chip to the last write; links from there.
+  uint64_t vectorsIn = 0, linkCycles = 0;
+  unsigned links = 0;
+  uint64_t gridBound = 0, macs = 0;
+  int64_t constantRows = 0;
+};
+
 struct CompileResult {
   /// Queue trees with fetches and text places, for reports and traces.
   std::vector<ClassProgram> classes;
-  stream::Program program;
+  std::vector<stream::Program> programs; // of each chip
   std::vector<schedule::KernelReport> kernels;
   int64_t constantRows = 0, temporaryRows = 0, textRows = 0;
+  /// Of more than one chip; and what the planner compared.
+  std::vector<StageReport> stages;
+  std::string plan;
   Package package;
   verify::Result verdict;
   std::vector<StageTime> times;
@@ -52,9 +70,9 @@ struct CompileResult {
   bool complete = false;
 };
 
-/// Compiles for one chip. Everything that is wrong with the model or with its
-/// fit to the machine goes to \p errors, one line each, in the user's terms;
-/// then the result is nullopt.
+/// Compiles for one chip or a pipeline of them. Everything that is wrong with
+/// the model or with its fit to the machine goes to \p errors, one line each,
+/// in the user's terms; then the result is nullopt.
 std::optional<CompileResult> compileModel(mlir::MLIRContext &context,
                                           const Machine &machine,
                                           const CompileOptions &options,

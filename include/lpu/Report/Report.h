@@ -20,7 +20,7 @@
 
 namespace lpu {
 
-/// What the chip does in one run of the program.
+/// What the chips do in one run of the program.
 struct Activity {
   uint64_t issues = 0, macsInt8 = 0, macsFp16 = 0, aluOps = 0;
   uint64_t sramBytesRead = 0, sramBytesWritten = 0, fetchBytes = 0;
@@ -32,11 +32,8 @@ Activity countActivity(const std::vector<ClassProgram> &classes,
                        const Machine &machine);
 
 /// Joules of one run: events times the machine's constants, plus idle power.
-double joules(const Activity &activity, const Machine &machine, int64_t cycles);
-
-/// Cycles of the host port for all inputs, or all outputs.
-int64_t hostCycles(const std::vector<TensorBinding> &bindings,
-                   const Machine &machine);
+double joules(const Activity &activity, const Machine &machine, int64_t cycles,
+              unsigned chips = 1);
 
 /// Cycles; docs/bounds.md has definitions and proofs.
 struct Bounds {

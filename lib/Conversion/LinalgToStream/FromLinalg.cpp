@@ -616,6 +616,7 @@ LogicalResult Reader::run(func::FuncOp function) {
     DictionaryAttr attrs = function.getArgAttrDict(i);
     t.name = noted(attrs, "onnx.name", "input" + Twine(i));
     t.hostType = noted(attrs, "onnx.type", numpyName(t.element));
+    t.isPort = attrs && attrs.contains("fabric.port");
     setView(argument, wholeView(&t));
   }
   for (Operation &op : function.getBody().front().without_terminator())

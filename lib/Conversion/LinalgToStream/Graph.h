@@ -115,6 +115,8 @@ struct Tensor {
 
   // Input: the argument's name and the type of the host's array.
   std::string hostType;
+  /// It comes from another chip, with whatever that has in unused lanes.
+  bool isPort = false;
   /// Constant.
   stream::ConstantSource constant;
   /// Map: `body` over `operands`, all of this tensor's shape. Reduce: one

@@ -167,7 +167,7 @@ Emitter::readInput(const View &view, const Layout &domain,
     tile.binding.placements.push_back(placement);
     it->second.tile = newTile(tile);
     program.tiles[it->second.tile].bothHalves = input.isMoving;
-    tails[it->second.tile] = Tail::Zero;
+    tails[it->second.tile] = input.isPort ? Tail::Unknown : Tail::Zero;
   }
   return Located{it->second.tile, *place, false, layout.features};
 }

@@ -1,0 +1,61 @@
+//===- Transfer.h - programs of single chips, joined by links ---*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every chip of a pipeline is scheduled alone: what it gives is an output and
+// what it gets is an input of its program, each standing in columns of SRAM.
+// This step moves the columns over links. Behind the last effect of the sender
+// it reads them row by row onto an outward stream, which the link sends; in
+// front of the receiver's program the link puts them onto an inward stream,
+// and every slice that holds a copy writes what passes.
+//
+//   sender    mem.read --+-- outward stream --> link_send
+//                                                  |  latency + margin
+//   receiver                                    link_recv -- inward -->
+//   mem.write
+//
+// The receiver receives in lockstep with the sends, latency + margin later,
+// which is the earliest cycle in which a vector is there whatever the clocks
+// do. So one number, the cycle of its first send, places all issues of a
+// column, and they take the earliest cycles in which their queues are free.
+// Streams are numbered like link ports, so no two links meet on one.
+//
+// The receiver's cycle 0 is that of its first receive, and its program is
+// shifted behind the last write. Where sends and receives are far from the
+// chip's last alignment with its parent's clock, `control.resync` is inserted.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_SCHEDULE_TRANSFER_H
+#define LPU_SCHEDULE_TRANSFER_H
+
+#include "lpu/Schedule/QueueProgram.h"
+
+namespace lpu::schedule {
+
+/// A value that chip `from` gives to chip `to`.
+struct Transfer {
+  unsigned from = 0, to = 0;
+  std::string output, input; // bindings of the two programs
+  std::string name;          // for messages
+  /// Links from the one to the other, (port there, port here).
+  std::vector<std::pair<unsigned, unsigned>> wires;
+  // Set by joinChips: vectors sent (a row may be sent twice), and program
+  // cycles from the first read to the last write.
+  uint64_t vectors = 0, first = 0, end = 0;
+};
+
+/// Joins programs of one chip and class each. Chip i of the result is that of
+/// part i, with a class of its own; the bindings of transfers are gone, inputs
+/// of one name are one binding with the placements of all chips, and an output
+/// of several chips is read from the first. Text is not placed yet. Errors: a
+/// transfer without a link, in a circle, or between layouts that differ.
+llvm::Expected<ScheduledProgram> joinChips(std::vector<ScheduledProgram> parts,
+                                           std::vector<Transfer> &transfers);
+
+} // namespace lpu::schedule
+
+#endif // LPU_SCHEDULE_TRANSFER_H

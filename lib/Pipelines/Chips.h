@@ -1,0 +1,51 @@
+//===- Chips.h - a model on several chips -----------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A pipeline: the planner cuts the model into stages of one chip
+// (lib/Partition), each stage is scheduled as if it were a model of its own,
+// and transfers over links join the schedules (lpu/Schedule/Transfer.h).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_PIPELINES_CHIPS_H
+#define LPU_LIB_PIPELINES_CHIPS_H
+
+#include "Search.h"
+#include "lpu/Partition/Program.h"
+#include "lpu/Pipelines/Compile.h"
+
+namespace lpu::pipelines {
+
+/// A module of the fabric layer, or none if one chip is best.
+struct ChipsPlan {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::string text; // plan, runner-up and why it lost
+};
+
+/// Chooses stages for at most `options.chips` chips, `options.stages` if that
+/// is not 0. Diagnostics go to the context's handler, everything else is in the
+/// error.
+llvm::Expected<ChipsPlan> planChips(mlir::ModuleOp linalg,
+                                    const Machine &machine,
+                                    const CompileOptions &options, bool &quiet);
+
+/// Schedules all chips of a plan and joins them; text is placed. Fills
+/// programs, kernels, rows and stages of `result`.
+llvm::Expected<ScheduledProgram> scheduleChips(mlir::ModuleOp plan,
+                                               const Machine &machine,
+                                               const CompileOptions &options,
+                                               bool &quiet,
+                                               CompileResult &result);
+
+/// The smallest initiation interval (docs/isa.md, section 9): every chip ends
+/// its run, moves outputs and inputs, and loads its first text.
+uint64_t initiationInterval(const Package &package,
+                            const std::vector<ClassProgram> &classes);
+
+} // namespace lpu::pipelines
+
+#endif // LPU_LIB_PIPELINES_CHIPS_H

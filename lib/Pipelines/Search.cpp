@@ -1,0 +1,171 @@
+//===- Search.cpp - the best schedule for one chip ------------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Search.h"
+#include "dialects/Stream/Translate.h"
+#include "lpu/Schedule/InsertFetches.h"
+#include "lpu/Stream/Passes.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+
+using namespace lpu;
+using namespace lpu::pipelines;
+
+std::string pipelines::nodeOf(mlir::Location location) {
+  std::string node;
+  location->walk([&](mlir::Location inner) {
+    if (auto name = llvm::dyn_cast<mlir::NameLoc>(inner)) {
+      node = name.getName().str();
+      return mlir::WalkResult::interrupt();
+    }
+    return mlir::WalkResult::advance();
+  });
+  return node;
+}
+
+void pipelines::printDiagnostic(mlir::Diagnostic &diagnostic,
+                                llvm::raw_ostream &os) {
+  std::string node = nodeOf(diagnostic.getLocation());
+  bool isError = diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
+  os << (isError ? "error: " : "warning: ");
+  std::string text = diagnostic.str();
+  if (!node.empty() && text.find(node) == std::string::npos)
+    os << "node '" << node << "': ";
+  os << text << "\n";
+  for (mlir::Diagnostic &note : diagnostic.getNotes())
+    os << "note: " << note.str() << "\n";
+}
+
+static llvm::Error failure(const llvm::Twine &text) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
+}
+
+mlir::LogicalResult
+pipelines::lowerToStream(mlir::ModuleOp module, const Machine &machine,
+                         const LinalgToStreamOptions &options) {
+  mlir::PassManager passes(module.getContext());
+  passes.enableVerifier(false); // verify-stream applies the same rules
+  passes.addPass(createConvertLinalgToStreamPass(machine, options));
+  return passes.run(module);
+}
+
+mlir::LogicalResult pipelines::verifyStream(mlir::ModuleOp module,
+                                            const Machine &machine) {
+  mlir::PassManager passes(module.getContext());
+  passes.enableVerifier(false);
+  passes.addPass(createVerifyStreamPass(machine));
+  return passes.run(module);
+}
+
+/// Stream program, schedule and text for one set of options; with the first of
+/// `gaps` (ScheduleOptions::fetchGap) with which the text can be fetched.
+/// Diagnostics of the conversion go to the context's handler; everything else
+/// is in the error, one line each.
+static llvm::Expected<Candidate>
+trySchedule(mlir::ModuleOp linalg, const Machine &machine,
+            const LinalgToStreamOptions &toStream, bool withoutWeights,
+            llvm::ArrayRef<int64_t> gaps) {
+  mlir::OwningOpRef<mlir::ModuleOp> module = linalg.clone();
+  if (mlir::failed(lowerToStream(*module, machine, toStream)))
+    return failure("");
+  std::string text;
+  {
+    mlir::ScopedDiagnosticHandler handler(module->getContext(),
+                                          [&](mlir::Diagnostic &diagnostic) {
+                                            llvm::raw_string_ostream os(text);
+                                            printDiagnostic(diagnostic, os);
+                                            return mlir::success();
+                                          });
+    if (mlir::failed(verifyStream(*module, machine))) {
+      llvm::StringRef lines = llvm::StringRef(text).rtrim();
+      lines.consume_front("error: ");
+      return failure(lines);
+    }
+  }
+  auto program =
+      stream::fromIR(*module->getBody()->getOps<stream::ProgramOp>().begin());
+  if (mlir::failed(program))
+    return failure("");
+  schedule::ScheduleOptions options;
+  options.withoutWeights = withoutWeights;
+  std::string message;
+  for (int64_t gap : gaps) {
+    options.fetchGap = gap;
+    auto scheduled = schedule::schedule(*program, machine, options);
+    if (!scheduled)
+      return scheduled.takeError();
+    std::vector<ClassProgram> plain = scheduled->program.classes;
+    llvm::Error error = insertFetches(scheduled->program);
+    if (!error)
+      return Candidate{std::move(*program), std::move(*scheduled),
+                       std::move(plain)};
+    message = llvm::toString(std::move(error));
+  }
+  return failure(message);
+}
+
+/// Kernels of the longest loop body: the number of places where it can begin.
+static unsigned loopBody(const stream::Program &program) {
+  size_t kernels = 0;
+  for (const stream::Segment &segment : program.segments)
+    if (segment.iterations > 1)
+      kernels = std::max(kernels, segment.kernels.size());
+  return unsigned(kernels);
+}
+
+static size_t instructions(const Candidate &candidate) {
+  size_t count = 0;
+  for (const ClassProgram &one : candidate.scheduled.program.classes)
+    for (const QueueProgram &queue : one.queues)
+      count += flatten(queue).size();
+  return count;
+}
+
+llvm::Expected<Candidate> pipelines::searchSchedule(mlir::ModuleOp linalg,
+                                                    const Machine &machine,
+                                                    bool withoutWeights,
+                                                    bool &quiet) {
+  // Equal layers run as one loop, and kernels overlap within an iteration only:
+  // where the loop begins decides which kernels can. There is no rule for the
+  // best place that beats trying them; a schedule of short text takes a few
+  // hundredths of a second, and of long text fewer are tried.
+  constexpr size_t mostTries = 16, mostInstructions = 200000;
+  const int64_t gaps[] = {0, 2, 8};
+  llvm::Expected<Candidate> best = trySchedule(
+      linalg, machine, LinalgToStreamOptions(), withoutWeights, gaps);
+  std::string firstError;
+  if (!best)
+    firstError = llvm::toString(best.takeError());
+  quiet = true;
+  // Where the first place fails, a second one and straight-line text are tried.
+  size_t phases = 2;
+  if (best)
+    phases = std::min({size_t(loopBody(best->program)), mostTries,
+                       mostInstructions / (1 + instructions(*best)) + 1});
+  for (size_t phase = 1; phase <= phases; ++phase) {
+    LinalgToStreamOptions toStream;
+    // The last try is straight-line: for models whose loop cannot be fetched.
+    toStream.loopPhase = unsigned(phase);
+    toStream.outlineRepeats = phase < phases;
+    if (phase == phases && best)
+      break;
+    auto other = trySchedule(linalg, machine, toStream, withoutWeights,
+                             best ? llvm::ArrayRef(gaps).take_front()
+                                  : llvm::ArrayRef(gaps));
+    if (!other) {
+      std::string text = llvm::toString(other.takeError());
+      if (text.empty())
+        break; // the model itself is refused
+    } else if (!best || other->scheduled.cycles < best->scheduled.cycles) {
+      best = std::move(other);
+    }
+  }
+  quiet = false;
+  if (!best)
+    return failure(firstError);
+  return best;
+}

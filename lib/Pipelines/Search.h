@@ -1,0 +1,52 @@
+//===- Search.h - the best schedule for one chip ----------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What compilations for one chip and for many share: from a linalg module to
+// the best schedule that is found for it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_PIPELINES_SEARCH_H
+#define LPU_LIB_PIPELINES_SEARCH_H
+
+#include "lpu/Conversion/LinalgToStream.h"
+#include "lpu/Schedule/Schedule.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+
+namespace lpu::pipelines {
+
+/// The name of the ONNX node that an operation comes from.
+std::string nodeOf(mlir::Location location);
+
+/// "error: node 'x': what" for diagnostics of passes.
+void printDiagnostic(mlir::Diagnostic &diagnostic, llvm::raw_ostream &os);
+
+/// Lowers a linalg module to a stream program; what is wrong goes to the
+/// context's handler.
+mlir::LogicalResult lowerToStream(mlir::ModuleOp module, const Machine &machine,
+                                  const LinalgToStreamOptions &options);
+mlir::LogicalResult verifyStream(mlir::ModuleOp module, const Machine &machine);
+
+/// One way to schedule a module, ready to be assembled.
+struct Candidate {
+  stream::Program program;
+  schedule::ScheduleResult scheduled;
+  /// The queues before text was fetched, to which more can be added.
+  std::vector<ClassProgram> withoutFetches;
+};
+
+/// The shortest schedule of those that are tried. Diagnostics of the first
+/// conversion go to the context's handler while `quiet` is false, and
+/// everything else is in the error, one line each (empty: all was reported).
+llvm::Expected<Candidate> searchSchedule(mlir::ModuleOp linalg,
+                                         const Machine &machine,
+                                         bool withoutWeights, bool &quiet);
+
+} // namespace lpu::pipelines
+
+#endif // LPU_LIB_PIPELINES_SEARCH_H
