@@ -26,6 +26,7 @@ constexpr uint64_t maxReads = uint64_t(1) << 22;
 // Cycles tried from the first possible one on, where port or path are taken.
 constexpr uint64_t maxShift = 1024;
 constexpr unsigned noRow = ~0u;
+constexpr unsigned largeBuffer = 64; // rows
 // Instructions walked in the search of one queue, all attempts together; and
 // of each further one when the program is refused anyway.
 constexpr uint64_t searchSteps = 600000, searchStepsRefused = 50000;
@@ -145,8 +146,7 @@ public:
     // Queues that start together and fill their whole buffers would keep the
     // ports from one another: short rows are fetched by halves first.
     llvm::SmallVector<std::pair<unsigned, unsigned>> limits; // least, most
-    constexpr unsigned largeBuffer = 64;
-    if (perRow == 1 && buffer >= largeBuffer)
+    if (manyFetches() && buffer >= largeBuffer)
       for (unsigned part : {8, 4, 2})
         if (buffer / part / 2 > least)
           limits.push_back({buffer / part / 2, buffer / part});
@@ -443,6 +443,9 @@ private:
   /// Nops in idle cycles, to move the end of a loop into another row.
   bool pad(uint64_t &free, uint64_t end, uint64_t base,
            std::vector<QueueItem> &out) {
+    // Many nops in one place would only empty the buffer.
+    if (manyFetches())
+      end = std::min(end, free + 1);
     for (; state.padding > 0 && free < end; ++free, --state.padding) {
       if (!take(base + free))
         return false;
@@ -475,50 +478,83 @@ private:
     // The last row and the p first ones must not share a slot, because the
     // last is still executed when the others must be there: padding moves it.
     size_t inner = blockWords(loop.body, &loop), half = (perRow + 1) / 2;
-    for (size_t padding : {size_t(0), half, 2 * half, 4 * half, 6 * half})
+    for (size_t leastPadding : {size_t(0), half, 2 * half, 4 * half, 6 * half})
       for (size_t tailRows : {1, 2, 4})
         for (unsigned p : prefetches(present)) {
-          // Fetches lengthen the body by a row at most, or the search is lost.
-          unsigned length = rowOf(entry.position + inner + padding) - bodyRow;
-          if (length % buffer < p && (length + 1) % buffer < p)
+          // Fetches lengthen the body by a row at most, or the search is lost;
+          // of short rows, by many, and what collides shows at the end only.
+          unsigned length =
+              rowOf(entry.position + inner + leastPadding) - bodyRow;
+          if (!manyFetches() && length % buffer < p &&
+              (length + 1) % buffer < p)
             continue;
-          state = entry;
-          for (unsigned slot = 0; slot < buffer; ++slot)
-            if (state.slotRow[slot] < bodyRow ||
-                state.slotRow[slot] >= bodyRow + p)
-              state.slotRow[slot] = noRow;
-          state.next = bodyRow + p;
-          state.firstTaken.clear();
-          state.firstFetch.reset();
-          state.padding = padding;
-          Scope scope;
-          scope.loops = outer.loops;
-          scope.loops.push_back({loop.iterations, loop.period});
-          scope.tail = std::min(wordsBehind, (tailRows - 1) * perRow + 1);
-          scope.bodyRow = bodyRow;
-          scope.prefetched = p;
-          std::vector<QueueItem> body;
-          if (block(loop.body, &loop, base, scope, body)) {
-            if (repeats(loop, scope)) {
-              QueueItem result = loop;
-              result.body = std::move(body);
-              out.push_back(std::move(result));
-              leave(loop, entry);
-              return true;
+          constexpr unsigned mostTries = 3;
+          size_t padding = leastPadding, more = 1;
+          for (unsigned i = 0; i < mostTries && more > 0; ++i) {
+            state = entry;
+            for (unsigned slot = 0; slot < buffer; ++slot)
+              if (state.slotRow[slot] < bodyRow ||
+                  state.slotRow[slot] >= bodyRow + p)
+                state.slotRow[slot] = noRow;
+            state.next = bodyRow + p;
+            state.firstTaken.clear();
+            state.firstFetch.reset();
+            state.padding = padding;
+            Scope scope;
+            scope.loops = outer.loops;
+            scope.loops.push_back({loop.iterations, loop.period});
+            scope.tail = std::min(wordsBehind, (tailRows - 1) * perRow + 1);
+            scope.bodyRow = bodyRow;
+            scope.prefetched = p;
+            std::vector<QueueItem> body;
+            more = 0;
+            if (block(loop.body, &loop, base, scope, body)) {
+              if (repeats(loop, scope)) {
+                QueueItem result = loop;
+                result.body = std::move(body);
+                out.push_back(std::move(result));
+                leave(loop, entry);
+                return true;
+              }
+              miss(base + loop.period, state.position, bodyRow);
+              more = manyFetches() ? morePadding(scope) : 0;
             }
-            miss(base + loop.period, state.position, bodyRow);
+            resources.rollback(mark);
+            padding += more;
+            if (steps > maxSteps)
+              return false;
           }
-          resources.rollback(mark);
-          if (steps > maxSteps)
-            return false;
         }
     return false;
+  }
+
+  /// Short rows: fetches are a good part of the text.
+  bool manyFetches() const { return perRow == 1; }
+
+  /// At the end of an iteration that did not leave its first rows: the words
+  /// that move its last ones out of their slots.
+  size_t morePadding(const Scope &scope) const {
+    // Rows that are still to come when the next iteration's are fetched.
+    unsigned late = std::min(8u, buffer / 8);
+    unsigned end = rowOf(state.position + scope.tail) + 1;
+    unsigned start = rowOf(state.position) - std::min(late, buffer);
+    if (end - start + scope.prefetched > buffer)
+      return 0;
+    for (unsigned rows = 0; rows < buffer; ++rows) {
+      unsigned first = (start + rows - scope.bodyRow) % buffer;
+      if (first >= scope.prefetched && first + (end - start) <= buffer)
+        return size_t(rows) * perRow;
+    }
+    return 0;
   }
 
   /// Numbers of rows to have at the start of an iteration, most first.
   llvm::SmallVector<unsigned> prefetches(unsigned present) const {
     llvm::SmallVector<unsigned> result;
     unsigned most = std::min(present, buffer - 1);
+    // As above: what every queue fetches at the end of an iteration.
+    if (manyFetches() && buffer >= largeBuffer)
+      most = std::min(most, buffer / 4);
     for (unsigned p = most; p > 0; p -= std::min(p, std::max(1u, most / 8)))
       result.push_back(p);
     return result;
@@ -577,100 +613,160 @@ private:
 // Classes
 //===----------------------------------------------------------------------===//
 
+namespace {
+
+/// The queues of a class in one order of precedence.
+class ClassFetcher {
+public:
+  ClassFetcher(const Machine &machine, std::vector<TextBank> banks)
+      : machine(machine), banks(std::move(banks)), resources(machine) {}
+
+  std::vector<std::string> violations;
+  /// Of the queues that violate something, those that could be placed if other
+  /// queues left the ports to them.
+  std::set<const QueueProgram *> starved;
+  /// Some queue starves whatever the others do.
+  bool hopeless = false;
+
+  void place(QueueProgram &queue, const std::vector<QueueItem> &items);
+
+private:
+  const Machine &machine;
+  std::vector<TextBank> banks;
+  Resources resources;
+};
+
+} // namespace
+
+void ClassFetcher::place(QueueProgram &queue,
+                         const std::vector<QueueItem> &items) {
+  std::string name =
+      std::string(unitName(queue.unit)) + " " + std::to_string(queue.index);
+  // The bank with most free rows, as text spreads over all of them; the ports
+  // of others may be less busy.
+  std::vector<unsigned> keys;
+  llvm::SmallVector<TextBank *> choices;
+  if (queue.text) {
+    keys.push_back(queue.text->slice * 2 + queue.text->bank);
+  } else {
+    for (TextBank &candidate : banks)
+      choices.push_back(&candidate);
+    llvm::stable_sort(choices, [](const TextBank *a, const TextBank *b) {
+      return a->rows > b->rows;
+    });
+    if (choices.empty()) {
+      violations.push_back(name + ": no bank is free for program text");
+      hopeless = true;
+      return;
+    }
+    for (const TextBank *candidate : choices)
+      keys.push_back(candidate->slice * 2 + candidate->bank);
+    constexpr size_t mostBanks = 3;
+    keys.resize(std::min(keys.size(), violations.empty() ? mostBanks : 1));
+  }
+  std::optional<std::vector<QueueItem>> fetched;
+  Missing missing;
+  TextBank *bank = nullptr;
+  bool alone = false;
+  for (size_t i = 0; i < keys.size() && !fetched && !alone; ++i) {
+    QueueFetcher fetcher(machine, resources, keys[i],
+                         violations.empty() ? searchSteps : searchStepsRefused);
+    fetched = fetcher.run(items);
+    if (!missing.any)
+      missing = fetcher.missing();
+    if (!queue.text)
+      bank = choices[i];
+    alone = resources.mark() == 0; // other banks are no better
+  }
+  if (!fetched) {
+    violations.push_back(
+        name + ": not enough free cycles to fetch its text: row " +
+        std::to_string(missing.row) + " (instruction " +
+        std::to_string(missing.index) + ") would be missing in cycle " +
+        std::to_string(missing.cycle) +
+        "; one free cycle is needed for every fetch, at least " +
+        std::to_string(machine.fetchRowCycles() + machine.delayFetch) +
+        " cycles earlier (the buffer has " +
+        std::to_string(machine.bufferRows) + " rows of " +
+        std::to_string(machine.instructionsPerRow()) + " instructions)");
+    hopeless |= alone;
+    starved.insert(&queue);
+    return;
+  }
+  queue.items = std::move(*fetched);
+  if (queue.text)
+    return;
+  unsigned rows = textRows(flatten(queue).size(), machine);
+  if (rows > bank->rows) {
+    violations.push_back(name + ": its text takes " + std::to_string(rows) +
+                         " rows; the emptiest text bank has " +
+                         std::to_string(bank->rows) + " left");
+    hopeless = true;
+    return;
+  }
+  queue.text = TextPlace{bank->slice, bank->bank, bank->row};
+  bank->row += rows;
+  bank->rows -= rows;
+}
+
 llvm::Error lpu::insertFetches(ClassProgram &program, const Machine &machine,
                                std::vector<TextBank> banks) {
+  auto refused = [](const std::vector<std::string> &violations) {
+    std::string message = "program text cannot be placed:";
+    for (const std::string &violation : violations)
+      message += "\n  " + violation;
+    return llvm::createStringError(message);
+  };
   std::vector<std::string> violations;
-  Resources resources(machine);
   // Fixed order: the same program gets the same text.
-  std::vector<QueueProgram *> queues;
-  for (QueueProgram &queue : program.queues)
-    if (!queue.items.empty())
-      queues.push_back(&queue);
-  llvm::sort(queues, [&](QueueProgram *a, QueueProgram *b) {
-    return machine.queueNumber(a->unit, a->index) <
-           machine.queueNumber(b->unit, b->index);
+  std::vector<unsigned> order;
+  for (unsigned i = 0; i < program.queues.size(); ++i)
+    if (!program.queues[i].items.empty())
+      order.push_back(i);
+  llvm::sort(order, [&](unsigned i, unsigned j) {
+    const QueueProgram &a = program.queues[i], &b = program.queues[j];
+    return machine.queueNumber(a.unit, a.index) <
+           machine.queueNumber(b.unit, b.index);
   });
-  for (QueueProgram *queue : queues) {
-    std::string name =
-        std::string(unitName(queue->unit)) + " " + std::to_string(queue->index);
-    std::vector<std::string> found = checkQueue(*queue, machine);
+  ClassProgram given = program;
+  for (unsigned i : order) {
+    QueueProgram &queue = given.queues[i];
+    std::vector<std::string> found = checkQueue(queue, machine);
     if (!found.empty()) {
       violations.insert(violations.end(), found.begin(), found.end());
-      continue;
-    }
-    std::vector<QueueItem> items = queue->items;
-    if (items.back().isLoop() || items.back().inst.opcode != Opcode::halt) {
+    } else if (std::vector<QueueItem> &items = queue.items;
+               items.back().isLoop() ||
+               items.back().inst.opcode != Opcode::halt) {
       Instruction halt;
       halt.opcode = Opcode::halt;
       items.push_back(QueueItem::instruction(items.back().nextFree(), halt));
     }
-    // The bank with most free rows, as text spreads over all of them; the ports
-    // of others may be less busy.
-    std::vector<unsigned> keys;
-    llvm::SmallVector<TextBank *> choices;
-    if (queue->text) {
-      keys.push_back(queue->text->slice * 2 + queue->text->bank);
-    } else {
-      for (TextBank &candidate : banks)
-        choices.push_back(&candidate);
-      llvm::stable_sort(choices, [](const TextBank *a, const TextBank *b) {
-        return a->rows > b->rows;
-      });
-      if (choices.empty()) {
-        violations.push_back(name + ": no bank is free for program text");
-        continue;
-      }
-      for (const TextBank *candidate : choices)
-        keys.push_back(candidate->slice * 2 + candidate->bank);
-      constexpr size_t mostBanks = 3;
-      keys.resize(std::min(keys.size(), violations.empty() ? mostBanks : 1));
-    }
-    std::optional<std::vector<QueueItem>> fetched;
-    Missing missing;
-    TextBank *bank = nullptr;
-    for (size_t i = 0; i < keys.size() && !fetched; ++i) {
-      QueueFetcher fetcher(machine, resources, keys[i],
-                           violations.empty() ? searchSteps
-                                              : searchStepsRefused);
-      fetched = fetcher.run(items);
-      if (!missing.any)
-        missing = fetcher.missing();
-      if (!queue->text)
-        bank = choices[i];
-    }
-    if (!fetched) {
-      violations.push_back(
-          name + ": not enough free cycles to fetch its text: row " +
-          std::to_string(missing.row) + " (instruction " +
-          std::to_string(missing.index) + ") would be missing in cycle " +
-          std::to_string(missing.cycle) +
-          "; one free cycle is needed for every fetch, at least " +
-          std::to_string(machine.fetchRowCycles() + machine.delayFetch) +
-          " cycles earlier (the buffer has " +
-          std::to_string(machine.bufferRows) + " rows of " +
-          std::to_string(machine.instructionsPerRow()) + " instructions)");
-      continue;
-    }
-    queue->items = std::move(*fetched);
-    if (queue->text)
-      continue;
-    unsigned rows = textRows(flatten(*queue).size(), machine);
-    if (rows > bank->rows) {
-      violations.push_back(name + ": its text takes " + std::to_string(rows) +
-                           " rows; the emptiest text bank has " +
-                           std::to_string(bank->rows) + " left");
-      continue;
-    }
-    queue->text = TextPlace{bank->slice, bank->bank, bank->row};
-    bank->row += rows;
-    bank->rows -= rows;
   }
-  if (violations.empty())
-    return llvm::Error::success();
-  std::string message = "program text cannot be placed:";
-  for (const std::string &violation : violations)
-    message += "\n  " + violation;
-  return llvm::createStringError(message);
+  if (!violations.empty())
+    return refused(violations);
+  // Queues that starve come before those that took the ports from them, until
+  // nobody starves, or somebody does who came first, or an order comes again.
+  constexpr unsigned mostRounds = 12;
+  std::set<std::vector<unsigned>> tried;
+  for (unsigned round = 0; round < mostRounds && tried.insert(order).second;
+       ++round) {
+    ClassProgram result = given;
+    ClassFetcher fetcher(machine, banks);
+    for (unsigned i : order)
+      fetcher.place(result.queues[i], given.queues[i].items);
+    if (fetcher.violations.empty()) {
+      program = std::move(result);
+      return llvm::Error::success();
+    }
+    if (round == 0 || fetcher.violations.size() < violations.size())
+      violations = fetcher.violations;
+    if (fetcher.hopeless)
+      break;
+    std::stable_partition(order.begin(), order.end(), [&](unsigned i) {
+      return fetcher.starved.count(&result.queues[i]);
+    });
+  }
+  return refused(violations);
 }
 
 static void collectBanks(const std::vector<QueueItem> &items, unsigned slice,
