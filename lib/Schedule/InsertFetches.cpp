@@ -141,12 +141,29 @@ public:
     if (rowOf(words - 1) < buffer)
       return items;
     maxSteps += 16 * words; // every threshold is tried at least once
+    if (perRow > 1)
+      return search(items);
+    // Many rows collide less where a loop's end is moved; of few, each counts.
+    if (buffer < largeBuffer)
+      if (auto out = search(items))
+        return out;
+    manyFetches = true;
+    steps = 0;
+    return search(items);
+  }
+
+  const Missing &missing() const { return best; }
+
+private:
+  /// All thresholds.
+  std::optional<std::vector<QueueItem>>
+  search(const std::vector<QueueItem> &items) {
     // A fetch of one row wins nothing where it fills a row itself.
     least = perRow == 1 ? 2 : 1;
     // Queues that start together and fill their whole buffers would keep the
     // ports from one another: short rows are fetched by halves first.
     llvm::SmallVector<std::pair<unsigned, unsigned>> limits; // least, most
-    if (manyFetches() && buffer >= largeBuffer)
+    if (manyFetches && buffer >= largeBuffer)
       for (unsigned part : {8, 4, 2})
         if (buffer / part / 2 > least)
           limits.push_back({buffer / part / 2, buffer / part});
@@ -173,13 +190,13 @@ public:
     return std::nullopt;
   }
 
-  const Missing &missing() const { return best; }
-
-private:
   const Machine &machine;
   Resources &resources;
   unsigned bank, perRow, buffer, rowCycles, threshold = 1, most = 1, least = 1;
   uint64_t maxSteps;
+  /// Rows of one instruction: fetches are a good part of the text, so that only
+  /// at the end of a loop's body it shows which rows collide.
+  bool manyFetches = false;
   Missing best, attempt; // of all attempts; of the current one
   uint64_t declined = 0; // end of the last gap that was passed over
   std::set<uint64_t> forced;
@@ -444,7 +461,7 @@ private:
   bool pad(uint64_t &free, uint64_t end, uint64_t base,
            std::vector<QueueItem> &out) {
     // Many nops in one place would only empty the buffer.
-    if (manyFetches())
+    if (manyFetches)
       end = std::min(end, free + 1);
     for (; state.padding > 0 && free < end; ++free, --state.padding) {
       if (!take(base + free))
@@ -485,8 +502,7 @@ private:
           // of short rows, by many, and what collides shows at the end only.
           unsigned length =
               rowOf(entry.position + inner + leastPadding) - bodyRow;
-          if (!manyFetches() && length % buffer < p &&
-              (length + 1) % buffer < p)
+          if (!manyFetches && length % buffer < p && (length + 1) % buffer < p)
             continue;
           constexpr unsigned mostTries = 3;
           size_t padding = leastPadding, more = 1;
@@ -517,7 +533,7 @@ private:
                 return true;
               }
               miss(base + loop.period, state.position, bodyRow);
-              more = manyFetches() ? morePadding(scope) : 0;
+              more = manyFetches ? morePadding(scope) : 0;
             }
             resources.rollback(mark);
             padding += more;
@@ -527,9 +543,6 @@ private:
         }
     return false;
   }
-
-  /// Short rows: fetches are a good part of the text.
-  bool manyFetches() const { return perRow == 1; }
 
   /// At the end of an iteration that did not leave its first rows: the words
   /// that move its last ones out of their slots.
@@ -553,7 +566,7 @@ private:
     llvm::SmallVector<unsigned> result;
     unsigned most = std::min(present, buffer - 1);
     // As above: what every queue fetches at the end of an iteration.
-    if (manyFetches() && buffer >= largeBuffer)
+    if (manyFetches && buffer >= largeBuffer)
       most = std::min(most, buffer / 4);
     for (unsigned p = most; p > 0; p -= std::min(p, std::max(1u, most / 8)))
       result.push_back(p);

@@ -18,6 +18,11 @@
 // body in the buffer, fetches the others as it goes, and at its end the first p
 // again. p, and how many rows are worth a fetch, are searched.
 //
+// Queues share the ports of the banks, and who is walked first takes what it
+// likes. Queues that starve therefore come first in a next round, in which all
+// fetches are placed anew. One that starves with all ports to itself ends the
+// search.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LPU_SCHEDULE_INSERTFETCHES_H
