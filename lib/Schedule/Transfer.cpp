@@ -147,15 +147,13 @@ llvm::Expected<std::vector<Strip>> Joiner::columnsOf(const Transfer &t) const {
   if (!output || output->placements.empty())
     return failure("'" + t.name + "' is sent and not made");
   const Placement &from = output->placements[0];
-  if (output->chipType != input->chipType)
+  if (output->chipType != input->chipType ||
+      !llvm::all_of(input->placements,
+                    [&](const Placement &to) { return sameShape(from, to); }))
     return failure("'" + t.name +
-                   "' crosses a link in one type and is read in another");
-  for (const Placement &to : input->placements)
-    if (!sameShape(from, to))
-      return failure(
-          "'" + t.name +
-          "' is read in another layout than it is made in, which cannot cross "
-          "a link yet; choose another number of stages (--pp)");
+                   "' is made in one type or layout and read in another, which "
+                   "cannot cross a link yet; choose another number of stages "
+                   "(--pp)");
   unsigned bytes = isa::byteWidth(output->chipType);
   LPU_CHECK(from.columns.size() == size_t(from.chunks) * bytes,
             "columns of a placement");

@@ -66,6 +66,15 @@ def main() -> int:
         same = all(outputs[0][n].tobytes() == outputs[1][n].tobytes() for n in outputs[0])
         print(f"  {stages} stages: 1 and 2 threads {'give equal bits' if same else 'FAILED: bits differ'}")
         passed &= same
+        # Clocks that are off within the bound change no bit and no cycle.
+        text = subprocess.run(["lpu-run", keep / "m.lpu", "--inputs", keep / "in.npz", "--outputs",
+                               keep / "drift.npz", "--drift-random=7:40"], check=True, capture_output=True,
+                              text=True).stdout
+        same = f"cycles: {figures['cycles']}\n" in text
+        with np.load(keep / "drift.npz") as file:
+            same &= all(file[n].tobytes() == outputs[0][n].tobytes() for n in outputs[0])
+        print(f"  {stages} stages: clocks 40 ppm off: {'ok' if same else 'FAILED: ' + text}")
+        passed &= same
         # Filled: three inputs under way at once, one every interval.
         runs = 3
         with np.load(keep / "in.npz") as file:
