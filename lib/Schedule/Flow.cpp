@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "FlowBuilder.h"
 #include "SchedulerImpl.h"
 #include "lpu/Support/Check.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -23,107 +24,6 @@ using namespace lpu::schedule;
 using stream::Flow;
 using stream::Node;
 using stream::Tile;
-
-namespace {
-/// Builds the ALU part of a flow.
-struct FlowBuilder {
-  const Machine &m;
-  Template &t;
-  int64_t count, interval;
-
-  bool narrow(isa::ElementType type) const { return isa::byteWidth(type) < 4; }
-  int64_t duration(const AluRun &run) const {
-    int64_t d = m.delayAlu;
-    isa::DelayKind kind = isa::lookup(uint8_t(run.op))->delay;
-    if (kind == isa::DelayKind::Transcendental)
-      d = m.delayTranscendental;
-    else if (kind == isa::DelayKind::Reduce)
-      d = m.reduceDelay(run.reduceGroup);
-    for (const AluSource *s : {&run.a, &run.b, &run.c})
-      if (s->kind == AluSource::Stream && narrow(s->type))
-        return d + m.delayConvert;
-    return d;
-  }
-
-  /// True if operation `p` and what only it uses can issue `delta` cycles
-  /// later.
-  bool canDelay(unsigned p, int64_t delta) const {
-    const AluRun &run = t.alus[p];
-    for (const AluSource *s : {&run.a, &run.b, &run.c}) {
-      if (s->kind != AluSource::Op)
-        continue;
-      const AluRun &from = t.alus[s->index];
-      if (from.users == 1
-              ? !canDelay(s->index, delta)
-              : run.offset + delta - from.done >= int64_t(m.history))
-        return false;
-    }
-    return true;
-  }
-  void delay(unsigned p, int64_t delta) {
-    AluRun &run = t.alus[p];
-    run.offset += delta;
-    run.done += delta;
-    unsigned last = ~0u;
-    for (const AluSource *s : {&run.a, &run.b, &run.c})
-      if (s->kind == AluSource::Op && s->index != last &&
-          t.alus[s->index].users == 1) {
-        last = s->index;
-        delay(s->index, delta);
-      }
-  }
-
-  /// Appends an operation at its earliest time, with moves where an operand
-  /// would leave the history before it is used.
-  unsigned append(AluRun run) {
-    run.count = count;
-    run.interval = interval;
-    int64_t at = 0;
-    AluSource *sources[] = {&run.a, &run.b, &run.c};
-    for (AluSource *s : sources)
-      if (s->kind == AluSource::Op)
-        at = std::max(at, t.alus[s->index].done);
-    // What nobody has used yet need not wait in a history: it issues later.
-    std::set<unsigned> operands;
-    for (AluSource *s : sources)
-      if (s->kind == AluSource::Op && operands.insert(s->index).second)
-        if (int64_t delta = at - t.alus[s->index].done;
-            delta > 0 && t.alus[s->index].users == 0 &&
-            canDelay(s->index, delta))
-          delay(s->index, delta);
-    for (AluSource *s : sources)
-      while (s->kind == AluSource::Op &&
-             at - t.alus[s->index].done >= int64_t(m.history)) {
-        AluRun move;
-        move.op = isa::Opcode::alu_mov;
-        move.a = *s;
-        move.count = count;
-        move.interval = interval;
-        move.offset = std::min(t.alus[s->index].done + int64_t(m.history) - 1,
-                               at - int64_t(m.delayAlu));
-        move.done = move.offset + m.delayAlu;
-        ++t.alus[s->index].users;
-        t.alus.push_back(move);
-        AluSource moved;
-        moved.kind = AluSource::Op;
-        moved.index = t.alus.size() - 1;
-        for (AluSource *other : sources)
-          if (other != s && other->kind == AluSource::Op &&
-              other->index == s->index)
-            *other = moved;
-        *s = moved;
-      }
-    run.offset = at;
-    run.done = at + duration(run);
-    operands.clear();
-    for (AluSource *s : sources)
-      if (s->kind == AluSource::Op && operands.insert(s->index).second)
-        ++t.alus[s->index].users;
-    t.alus.push_back(run);
-    return t.alus.size() - 1;
-  }
-};
-} // namespace
 
 static isa::Instruction memRun(isa::Opcode op, const PlacedColumn &column,
                                const AccessPiece &piece, int64_t interval) {
