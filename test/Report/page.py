@@ -3,7 +3,7 @@
 #
 # The page of lpu-objdump --html in a browser: it stands alone, draws, zooms, and what it
 # says under the mouse is what lpu-objdump prints for that queue and cycle.
-# REQUIRES: chromium, lpu-compile, lpu-objdump, lpu-translate, onnx, model-minilm_ts_eager
+# REQUIRES: chromium, lpu-compile, lpu-objdump, lpu-test-seal, lpu-translate, onnx, model-minilm_ts_eager
 # RUN: mkdir -p %t
 # RUN: %python %s %t %S %models %case
 # CASE: hand-written programs
@@ -212,6 +212,7 @@ def damaged_kernels(package):
     bad = package.with_name("damaged.lpu")
     for change in (b'"first":0,', b'"first":x,'), (b'"class":0,', b'"class":7,'), (b'"iterations":1,', b'"iterations":0,'):
         bad.write_bytes(package.read_bytes().replace(*change, 1))
+        subprocess.run(["lpu-test-seal", bad], check=True)
         done = subprocess.run(["lpu-objdump", "--html", bad, "-o", bad.with_suffix(".html")], capture_output=True, text=True)
         assert done.returncode == 1 and "debug section 'kernels' is damaged" in done.stderr, (change, done)
         assert not bad.with_suffix(".html").exists()
