@@ -9,6 +9,7 @@
 #include "Repeat.h"
 #include "lpu/Stream/Balance.h"
 #include "lpu/Stream/Inputs.h"
+#include "lpu/Stream/Interleave.h"
 
 #include "lpu/Support/Check.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -521,6 +522,7 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
   if (mlir::succeeded(program)) {
     stream::unifyInputTypes(*program);
     stream::balanceShortJobs(*program, machine);
+    stream::interleaveBlocks(*program, machine);
   }
   return program;
 }
