@@ -93,6 +93,8 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
       if (columns.empty()) {
         // Shared with what stands there.
         columns = layout->columns(tile, panel, chunk, copy, wanted, {}, group);
+        if (columns.empty() && i > 0)
+          break; // a copy that exists must do
         if (columns.empty())
           fail(layout->error());
         return take(columns);

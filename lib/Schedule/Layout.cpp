@@ -37,8 +37,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
                ConstantPlaces &constantPlaces)
     : zones(zones), constantPlaces(constantPlaces), program(program),
       machine(machine), banks(machine.numSlices() * 2),
-      blockStart(machine.numSlices() * 2), load(machine.numSlices()),
-      textSlice(machine.numSlices()), halfSlices(2) {
+      unlearned(machine.numSlices() * 2), blockStart(machine.numSlices() * 2),
+      load(machine.numSlices()), textSlice(machine.numSlices()), halfSlices(2) {
   for (unsigned s : machine.textSlices)
     textSlice[s] = true;
   for (Bank &bank : banks)
@@ -135,7 +135,7 @@ int64_t Layout::temporaryRoom(unsigned index) const {
     return INT32_MAX;
   if (constantPlaces.rows.empty())
     return freshRoom(index);
-  return bank.top - std::max(constantPlaces.rows[index], bank.bottom);
+  return bank.top - constantPlaces.rows[index] - unlearned[index];
 }
 
 void Layout::freeColumns(unsigned tile, unsigned panel,
@@ -214,8 +214,12 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       int best = -1;
       int64_t bestRoom = -1;
       for (unsigned b = 0; b < (textSlice[slice] ? 1u : 2u); ++b) {
-        int64_t room = constant ? freshRoom(slice * 2 + b) - rows * iterations
-                                : temporaryRoom(slice * 2 + b) - rows;
+        // What constants have learned is kept for them.
+        unsigned index = slice * 2 + b;
+        int64_t room = !constant
+                           ? temporaryRoom(index) - rows
+                           : std::min(freshRoom(index), temporaryRoom(index)) -
+                                 rows * iterations;
         if (!constant && room < 0)
           for (const FreeRows &block : banks[slice * 2 + b].free)
             if (block.rows >= rows)
@@ -276,9 +280,11 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
             break;
           if (b == 1 && textSlice[c.slice])
             continue;
-          bool fits = temporaryRoom(c.slice * 2 + b) >= rows;
+          bool isConstant = tile.kind == Tile::Constant;
+          bool fits = temporaryRoom(c.slice * 2 + b) >=
+                      rows * (isConstant ? iterations : 1);
           for (const FreeRows &block : banks[c.slice * 2 + b].free)
-            fits |= block.rows >= rows;
+            fits |= !isConstant && block.rows >= rows;
           if (fits) {
             same.push_back({c.slice, b});
             break;
@@ -318,6 +324,7 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   if (auto learned = constantPlaces.places.find(place);
       learned != constantPlaces.places.end())
     slots = learned->second;
+  bool isLearned = !slots.empty() && constantPlaces.places.count(place);
   if (slots.empty() && !tryHalves()) {
     message = llvm::formatv(
         "no room for '{0}': {1} rows in {2} different slices are needed, "
@@ -351,6 +358,8 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
                                  slice, bankIndex, bank.bottom, rows, 0,
                                  unsigned(iterations)});
       bank.bottom += rows;
+      if (!isLearned)
+        unlearned[slice * 2 + bankIndex] += rows * iterations;
     } else if (temporaryRoom(slice * 2 + bankIndex) >= rows) {
       bank.top -= rows;
       column.row = bank.top;

@@ -172,6 +172,8 @@ private:
   const Machine &machine;
   std::vector<Shape> shapes;
   std::vector<Bank> banks; // slice * 2 + bank
+  /// By bank: rows of constants that were not learned, all instances.
+  std::vector<int64_t> unlearned;
   std::vector<int64_t> blockStart;
   std::vector<int64_t> load; // by slice
   std::map<std::pair<unsigned, unsigned>, int64_t> usage;

@@ -523,14 +523,13 @@ static std::optional<Program> lowerPeak(const Program &program, size_t segment,
   return best;
 }
 
-void stream::interleaveBlocks(Program &program, const Machine &machine) {
-  // Columns that meet stand in different slices, and rows of the dead serve
-  // again in the pieces that they have: the last eighth cannot be had.
+void stream::interleaveBlocks(Program &program, const Machine &machine,
+                              unsigned share) {
   int64_t rows = int64_t(machine.numSlices()) * 2 * machine.rows;
   constexpr size_t enoughSlices = 40; // text slices hold text only
   if (machine.numSlices() - machine.textSlices.size() >= enoughSlices)
     rows -= int64_t(machine.textSlices.size()) * 2 * machine.rows;
-  int64_t room = rows - rows / 8;
+  int64_t room = rows * share / 8;
   for (size_t s = 0; s < program.segments.size(); ++s)
     while (peakRows(program, s).rows > room) {
       std::optional<Program> lower = lowerPeak(program, s, room);

@@ -41,6 +41,9 @@ struct LinalgToStreamOptions {
   /// phase below the number of kernels in the body computes the same bits; the
   /// cycles differ, since kernels overlap within an iteration only.
   unsigned loopPhase = 0;
+  /// Eighths of the SRAM that tiles may take at the same time before large ones
+  /// are computed block by block (lpu/Stream/Interleave.h).
+  unsigned memoryShare = 8;
 };
 
 /// Converts the module's one function. On failure all offending operations have

@@ -13,12 +13,12 @@
 namespace lpu::stream {
 
 /// Attention, kernel by kernel, keeps the scores of all sequences and heads at
-/// once. Where the tiles that live at the same time need more than the SRAM of
-/// a machine, this cuts runs of kernels into blocks of rows that do not depend
-/// on one another and puts everything of a block before the next, so that what
-/// the tiles of a block took is free for those of the next. Results keep their
-/// bits; programs that fit are left alone.
-void interleaveBlocks(Program &program, const Machine &machine);
+/// once. Where the tiles that live at the same time need more than `share`
+/// eighths of a machine's SRAM, this cuts runs of kernels into blocks of rows
+/// that do not depend on one another and puts everything of a block before the
+/// next, so that what the tiles of a block took is free for those of the next.
+/// Results keep their bits; programs that fit are left alone.
+void interleaveBlocks(Program &program, const Machine &machine, unsigned share);
 
 /// Most SRAM rows that tiles take at the same time while segment `segment`
 /// runs, and the kernel at which they do.

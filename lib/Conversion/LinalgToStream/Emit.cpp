@@ -522,7 +522,7 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
   if (mlir::succeeded(program)) {
     stream::unifyInputTypes(*program);
     stream::balanceShortJobs(*program, machine);
-    stream::interleaveBlocks(*program, machine);
+    stream::interleaveBlocks(*program, machine, options.memoryShare);
   }
   return program;
 }
