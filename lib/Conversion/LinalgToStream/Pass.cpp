@@ -29,6 +29,7 @@ public:
     flowStreams = options.flowStreams;
     outlineRepeats = options.outlineRepeats;
     loopPhase = options.loopPhase;
+    memoryShare = options.memoryShare;
   }
   ConvertLinalgToStreamPass(const ConvertLinalgToStreamPass &other)
       : PassWrapper(other), machine(other.machine) {}
@@ -61,6 +62,7 @@ public:
     options.flowStreams = flowStreams;
     options.outlineRepeats = outlineRepeats;
     options.loopPhase = loopPhase;
+    options.memoryShare = memoryShare;
     mlir::ModuleOp module = getOperation();
     mlir::FailureOr<stream::Program> program =
         convertLinalgToStream(module, *machine, options);
@@ -91,6 +93,10 @@ private:
       *this, "outline-repeats",
       llvm::cl::desc("Make equal layers one segment with iterations"),
       llvm::cl::init(true)};
+  Option<unsigned> memoryShare{
+      *this, "memory-share",
+      llvm::cl::desc("Eighths of the SRAM for tiles before they are cut"),
+      llvm::cl::init(8)};
   Option<unsigned> loopPhase{
       *this, "loop-phase",
       llvm::cl::desc("Kernel with which an iteration begins"),
