@@ -43,7 +43,7 @@ struct LinalgToStreamOptions {
   unsigned loopPhase = 0;
   /// Eighths of the SRAM that tiles may take at the same time before large ones
   /// are computed block by block (lpu/Stream/Interleave.h).
-  unsigned memoryShare = 8;
+  unsigned memoryShare = 6;
 };
 
 /// Converts the module's one function. On failure all offending operations have

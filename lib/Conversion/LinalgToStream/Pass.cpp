@@ -96,7 +96,7 @@ private:
   Option<unsigned> memoryShare{
       *this, "memory-share",
       llvm::cl::desc("Eighths of the SRAM for tiles before they are cut"),
-      llvm::cl::init(8)};
+      llvm::cl::init(6)};
   Option<unsigned> loopPhase{
       *this, "loop-phase",
       llvm::cl::desc("Kernel with which an iteration begins"),
