@@ -29,6 +29,10 @@ public:
 
   mlir::FailureOr<Program> run(ProgramOp op) {
     program.name = op.getSymName().str();
+    if (auto groups = op.getGroups())
+      for (int64_t size : *groups)
+        program.groups.push_back(
+            unsigned(std::clamp<int64_t>(size, 0, UINT32_MAX)));
     for (mlir::Operation &each : onlyOps(op, op.getBody()))
       llvm::TypeSwitch<mlir::Operation *>(&each)
           .Case<InputOp, OutputOp, TemporaryOp, ConstantOp>(
@@ -151,10 +155,11 @@ private:
     for (mlir::Operation &each : onlyOps(op, op.getBody())) {
       bool isKernel =
           llvm::TypeSwitch<mlir::Operation *, bool>(&each)
-              .Case<FlowOp, MatmulOp, GatherOp, TransposeTileOp>([&](auto k) {
-                segment.kernels.push_back(kernel(k));
-                return true;
-              })
+              .Case<FlowOp, MatmulOp, GatherOp, TransposeTileOp, ExchangeOp>(
+                  [&](auto k) {
+                    segment.kernels.push_back(kernel(k));
+                    return true;
+                  })
               .Default([&](mlir::Operation *other) {
                 foreign(other);
                 return false;
@@ -243,6 +248,19 @@ private:
     t.rows = op.getRows();
     t.lanes = op.getLanes();
     return t;
+  }
+
+  Exchange kernel(ExchangeOp op) {
+    Exchange exchange;
+    exchange.name = op.getLabel().str();
+    exchange.group =
+        unsigned(std::clamp<int64_t>(op.getGroup(), 0, UINT32_MAX));
+    exchange.src = tileOf(op, op.getSrc());
+    exchange.dst = tileOf(op, op.getDst());
+    exchange.rows = op.getRows();
+    exchange.send = op.getSend().vec();
+    exchange.recv = op.getRecv().vec();
+    return exchange;
   }
 
   //===--- Bodies ---------------------------------------------------------===//

@@ -50,10 +50,13 @@ def Stream_ProgramOp : Stream_Op<"program", [Symbol, IsolatedFromAbove, NoTermin
     Kernels behave as if they ran one after the other. The verifier applies every
     rule of lib/Stream/Verify.cpp that needs no machine and reports all offenders;
     --verify-stream adds the limits of a machine.
+
+    `groups [4, 2]`: the chip is one of a group of four, and one of a group of
+    two, with which it exchanges rows.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name);
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<DenseI64ArrayAttr>:$groups);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let assemblyFormat = "$sym_name (`groups` $groups^)? attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
 }
 
@@ -231,6 +234,27 @@ def Stream_TransposeTileOp : Stream_KernelOp<"transpose_tile"> {
     $label `rows` $rows `lanes` $lanes
     $src `` custom<FirstRow>($src_row, $src_chunk) `from` `lane` $src_lane
     `to` $dst `` custom<FirstRow>($dst_row, $dst_chunk) `from` `lane` $dst_lane
+    attr-dict `:` type($src) `,` type($dst)
+  }];
+}
+
+def Stream_ExchangeOp : Stream_KernelOp<"exchange"> {
+  let summary = "The chips of a group give rows to one another";
+  let description = [{
+    ```mlir
+    stream.exchange "/AllGather" group 0 rows 8 from %part[0, 0, 0, 0] to %whole[0, 8, 16, 24]
+        : !stream.tile<8x64xf16, chunk 64>, !stream.tile<32x64xf16, chunk 64>
+    ```
+    Sends `rows` rows of the source, from the j-th listed row on, to member j of the
+    group, the chip itself included, and writes what member j sends to it from the
+    j-th listed row of the destination on. The chip's own number is not known here:
+    all members execute the same op, at the same time. All chunks and lanes move, as bits.
+  }];
+  let arguments = (ins StrAttr:$label, Stream_I64:$group, Stream_I64:$rows,
+                       Stream_TileType:$src, DenseI64ArrayAttr:$send,
+                       Stream_TileType:$dst, DenseI64ArrayAttr:$recv);
+  let assemblyFormat = [{
+    $label `group` $group `rows` $rows `from` $src `` $send `to` $dst `` $recv
     attr-dict `:` type($src) `,` type($dst)
   }];
 }

@@ -45,7 +45,8 @@ public:
 
   mlir::OwningOpRef<ProgramOp> run() {
     mlir::OwningOpRef<ProgramOp> op = ProgramOp::create(
-        builder, builder.getUnknownLoc(), builder.getStringAttr(program.name));
+        builder, builder.getUnknownLoc(), builder.getStringAttr(program.name),
+        groupsOf(program));
     builder.setInsertionPointToStart(&op->getBody().emplaceBlock());
     for (const Tile &tile : program.tiles)
       tiles.push_back(write(tile));
@@ -65,6 +66,13 @@ private:
     if (name.empty())
       return builder.getUnknownLoc();
     return mlir::NameLoc::get(builder.getStringAttr(name));
+  }
+
+  mlir::DenseI64ArrayAttr groupsOf(const Program &program) {
+    if (program.groups.empty())
+      return nullptr;
+    return builder.getDenseI64ArrayAttr(llvm::SmallVector<int64_t>(
+        program.groups.begin(), program.groups.end()));
   }
 
   //===--- Tiles ----------------------------------------------------------===//
@@ -217,6 +225,11 @@ private:
                             t.lanes, tiles[t.src], t.srcRow, t.srcChunk,
                             t.srcLane, tiles[t.dst], t.dstRow, t.dstChunk,
                             t.dstLane);
+  }
+
+  void write(const Exchange &e) {
+    ExchangeOp::create(builder, locationOf(e.name), e.name, e.group, e.rows,
+                       tiles[e.src], e.send, tiles[e.dst], e.recv);
   }
 
   //===--- Bodies ---------------------------------------------------------===//

@@ -115,12 +115,15 @@ void SchedulerImpl::forEachAccess(
           visit(a.tile, false);
       flow(step.flow);
     }
-  } else {
-    const auto &move = std::get<stream::TransposeTile>(kernel);
-    visit(move.src, false);
-    for (const Flow &f : transposes[&move].perByte)
+  } else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel)) {
+    visit(move->src, false);
+    for (const Flow &f : transposes[move].perByte)
       flow(f);
-    flow(transposes[&move].combine);
+    flow(transposes[move].combine);
+  } else {
+    const auto &exchange = std::get<stream::Exchange>(kernel);
+    visit(exchange.src, false);
+    visit(exchange.dst, true);
   }
 }
 
@@ -210,11 +213,17 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
         lookup.gathers = &step.sources;
         ok = ok && placeFlow(lookup);
       }
-    } else {
-      const auto &move = std::get<stream::TransposeTile>(kernel);
-      report.name = move.name;
+    } else if (const auto *move = std::get_if<stream::TransposeTile>(&kernel)) {
+      report.name = move->name;
       report.kind = "transpose";
-      ok = scheduleTranspose(move);
+      ok = scheduleTranspose(*move);
+    } else {
+      const auto &exchange = std::get<stream::Exchange>(kernel);
+      report.name = exchange.name;
+      report.kind = "exchange";
+      ok =
+          fail("'" + exchange.name +
+               "' exchanges rows with other chips, which is not scheduled yet");
     }
     if (!ok || !errorText.empty())
       return false;

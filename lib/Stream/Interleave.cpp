@@ -86,12 +86,19 @@ static std::vector<Touch> touches(const Kernel &kernel) {
     result.push_back({gather->index, gather->iterations, 1, false});
     result.push_back({Access{gather->out, 0, gather->outRow, gather->outStride},
                       gather->iterations, 1, true});
+  } else if (const auto *move = std::get_if<TransposeTile>(&kernel)) {
+    result.push_back({Access{move->src, move->srcChunk, move->srcRow, 1},
+                      move->rows, 1, false});
+    result.push_back({Access{move->dst, move->dstChunk, move->dstRow, 1},
+                      move->lanes, 1, true});
   } else {
-    const auto &move = std::get<TransposeTile>(kernel);
-    result.push_back(
-        {Access{move.src, move.srcChunk, move.srcRow, 1}, move.rows, 1, false});
-    result.push_back(
-        {Access{move.dst, move.dstChunk, move.dstRow, 1}, move.lanes, 1, true});
+    const auto &exchange = std::get<Exchange>(kernel);
+    for (int64_t row : exchange.send)
+      result.push_back(
+          {Access{exchange.src, 0, row, 1}, exchange.rows, 1, false});
+    for (int64_t row : exchange.recv)
+      result.push_back(
+          {Access{exchange.dst, 0, row, 1}, exchange.rows, 1, true});
   }
   return result;
 }
@@ -268,7 +275,7 @@ Run::Run(const Program &program, size_t segment, size_t begin, size_t end,
       for (size_t j = 0; j < matmul->jobs.size(); ++j)
         units.push_back({k, int64_t(j), 1});
     } else {
-      return; // moved rows are named by data, or by lanes
+      return; // moved rows are named by data, by lanes, or go to other chips
     }
     for (const Touch &touch : touches(kernel(k)))
       if (touch.write)

@@ -26,6 +26,7 @@ namespace {
 /// More rows or iterations than any program has: what follows would take the
 /// checker too long.
 constexpr int64_t mostRows = 1 << 26;
+constexpr unsigned mostMembers = 1 << 16;
 
 class Checker {
 public:
@@ -34,6 +35,10 @@ public:
         lanes(machine ? machine->lanes : 1 << 16) {}
 
   std::vector<Violation> run() {
+    for (unsigned size : program.groups)
+      require(size >= 1 && size <= mostMembers,
+              "has a group of " + Twine(size) + " chips (1 to " +
+                  Twine(mostMembers) + ")");
     where = Violation::InTile;
     for (index = 0; index < program.tiles.size(); ++index)
       tile(program.tiles[index]);
@@ -372,6 +377,51 @@ private:
       cell(t.dst, t.dstChunk, t.dstRow + i) = true;
   }
 
+  //===--- Exchanges
+  //-----------------------------------------------------------===//
+
+  void kernel(const Exchange &e) {
+    if (!require(e.group < program.groups.size(),
+                 "no group " + Twine(e.group)) ||
+        !require(e.rows >= 1 && e.rows <= mostRows,
+                 "needs rows, and not too many") ||
+        !require(e.src < program.tiles.size() && e.dst < program.tiles.size(),
+                 "no such tile"))
+      return;
+    unsigned members = program.groups[e.group];
+    if (!require(e.send.size() == members && e.recv.size() == members,
+                 "sends " + Twine(e.send.size()) + " blocks and gets " +
+                     Twine(e.recv.size()) + "; group " + Twine(e.group) +
+                     " has " + Twine(members) + " members"))
+      return;
+    const Tile &src = program.tiles[e.src], &dst = program.tiles[e.dst];
+    require(e.src != e.dst, "source and result are one tile");
+    require(src.type == dst.type && src.features == dst.features &&
+                src.groupSize == dst.groupSize &&
+                src.groupsPerChunk == dst.groupsPerChunk,
+            "source and result differ in type or layout");
+    if (!writable(e.dst, "result"))
+      return;
+    size_t errorsBefore = errors.size();
+    for (unsigned c = 0; c < src.chunks(); ++c)
+      for (int64_t row : e.send)
+        if (errors.size() == errorsBefore)
+          read(Access{e.src, c, row, 1}, e.rows, "source");
+    std::vector<int64_t> firsts = e.recv;
+    llvm::sort(firsts);
+    for (int64_t row : firsts)
+      if (!inRange(Access{e.dst, 0, row, 1}, e.rows, "result"))
+        return;
+    for (size_t j = 0; j + 1 < firsts.size(); ++j)
+      if (!require(firsts[j] + e.rows <= firsts[j + 1],
+                   "two members write row " + Twine(firsts[j + 1])))
+        return;
+    for (unsigned c = 0; c < dst.chunks(); ++c)
+      for (int64_t row : e.recv)
+        for (int64_t i = 0; i < e.rows; ++i)
+          cell(e.dst, c, row + i) = true;
+  }
+
   const Program &program;
   const Machine *machine; // nullptr: limits are not checked
   int64_t lanes;
@@ -392,7 +442,8 @@ std::vector<Violation> stream::check(const Program &program,
 }
 
 static std::string placeOf(const Violation &violation, const Program &program) {
-  static const char *kinds[] = {"flow", "matmul", "gather", "transpose_tile"};
+  static const char *kinds[] = {"flow", "matmul", "gather", "transpose_tile",
+                                "exchange"};
   switch (violation.where) {
   case Violation::InProgram:
     break;

@@ -84,7 +84,8 @@ static mlir::OwningOpRef<mlir::ModuleOp> load(mlir::MLIRContext &context) {
 static void printSummary(const lpu::stream::Program &program) {
   using namespace lpu::stream;
   for (const Segment &segment : program.segments) {
-    size_t counts[4] = {}, jobs = 0, alus = 0, kTiles = 0;
+    size_t counts[std::variant_size_v<Kernel>] = {}, jobs = 0, alus = 0,
+           kTiles = 0;
     for (const Kernel &kernel : segment.kernels) {
       ++counts[kernel.index()];
       if (auto *flow = std::get_if<Flow>(&kernel))
@@ -98,7 +99,8 @@ static void printSummary(const lpu::stream::Program &program) {
     outs() << "segment x" << segment.iterations << ": " << counts[0]
            << " flows (" << alus << " ALUs), " << counts[1] << " matmuls ("
            << jobs << " jobs, " << kTiles << " K tiles), " << counts[2]
-           << " gathers, " << counts[3] << " transposes\n";
+           << " gathers, " << counts[3] << " transposes, " << counts[4]
+           << " exchanges\n";
   }
   outs() << program.tiles.size() << " tiles\n";
 }

@@ -23,6 +23,7 @@
 //   rows of A through it, adding up in accumulators, and hands each accumulated
 //   row as the `Product` to its epilogue flow.
 // * A **gather** copies table rows named by data.
+// * An **exchange** hands rows to the other chips of a group and gets theirs.
 // * A **segment** is a list of kernels executed `iterations` times; constants
 // used in it may
 //   have one instance per iteration (the weights of equal layers).
@@ -221,7 +222,22 @@ struct TransposeTile {
   unsigned srcLane = 0, dstLane = 0, rows = 0, lanes = 0;
 };
 
-using Kernel = std::variant<Flow, Matmul, Gather, TransposeTile>;
+/// Rows that the chips of a group give to one another. The members of a group
+/// run in step, and each executes its k-th exchange of a group in the same
+/// cycles as the others. A program does not know which member it is on: it
+/// sends `rows` rows of `src` from row send[j] on to every member j, itself
+/// included, and writes what member j has sent to it from row recv[j] of `dst`
+/// on. All chunks and all lanes move, as bits; both tiles have the same type
+/// and features.
+struct Exchange {
+  std::string name;
+  unsigned group = 0; // index into Program::groups
+  unsigned src = 0, dst = 0;
+  int64_t rows = 0;
+  std::vector<int64_t> send, recv; // by member
+};
+
+using Kernel = std::variant<Flow, Matmul, Gather, TransposeTile, Exchange>;
 
 struct Segment {
   int64_t iterations = 1;
@@ -230,6 +246,8 @@ struct Segment {
 
 struct Program {
   std::string name;
+  /// Groups of chips that the program's chip is a member of: their sizes.
+  std::vector<unsigned> groups;
   std::vector<Tile> tiles;
   std::vector<Segment> segments;
 };

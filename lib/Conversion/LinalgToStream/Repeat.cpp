@@ -57,6 +57,9 @@ template <typename Visit> void visitTiles(Kernel &kernel, Visit visit) {
   } else if (auto *transpose = std::get_if<TransposeTile>(&kernel)) {
     visit(transpose->src, false);
     visit(transpose->dst, true);
+  } else if (auto *exchange = std::get_if<Exchange>(&kernel)) {
+    visit(exchange->src, false);
+    visit(exchange->dst, true);
   }
 }
 
@@ -99,6 +102,13 @@ public:
             int64_t(t->srcLane), int64_t(t->dstLane), int64_t(t->rows),
             int64_t(t->lanes)})
         os << ',' << number;
+    } else if (auto *exchange = std::get_if<Exchange>(&kernel)) {
+      print(exchange->src);
+      print(exchange->dst);
+      os << exchange->group << ',' << exchange->rows;
+      for (const auto *rows : {&exchange->send, &exchange->recv})
+        for (int64_t row : *rows)
+          os << ',' << row;
     }
     return text;
   }

@@ -138,6 +138,7 @@ private:
   void run(const Matmul &matmul);
   void run(const Gather &gather);
   void run(const TransposeTile &transpose);
+  void run(const Exchange &) {}
   /// `products`: one row of lanes per iteration.
   void runFlow(const Flow &flow, const uint32_t *products);
   void runKTile(const KTile &k, const Job &job, bool fp16,
@@ -488,6 +489,9 @@ void Interpreter::run(const TransposeTile &t) {
 
 llvm::Expected<std::vector<NpyArray>>
 Interpreter::run(llvm::ArrayRef<NpyArray> inputs) {
+  if (!program.groups.empty())
+    return llvm::createStringError("the program exchanges rows with other "
+                                   "chips, which are not run with it");
   storage.resize(program.tiles.size());
   loaded.assign(program.tiles.size(), -1);
   for (unsigned i = 0; i < program.tiles.size(); ++i)
