@@ -19,7 +19,8 @@ void FabricDialect::initialize() {
 }
 
 bool lpu::fabric::isCollective(Operation *op) {
-  return isa<AllReduceOp, ReduceScatterOp, AllGatherOp, BroadcastOp>(op);
+  return isa<AllReduceOp, ReduceScatterOp, AllGatherOp, AllToAllOp,
+             BroadcastOp>(op);
 }
 
 bool lpu::fabric::isTransfer(Operation *op) {
@@ -108,6 +109,15 @@ LogicalResult ReduceScatterOp::verify() {
 LogicalResult AllGatherOp::verify() {
   return verifyParts(*this, tensorType(getResult()), tensorType(getInput()),
                      getDim(), getOffsets());
+}
+
+LogicalResult AllToAllOp::verify() {
+  RankedTensorType type = tensorType(getInput());
+  if (getMembers() < 2 || type.getRank() == 0 ||
+      type.getDimSize(0) % int64_t(getMembers()) != 0)
+    return emitOpError() << "cannot cut " << type << " into " << getMembers()
+                         << " equal blocks of rows";
+  return success();
 }
 
 LogicalResult BroadcastOp::verify() {

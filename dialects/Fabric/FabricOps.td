@@ -129,6 +129,18 @@ def Fabric_AllGatherOp : Fabric_Op<"all_gather"> {
   let hasVerifier = 1;
 }
 
+def Fabric_AllToAllOp : Fabric_Op<"all_to_all", [AllTypesMatch<["input", "result"]>]> {
+  let summary = "a block of rows to each member, and one from each";
+  let description = [{
+    Dim 0 is cut into as many equal blocks as the group has members. Member m gets
+    block m of every member, in the order of the members.
+  }];
+  let arguments = (ins AnyStaticShapeTensor:$input, I64Attr:$members);
+  let results = (outs AnyStaticShapeTensor:$result);
+  let assemblyFormat = "$input `members` $members attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
 def Fabric_BroadcastOp : Fabric_Op<"broadcast"> {
   let summary = "one member's tensor, on all";
   let arguments = (ins AnyStaticShapeTensor:$input, I64Attr:$root);

@@ -1,78 +1,78 @@
-//===- Decompose.cpp - collectives as sends and receives ------------------===//
+//===- Decompose.cpp - collectives as exchanges of equal blocks -----------===//
 //
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// All to all, as chips of a node are wired: of an all-reduce every member
-// combines one part of the rows, in the order of the members, and sends the
-// result to all others. Every link carries 1/width of the tensor twice. Since
-// one chip computes each element, all members hold the same bits.
+// A schedule has two collectives, in which every member does the same:
+// `all_to_all`, and `all_gather` of equal parts along dim 0. The others are
+// made of them on matrices of rows and features:
+//
+// * all_reduce: every member gets its block of the rows from all others, adds
+//   the blocks up in the order of the members, and hands the sum to all others.
+//   Every link carries 1/width of the tensor twice. As one chip computes each
+//   element, all members hold the same bits. Where that is slower (few rows, or
+//   two members), everybody gathers everything and adds up for itself.
+// * all_gather, reduce_scatter: parts that differ in size are padded to the
+//   largest.
+// * broadcast: gathered, of which one part is kept.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/Fabric/Fabric.h"
-#include "lpu/Partition/Plan.h"
 #include "lpu/Partition/Program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace lpu;
 using namespace lpu::fabric;
 
 namespace {
-/// A port of the new body: an old port, or a message to or from a member of the
-/// group of an old port.
-struct NewPort {
-  unsigned old = 0;
-  int member = -1;
-};
-
 class Decomposer {
 public:
-  Decomposer(OpBuilder &builder, const ChipClass &chipClass,
-             const Program &program, const Instance &instance)
-      : builder(builder), chipClass(chipClass), program(program),
-        instance(instance) {}
-  func::FuncOp run();
-  std::vector<NewPort> ports;
+  Decomposer(OpBuilder &builder, const Machine &machine, unsigned width)
+      : builder(builder), machine(machine), width(width) {}
+
+  /// Returns what replaces the op's result.
+  mlir::Value rewrite(Operation *op);
+  /// Collectives that it has made.
+  unsigned made = 0;
 
 private:
-  void rewrite(unsigned port, Operation *op);
+  using Shape = SmallVector<int64_t>;
+  static RankedTensorType typeOf(mlir::Value v) {
+    return cast<RankedTensorType>(v.getType());
+  }
   mlir::Value slice(mlir::Value v, int64_t dim, int64_t low, int64_t high);
+  mlir::Value padded(mlir::Value v, int64_t dim, int64_t size);
+  mlir::Value zeros(RankedTensorType type);
+  mlir::Value matrix(mlir::Value v);
+  mlir::Value reshaped(mlir::Value v, ArrayRef<int64_t> shape);
   mlir::Value combine(Combine how, mlir::Value a, mlir::Value b);
-  mlir::Value scatter(unsigned port, Combine how, mlir::Value v, int64_t dim,
-                      ArrayRef<int64_t> offsets);
-  mlir::Value exchange(unsigned port, Combine how, mlir::Value v);
-  mlir::Value gather(unsigned port, mlir::Value part, RankedTensorType type,
-                     int64_t dim, ArrayRef<int64_t> offsets);
-  void send(unsigned port, unsigned to, mlir::Value v) {
-    SendOp::create(builder, loc, v);
-    ports.push_back({port, int(to)});
-  }
-  mlir::Value receive(unsigned port, unsigned from, Type type) {
-    ports.push_back({port, int(from)});
-    return RecvOp::create(builder, loc, type);
-  }
+  mlir::Value combineBlocks(Combine how, mlir::Value blocks);
+  mlir::Value gathered(mlir::Value rows);
+  mlir::Value exchanged(mlir::Value rows);
+  mlir::Value allReduce(Combine how, mlir::Value v);
+  mlir::Value reduceScatter(ReduceScatterOp op);
+  mlir::Value allGather(mlir::Value v, RankedTensorType whole, int64_t dim,
+                        ArrayRef<int64_t> offsets);
 
   OpBuilder &builder;
-  const ChipClass &chipClass;
-  const Program &program;
-  const Instance &instance;
-  IRMapping mapping;
+  const Machine &machine;
+  unsigned width;
   Location loc = builder.getUnknownLoc();
-  unsigned width = 0, self = 0;
 };
 } // namespace
 
 mlir::Value Decomposer::slice(mlir::Value v, int64_t dim, int64_t low,
                               int64_t high) {
-  auto type = cast<RankedTensorType>(v.getType());
-  SmallVector<int64_t> shape(type.getShape());
+  RankedTensorType type = typeOf(v);
+  Shape shape(type.getShape());
+  if (low == 0 && high == shape[dim])
+    return v;
   shape[dim] = high - low;
   SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
       strides(shape.size(), builder.getIndexAttr(1)), sizes;
@@ -84,8 +84,62 @@ mlir::Value Decomposer::slice(mlir::Value v, int64_t dim, int64_t low,
       offsets, sizes, strides);
 }
 
+mlir::Value Decomposer::zeros(RankedTensorType type) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(type, builder.getZeroAttr(type.getElementType())));
+}
+
+mlir::Value Decomposer::padded(mlir::Value v, int64_t dim, int64_t size) {
+  RankedTensorType type = typeOf(v);
+  if (type.getDimSize(dim) == size)
+    return v;
+  Shape shape(type.getShape());
+  shape[dim] = size;
+  auto whole = RankedTensorType::get(shape, type.getElementType());
+  if (type.getDimSize(dim) == 0)
+    return zeros(whole);
+  shape[dim] = size - type.getDimSize(dim);
+  mlir::Value rest = zeros(RankedTensorType::get(shape, type.getElementType()));
+  return tensor::ConcatOp::create(builder, loc, dim, ValueRange{v, rest});
+}
+
+/// The same elements in another shape, by way of one dimension.
+mlir::Value Decomposer::reshaped(mlir::Value v, ArrayRef<int64_t> shape) {
+  auto all = [](int64_t rank) {
+    SmallVector<ReassociationIndices> result(1);
+    for (int64_t d = 0; d < rank; ++d)
+      result[0].push_back(d);
+    return result;
+  };
+  RankedTensorType type = typeOf(v);
+  if (type.getShape() == shape)
+    return v;
+  if (type.getRank() == 0)
+    v = tensor::ExpandShapeOp::create(
+        builder, loc, RankedTensorType::get({1}, type.getElementType()), v,
+        ArrayRef<ReassociationIndices>{});
+  else if (type.getRank() > 1)
+    v = tensor::CollapseShapeOp::create(builder, loc, v, all(type.getRank()));
+  if (shape.size() == 1)
+    return v;
+  auto wanted = RankedTensorType::get(shape, type.getElementType());
+  if (shape.empty())
+    return tensor::CollapseShapeOp::create(builder, loc, wanted, v,
+                                           ArrayRef<ReassociationIndices>{});
+  return tensor::ExpandShapeOp::create(builder, loc, wanted, v,
+                                       all(shape.size()));
+}
+
+/// Rows x features.
+mlir::Value Decomposer::matrix(mlir::Value v) {
+  RankedTensorType type = typeOf(v);
+  int64_t features = type.getRank() ? type.getShape().back() : 1;
+  return reshaped(v, {type.getNumElements() / features, features});
+}
+
 mlir::Value Decomposer::combine(Combine how, mlir::Value a, mlir::Value b) {
-  auto type = cast<RankedTensorType>(a.getType());
+  RankedTensorType type = typeOf(a);
   bool isFloat = isa<FloatType>(type.getElementType());
   mlir::Value init = tensor::EmptyOp::create(builder, loc, type.getShape(),
                                              type.getElementType());
@@ -119,139 +173,114 @@ mlir::Value Decomposer::combine(Combine how, mlir::Value a, mlir::Value b) {
       .getResult(0);
 }
 
-/// This member's part of the combination; null if it is empty.
-mlir::Value Decomposer::scatter(unsigned port, Combine how, mlir::Value v,
-                                int64_t dim, ArrayRef<int64_t> offsets) {
-  for (unsigned step = 1; step < width; ++step) {
-    unsigned to = (self + step) % width;
-    if (offsets[to] != offsets[to + 1])
-      send(port, to, slice(v, dim, offsets[to], offsets[to + 1]));
-  }
-  if (offsets[self] == offsets[self + 1])
-    return {};
-  mlir::Value own = slice(v, dim, offsets[self], offsets[self + 1]), sum;
-  std::vector<mlir::Value> parts(width);
-  parts[self] = own;
-  for (unsigned step = 1; step < width; ++step) {
-    unsigned from = (self + width - step) % width;
-    parts[from] = receive(port, from, own.getType());
-  }
-  for (mlir::Value part : parts)
-    sum = sum ? combine(how, sum, part) : part;
-  return sum;
-}
-
-/// Small tensors: everybody sends everything to everybody, in one step.
-mlir::Value Decomposer::exchange(unsigned port, Combine how, mlir::Value v) {
-  std::vector<mlir::Value> all(width);
-  all[self] = v;
-  for (unsigned step = 1; step < width; ++step)
-    send(port, (self + step) % width, v);
-  for (unsigned step = 1; step < width; ++step) {
-    unsigned from = (self + width - step) % width;
-    all[from] = receive(port, from, v.getType());
-  }
+/// A block of every member, combined in the order of the members.
+mlir::Value Decomposer::combineBlocks(Combine how, mlir::Value blocks) {
+  int64_t rows = typeOf(blocks).getDimSize(0) / width;
   mlir::Value sum;
-  for (mlir::Value each : all)
-    sum = sum ? combine(how, sum, each) : each;
+  for (unsigned m = 0; m < width; ++m) {
+    mlir::Value block = slice(blocks, 0, m * rows, (m + 1) * rows);
+    sum = sum ? combine(how, sum, block) : block;
+  }
   return sum;
 }
 
-mlir::Value Decomposer::gather(unsigned port, mlir::Value part,
-                               RankedTensorType type, int64_t dim,
-                               ArrayRef<int64_t> offsets) {
-  std::vector<mlir::Value> parts(width);
-  bool hasPart = offsets[self] != offsets[self + 1];
-  if (hasPart)
-    parts[self] = part;
-  for (unsigned step = 1; hasPart && step < width; ++step)
-    send(port, (self + step) % width, part);
-  for (unsigned step = 1; step < width; ++step) {
-    unsigned from = (self + width - step) % width;
-    if (offsets[from] == offsets[from + 1])
-      continue;
-    SmallVector<int64_t> shape(type.getShape());
-    shape[dim] = offsets[from + 1] - offsets[from];
-    parts[from] = receive(port, from,
-                          RankedTensorType::get(shape, type.getElementType()));
-  }
-  SmallVector<mlir::Value> present;
-  for (mlir::Value v : parts)
-    if (v)
-      present.push_back(v);
-  if (present.size() == 1)
-    return present[0];
-  return tensor::ConcatOp::create(builder, loc, dim, present);
+mlir::Value Decomposer::gathered(mlir::Value rows) {
+  ++made;
+  RankedTensorType type = typeOf(rows);
+  Shape shape(type.getShape()), offsets;
+  for (unsigned m = 0; m <= width; ++m)
+    offsets.push_back(m * shape[0]);
+  shape[0] *= width;
+  return AllGatherOp::create(
+      builder, loc, RankedTensorType::get(shape, type.getElementType()), rows,
+      0, offsets);
 }
 
-void Decomposer::rewrite(unsigned port, Operation *op) {
+mlir::Value Decomposer::exchanged(mlir::Value rows) {
+  ++made;
+  return AllToAllOp::create(builder, loc, rows.getType(), rows, width);
+}
+
+mlir::Value Decomposer::allReduce(Combine how, mlir::Value v) {
+  RankedTensorType type = typeOf(v);
+  mlir::Value rows = matrix(v);
+  int64_t count = typeOf(rows).getDimSize(0);
+  int64_t block = (count + width - 1) / width;
+  // Vectors that a link carries for a row, and what a second exchange costs
+  // until its first vector is there.
+  int64_t bits = type.getElementTypeBitWidth();
+  int64_t vectors = (typeOf(rows).getDimSize(1) + machine.lanes - 1) /
+                    machine.lanes * std::max<int64_t>(1, bits / 8);
+  int64_t again = machine.linkLatency + machine.linkMargin +
+                  2 * int64_t(machine.vectorPosition()) + machine.delayAlu;
+  if (count * vectors * machine.linkInterval <=
+      2 * block * vectors * machine.linkInterval + again)
+    return reshaped(combineBlocks(how, gathered(rows)), type.getShape());
+  rows = padded(rows, 0, block * width);
+  mlir::Value whole = gathered(combineBlocks(how, exchanged(rows)));
+  return reshaped(slice(whole, 0, 0, count), type.getShape());
+}
+
+mlir::Value Decomposer::allGather(mlir::Value v, RankedTensorType whole,
+                                  int64_t dim, ArrayRef<int64_t> offsets) {
+  int64_t most = 0, outer = 1;
+  for (unsigned m = 0; m < width; ++m)
+    most = std::max(most, offsets[m + 1] - offsets[m]);
+  for (int64_t d = 0; d < dim; ++d)
+    outer *= whole.getDimSize(d);
+  v = padded(v, dim, most);
+  Shape shape(typeOf(v).getShape());
+  mlir::Value all = gathered(matrix(v));
+  if (outer == 1 && most * width == whole.getDimSize(dim))
+    return reshaped(all, whole.getShape()); // parts follow one another
+  SmallVector<mlir::Value> parts;
+  int64_t rows = typeOf(all).getDimSize(0) / width;
+  for (unsigned m = 0; m < width; ++m)
+    if (int64_t size = offsets[m + 1] - offsets[m])
+      parts.push_back(
+          slice(reshaped(slice(all, 0, m * rows, (m + 1) * rows), shape), dim,
+                0, size));
+  if (parts.size() == 1)
+    return parts[0];
+  return tensor::ConcatOp::create(builder, loc, dim, parts);
+}
+
+mlir::Value Decomposer::reduceScatter(ReduceScatterOp op) {
+  ArrayRef<int64_t> offsets = op.getOffsets();
+  int64_t most = 0, dim = op.getDim();
+  for (unsigned m = 0; m < width; ++m)
+    most = std::max(most, offsets[m + 1] - offsets[m]);
+  Shape shape(typeOf(op.getInput()).getShape());
+  shape[dim] = most;
+  SmallVector<mlir::Value> blocks;
+  for (unsigned m = 0; m < width; ++m)
+    blocks.push_back(matrix(padded(
+        slice(op.getInput(), dim, offsets[m], offsets[m + 1]), dim, most)));
+  mlir::Value sum = combineBlocks(
+      op.getCombine(),
+      exchanged(tensor::ConcatOp::create(builder, loc, 0, blocks)));
+  int64_t own = typeOf(op.getResult()).getDimSize(dim);
+  return slice(reshaped(sum, shape), dim, 0, own);
+}
+
+mlir::Value Decomposer::rewrite(Operation *op) {
   loc = op->getLoc();
-  ArrayRef<int64_t> group = program.groups[instance.peers[port]];
-  width = group.size();
-  self = llvm::find(group, int64_t(instance.chip)) - group.begin();
-  mlir::Value input = mapping.lookup(op->getOperand(0)), result;
-  if (auto reduce = dyn_cast<AllReduceOp>(op)) {
-    auto type = cast<RankedTensorType>(input.getType());
-    int64_t dim = 0;
-    for (int64_t d = 0; d < type.getRank(); ++d)
-      if (type.getDimSize(dim) < int64_t(width) &&
-          type.getDimSize(d) > type.getDimSize(dim))
-        dim = d;
-    SmallVector<int64_t> offsets;
-    if (type.getRank() == 0 || type.getDimSize(dim) < int64_t(width)) {
-      mapping.map(op->getResult(0), exchange(port, reduce.getCombine(), input));
-      return;
-    }
-    for (unsigned m = 0; m < width; ++m)
-      offsets.push_back(partition::share(type.getDimSize(dim), width, m).first);
-    offsets.push_back(type.getDimSize(dim));
-    mlir::Value part = scatter(port, reduce.getCombine(), input, dim, offsets);
-    result = gather(port, part, type, dim, offsets);
-  } else if (auto scatterOp = dyn_cast<ReduceScatterOp>(op)) {
-    result = scatter(port, scatterOp.getCombine(), input, scatterOp.getDim(),
-                     scatterOp.getOffsets());
-  } else if (auto gatherOp = dyn_cast<AllGatherOp>(op)) {
-    result = gather(port, input,
-                    cast<RankedTensorType>(gatherOp.getResult().getType()),
-                    gatherOp.getDim(), gatherOp.getOffsets());
-  } else {
-    auto broadcast = cast<BroadcastOp>(op);
-    unsigned root = broadcast.getRoot();
-    if (root == self) {
-      for (unsigned step = 1; step < width; ++step)
-        send(port, (self + step) % width, input);
-      result = input;
-    } else {
-      result = receive(port, root, input.getType());
-    }
+  if (auto reduce = dyn_cast<AllReduceOp>(op))
+    return allReduce(reduce.getCombine(), reduce.getInput());
+  if (auto scatter = dyn_cast<ReduceScatterOp>(op))
+    return reduceScatter(scatter);
+  if (auto gather = dyn_cast<AllGatherOp>(op))
+    return allGather(gather.getInput(), typeOf(gather.getResult()),
+                     gather.getDim(), gather.getOffsets());
+  if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
+    mlir::Value all = gathered(matrix(broadcast.getInput()));
+    int64_t rows = typeOf(all).getDimSize(0) / width,
+            first = rows * int64_t(broadcast.getRoot());
+    return reshaped(slice(all, 0, first, first + rows),
+                    typeOf(broadcast.getResult()).getShape());
   }
-  mapping.map(op->getResult(0), result);
-}
-
-func::FuncOp Decomposer::run() {
-  func::FuncOp old = chipClass.body;
-  auto function =
-      func::FuncOp::create(old.getLoc(), old.getName(), old.getFunctionType());
-  Block *block = function.addEntryBlock();
-  for (auto [a, b] :
-       llvm::zip(old.getBody().front().getArguments(), block->getArguments())) {
-    mapping.map(a, b);
-    b.setLoc(a.getLoc());
-  }
-  function.setAllArgAttrs(old.getArgAttrsAttr());
-  function.setAllResultAttrs(old.getResAttrsAttr());
-  builder.setInsertionPointToStart(block);
-  unsigned port = 0;
-  for (Operation &op : old.getBody().front()) {
-    if (isCollective(&op)) {
-      rewrite(port++, &op);
-      continue;
-    }
-    builder.clone(op, mapping);
-    if (isTransfer(&op))
-      ports.push_back({port++, -1});
-  }
-  return function;
+  ++made;
+  return op->getResult(0); // an all_to_all stays
 }
 
 LogicalResult fabric::decomposeCollectives(ModuleOp module,
@@ -260,60 +289,37 @@ LogicalResult fabric::decomposeCollectives(ModuleOp module,
   if (failed(program))
     return failure();
   OpBuilder builder(module.getContext());
-  llvm::SmallVector<InstancesOp> old(module.getOps<InstancesOp>());
-  unsigned number = 0;
-  std::vector<func::FuncOp> functions;
-  for (auto [c, chipClass] : llvm::enumerate(program->classes)) {
-    // Members at the same places of groups of the same size do the same.
-    std::map<std::vector<int64_t>, std::vector<const Instance *>> roles;
-    for (const Instance &instance : chipClass.instances) {
-      std::vector<int64_t> role;
-      for (auto [p, port] : llvm::enumerate(chipClass.ports))
-        if (isCollective(port)) {
-          ArrayRef<int64_t> group = program->groups[instance.peers[p]];
-          auto place = llvm::find(group, int64_t(instance.chip));
-          if (place == group.end())
-            return port->emitError("chip ")
-                   << instance.chip << " is no member of group "
-                   << instance.peers[p];
-          role.push_back(group.size());
-          role.push_back(place - group.begin());
-        }
-      roles[role].push_back(&instance);
-    }
-    for (auto &[role, instances] : roles) {
-      Decomposer decomposer(builder, chipClass, *program, *instances.front());
-      func::FuncOp body = decomposer.run();
-      // Constants of the body are those of the first instance.
-      std::string name = "chip" + std::to_string(number++);
-      SmallVector<int64_t> chips, peers, sources;
-      for (const Instance *instance : instances) {
-        chips.push_back(instance->chip);
-        for (const NewPort &port : decomposer.ports) {
-          int64_t peer = instance->peers[port.old];
-          peers.push_back(port.member < 0 ? peer
-                                          : program->groups[peer][port.member]);
-        }
-        for (const Source &source : instance->sources) {
-          sources.push_back(source.array);
-          sources.push_back(source.element);
-        }
+  SmallVector<InstancesOp> tables(module.getOps<InstancesOp>());
+  for (auto [table, chipClass] : llvm::zip(tables, program->classes)) {
+    // How many ports each port becomes.
+    std::vector<unsigned> times;
+    for (auto [p, port] : llvm::enumerate(chipClass.ports)) {
+      if (!isCollective(port)) {
+        times.push_back(1);
+        continue;
       }
-      setInstance(*program, body, *instances.front());
-      builder.setInsertionPoint(old[c]);
-      InstancesOp::create(builder, old[c].getLoc(), name, chips, peers,
-                          sources);
-      body.setName(name);
-      functions.push_back(body);
+      size_t width = 0;
+      for (const Instance &instance : chipClass.instances) {
+        size_t own = program->groups[instance.peers[p]].size();
+        if (width && own != width)
+          return port->emitError("a class with members in groups of ")
+                 << width << " and of " << own << " chips";
+        width = own;
+      }
+      builder.setInsertionPoint(port);
+      Decomposer decomposer(builder, machine, width);
+      mlir::Value result = decomposer.rewrite(port);
+      times.push_back(decomposer.made);
+      if (result.getDefiningOp() == port)
+        continue;
+      port->getResult(0).replaceAllUsesWith(result);
+      port->erase();
     }
+    SmallVector<int64_t> peers;
+    for (const Instance &instance : chipClass.instances)
+      for (auto [p, peer] : llvm::enumerate(instance.peers))
+        peers.append(times[p], peer);
+    table.setPeers(peers);
   }
-  for (const ChipClass &chipClass : program->classes)
-    func::FuncOp(chipClass.body).erase();
-  for (InstancesOp op : old)
-    op.erase();
-  for (GroupsOp op : llvm::make_early_inc_range(module.getOps<GroupsOp>()))
-    op.erase();
-  for (func::FuncOp function : functions)
-    module.push_back(function);
   return success();
 }

@@ -134,7 +134,7 @@ struct DecomposePass : MachinePass {
   StringRef getName() const override { return "FabricDecompose"; }
   StringRef getArgument() const final { return "fabric-decompose"; }
   StringRef getDescription() const final {
-    return "Rewrite collectives as sends and receives";
+    return "Rewrite collectives as those that a schedule has";
   }
   void runOnOperation() override {
     std::optional<Machine> m = machine();

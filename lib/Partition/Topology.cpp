@@ -62,15 +62,22 @@ std::optional<LinkEnd> Topology::wired(unsigned chip, unsigned port) const {
   case Nodes:
   case Racks: {
     unsigned n = chipsPerNode, in = chip % n, node = chip / n;
-    if (port + 1 < n) {
+    // Port b leads to chip b of the node, and a chip's own number is free to
+    // leave the node. Where there are only ports for the others, they close up.
+    bool ownLeaves = linksPerChip >= n;
+    if (ownLeaves ? port < n && port != in : port + 1 < n) {
+      if (ownLeaves)
+        return LinkEnd{node * n + port, in};
       unsigned other = port < in ? port : port + 1;
       return LinkEnd{node * n + other, in < other ? in : in - 1};
     }
     // The ports of the node that leave it, counted over its chips.
-    unsigned out = linksPerChip + 1 - n, k = in * out + (port + 1 - n);
+    unsigned out = linksPerChip + 1 - n;
+    unsigned k = in * out + (port < n ? 0 : port + 1 - n);
     unsigned nodes = (chips + n - 1) / n;
     auto end = [&](unsigned toNode, unsigned toPort) {
-      return LinkEnd{toNode * n + toPort / out, n - 1 + toPort % out};
+      unsigned to = toPort / out, number = toPort % out;
+      return LinkEnd{toNode * n + to, number == 0 ? to : n - 1 + number};
     };
     if (kind == Nodes) {
       auto to = evenly(node, k, nodes, n * out);

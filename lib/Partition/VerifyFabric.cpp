@@ -186,6 +186,12 @@ void Verifier::matchCollective(int64_t group) {
       offsets = scatter.getOffsets();
       dim = scatter.getDim();
       part = scatter.getResult();
+    } else if (auto exchange = dyn_cast<AllToAllOp>(op)) {
+      if (exchange.getMembers() != members.size())
+        report(op, chip) << "blocks for " << exchange.getMembers()
+                         << " members in group " << group << " of "
+                         << members.size();
+      continue;
     } else if (auto broadcast = dyn_cast<BroadcastOp>(op)) {
       if (broadcast.getRoot() >= members.size())
         report(op, chip) << "the root is member " << broadcast.getRoot()

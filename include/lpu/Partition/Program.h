@@ -79,9 +79,10 @@ mlir::OwningOpRef<mlir::ModuleOp> portModule(const Program &program,
 void setInstance(const Program &program, mlir::func::FuncOp body,
                  const Instance &instance);
 
-/// Rewrites all collectives of a module as sends and receives. The tables
-/// change with them: read the program again. Members of a group do different
-/// things, so classes may be split.
+/// Rewrites all collectives of a module as the two that a schedule has:
+/// all_to_all, and all_gather of equal parts along dim 0. All members do the
+/// same, so classes stay together. The tables change with the ports: read the
+/// program again.
 mlir::LogicalResult decomposeCollectives(mlir::ModuleOp module,
                                          const Machine &machine);
 

@@ -204,14 +204,23 @@ bool Fabric::collective(int64_t group) {
   else if (auto gather = dyn_cast<AllGatherOp>(ops[0]))
     whole = join(given, gather.getDim(),
                  cast<RankedTensorType>(gather.getResult().getType()));
-  else
-    whole = given[cast<BroadcastOp>(ops[0]).getRoot()];
+  else if (auto broadcast = dyn_cast<BroadcastOp>(ops[0]))
+    whole = given[broadcast.getRoot()];
   for (auto [m, number] : llvm::enumerate(program.groups[group])) {
     Running &member = chips.at(unsigned(number));
     HostValue mine = whole;
     if (auto scatter = dyn_cast<ReduceScatterOp>(ops[m]))
       mine = cut(*whole, scatter.getDim(), scatter.getOffsets()[m],
                  scatter.getOffsets()[m + 1]);
+    else if (auto exchange = dyn_cast<AllToAllOp>(ops[m])) {
+      auto type = cast<RankedTensorType>(exchange.getResult().getType());
+      int64_t block = type.getDimSize(0) / int64_t(given.size());
+      std::vector<HostValue> blocks;
+      for (const HostValue &value : given)
+        blocks.push_back(
+            cut(*value, 0, int64_t(m) * block, (int64_t(m) + 1) * block));
+      mine = join(blocks, 0, type);
+    }
     member.chip->set(ops[m]->getResult(0), mine);
     member.chip->release(*ops[m]);
     ++member.chip->next;
