@@ -174,6 +174,8 @@ OwningOpRef<ModuleOp> fabric::portModule(const Program &program,
   };
   SmallVector<Type> results;
   for (auto [p, port] : llvm::enumerate(chipClass.ports)) {
+    if (isCollective(port))
+      continue;
     if (port->getNumResults()) {
       arguments.push_back(port->getResult(0).getType());
       argumentAttrs.push_back(portDict(p));
@@ -200,7 +202,7 @@ OwningOpRef<ModuleOp> fabric::portModule(const Program &program,
   unsigned next = from.getNumArguments();
   SmallVector<mlir::Value> returned;
   for (Operation &op : from.without_terminator()) {
-    if (!isTransfer(&op)) {
+    if (!isTransfer(&op) || isCollective(&op)) {
       builder.clone(op, mapping);
       continue;
     }

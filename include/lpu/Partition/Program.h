@@ -69,7 +69,7 @@ mlir::FailureOr<Program> readProgram(mlir::ModuleOp module,
 /// for ever. Reports all offenders, each with its ONNX node.
 mlir::LogicalResult verifyProgram(const Program &program);
 
-/// One function of linalg forms for one chip class; see docs/fabric.md, "For a
+/// One function of linalg forms and collectives for one chip class; see docs/fabric.md, "For a
 /// compiler of one chip".
 mlir::OwningOpRef<mlir::ModuleOp> portModule(const Program &program,
                                              unsigned chipClass);

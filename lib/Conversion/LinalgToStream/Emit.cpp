@@ -138,6 +138,8 @@ void Emitter::require(Tensor &t) {
     return emitJoin(t);
   case Tensor::Move:
     return emitMove(t);
+  case Tensor::Exchange:
+    return emitExchange(t);
   default:
     LPU_CHECK(false, "a heavy tensor without a kernel");
   }
@@ -321,6 +323,8 @@ isa::ElementType Emitter::storedType(const Tensor &t) const {
     return E::f32;
   if (t.kind == Tensor::Gather && t.isFloat())
     return t.isHalfTable ? E::f16 : E::f32;
+  if (t.kind == Tensor::Exchange && t.isFloat())
+    return t.element == "f16" ? E::f16 : E::f32;
   bool isUnsignedInput = t.kind == Tensor::Input && t.hostType == "uint8";
   if (t.element == "i1" || t.element == "u8" || isUnsignedInput)
     return E::u8;
@@ -366,7 +370,7 @@ unsigned Emitter::tileOf(Tensor &t) {
 
 bool Emitter::hasVectorTile(const Tensor &t) const {
   if (!t.feedsMatrix || !t.isFloat() || t.kind == Tensor::Move ||
-      t.kind == Tensor::Gather)
+      t.kind == Tensor::Gather || t.kind == Tensor::Exchange)
     return false;
   Region *own = regionOf.lookup(const_cast<Tensor *>(&t));
   return llvm::any_of(t.users, [&](Tensor *user) {

@@ -130,6 +130,7 @@ private:
   void joinLanes(Tensor &tensor,
                  llvm::ArrayRef<std::pair<int64_t, int64_t>> positions);
   void emitMove(Tensor &tensor);
+  void emitExchange(Tensor &tensor);
   int64_t transposeCost(llvm::ArrayRef<int64_t> sizes, const Place &source,
                         const Layout &target, unsigned bytes) const;
   /// Rows to lanes and back; false if that takes another order of rows.

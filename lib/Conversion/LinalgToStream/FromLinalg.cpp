@@ -12,6 +12,7 @@
 
 #include "Graph.h"
 #include "Scalars.h"
+#include "dialects/Fabric/Fabric.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -71,6 +72,7 @@ private:
   void readReshape(Operation &op);
   void readJoin(Operation &op);
   void readPad(tensor::PadOp op);
+  void readExchange(Operation &op, unsigned members, bool scatters);
 
   Tensor &add(Tensor::Kind kind, Operation &op) {
     Tensor &t = graph.add(kind, op.getLoc());
@@ -511,15 +513,47 @@ void Reader::readPad(tensor::PadOp op) {
       constant ? scalarBits(constant.getValue()) : std::nullopt;
   if (!bits)
     return report(*op, "a padding value that is not constant");
-  Sizes shape = shapeOf(op.getResult());
-  View padding = splat(*op, shape, elementOf(op.getResult()), *bits);
+  // One dimension after the other, so that no two pieces overlap.
   View inner = viewOf(op.getSource());
-  Tensor &t = add(Tensor::Join, *op);
-  t.shape = shape;
-  t.element = elementOf(op.getResult());
-  t.operands = {padding, inner};
-  t.pieces = {Sizes(shape.size(), 0), Sizes(op.getStaticLow())};
-  setView(op.getResult(), wholeView(&t));
+  for (unsigned d = 0; d < inner.rank(); ++d) {
+    int64_t low = op.getStaticLow()[d], high = op.getStaticHigh()[d];
+    if (low == 0 && high == 0)
+      continue;
+    Sizes shape = inner.sizes, at(inner.rank(), 0);
+    int64_t size = shape[d];
+    shape[d] = low + size + high;
+    Tensor &t = add(Tensor::Join, op);
+    t.shape = shape;
+    t.element = elementOf(op.getResult());
+    auto piece = [&](const View &view) {
+      t.operands.push_back(view);
+      t.pieces.push_back(at);
+      at[d] += view.sizes[d];
+    };
+    for (int64_t count : {low, int64_t(-1), high}) {
+      if (count < 0) {
+        piece(inner);
+      } else if (count > 0) {
+        shape[d] = count;
+        piece(splat(*op, shape, t.element, *bits));
+      }
+    }
+    inner = wholeView(&t);
+  }
+  setView(op.getResult(), inner);
+}
+
+void Reader::readExchange(Operation &op, unsigned members, bool scatters) {
+  if (shapeOf(op.getOperand(0)).size() != 2)
+    return report(op, "an exchange of what is not rows and features; "
+                      "--fabric-decompose makes it so");
+  Tensor &t = add(Tensor::Exchange, op);
+  t.shape = shapeOf(op.getResult(0));
+  t.element = elementOf(op.getResult(0));
+  t.operands.push_back(viewOf(op.getOperand(0)));
+  t.members = members;
+  t.scatters = scatters;
+  setView(op.getResult(0), wholeView(&t));
 }
 
 void Reader::read(Operation &op) {
@@ -572,6 +606,19 @@ void Reader::read(Operation &op) {
     return readJoin(op);
   if (auto pad = dyn_cast<tensor::PadOp>(op))
     return readPad(pad);
+  if (auto exchange = dyn_cast<lpu::fabric::AllToAllOp>(op))
+    return readExchange(op, exchange.getMembers(), /*scatters=*/true);
+  if (auto gather = dyn_cast<lpu::fabric::AllGatherOp>(op)) {
+    ArrayRef<int64_t> offsets = gather.getOffsets();
+    bool isEven = gather.getDim() == 0;
+    for (size_t m = 0; m < offsets.size(); ++m)
+      isEven &= offsets[m] == int64_t(m) * offsets[1];
+    if (isEven)
+      return readExchange(op, offsets.size() - 1, /*scatters=*/false);
+  }
+  if (lpu::fabric::isCollective(&op))
+    return report(op, "not an exchange of equal blocks; --fabric-decompose "
+                      "makes it one");
   report(op, "not a form of docs/lowering.md");
 }
 

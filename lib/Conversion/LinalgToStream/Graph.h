@@ -104,7 +104,8 @@ struct Tensor {
     Contract,
     Gather,
     Join,
-    Move // the operand in another layout
+    Move,    // the operand in another layout
+    Exchange // rows of all members of a group
   };
   Kind kind = Map;
   unsigned id = 0; // topological
@@ -134,6 +135,10 @@ struct Tensor {
   SmallVector<unsigned, 6> keptDims;
   bool isInteger = false;       // Contract: int8 operands, int32 sums
   SmallVector<Sizes, 2> pieces; // offset of each operand of a Join
+  /// Exchange: a matrix of rows and features; of every member its rows, or, to
+  /// each its own, the block that is this member's.
+  unsigned members = 0;
+  bool scatters = false;
 
   // Decisions.
   IntegerRange range;       // of the elements, if they are integers

@@ -80,6 +80,9 @@ private:
       case Tensor::Join:
         join(t);
         break;
+      case Tensor::Exchange:
+        exchange(t);
+        break;
       case Tensor::Input:
       case Tensor::Constant:
       case Tensor::Move:
@@ -422,6 +425,22 @@ private:
       }
   }
 
+  /// All of a tile crosses links, row by row.
+  void exchange(Tensor &t) {
+    if (t.operands[0].source->isLight)
+      copy(t, 0);
+    Layout rows = layoutOf(t.operands[0].sizes, {0u}, {1u});
+    if (isRunning(*t.operands[0].source))
+      copy(t, 0);
+    if (!isTable(t.operands[0], rows))
+      move(t, 0, {0u}, {1u});
+    Tensor &from = *t.operands[0].source;
+    // Half precision stays what it is.
+    from.feedsMatrix |= t.element == "f16";
+    t.layout = layoutOf(t.shape, {0u}, {1u});
+    t.layout.isSplat = from.layout.isSplat;
+  }
+
   //===--- Gathers and products
   //--------------------------------------------===//
 
@@ -546,7 +565,11 @@ private:
     // Half precision is for the planes, tables are kept as they are.
     for (unsigned number : {0u, 1u}) {
       const Tensor &from = *t.operands[number].source;
-      if (from.kind == Tensor::Gather && from.isFloat() && !from.isHalfTable)
+      bool isWide =
+          from.kind == Tensor::Gather
+              ? from.isFloat() && !from.isHalfTable
+              : from.kind == Tensor::Exchange && from.element == "f32";
+      if (isWide)
         copy(t, number);
     }
     const View *views[2] = {&t.operands[0], &t.operands[1]};

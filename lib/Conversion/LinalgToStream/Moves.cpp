@@ -1,4 +1,4 @@
-//===- Moves.cpp - gathers and joins --------------------------------------===//
+//===- Moves.cpp - gathers, joins and exchanges ---------------------------===//
 //
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -407,4 +407,32 @@ void Emitter::joinLanes(Tensor &t,
                   feature);
   }
   emitSelection(selection, sources, tilesToWrite(t), t);
+}
+
+//===----------------------------------------------------------------------===//
+// Exchanges
+//===----------------------------------------------------------------------===//
+
+void Emitter::emitExchange(Tensor &t) {
+  Tensor &from = *t.operands[0].source;
+  require(from);
+  if (failed)
+    return;
+  stream::Exchange exchange;
+  exchange.name = t.name;
+  // Groups of one size are one group: a chip is in one at most.
+  auto group = llvm::find(program.groups, t.members);
+  exchange.group = unsigned(group - program.groups.begin());
+  if (group == program.groups.end())
+    program.groups.push_back(t.members);
+  exchange.src = t.element == "f16" ? tileOf(from) : vectorTileOf(from);
+  exchange.dst = tilesToWrite(t).front();
+  exchange.rows = t.shape[0] / t.members;
+  if (!t.scatters)
+    exchange.rows = from.layout.rows;
+  for (unsigned m = 0; m < t.members; ++m) {
+    exchange.send.push_back(t.scatters ? m * exchange.rows : 0);
+    exchange.recv.push_back(m * exchange.rows);
+  }
+  kernels.push_back(std::move(exchange));
 }

@@ -290,6 +290,7 @@ mlir::LogicalResult linalg_to_stream::findRanges(Graph &graph) {
       break;
     case Tensor::Gather:
     case Tensor::Move:
+    case Tensor::Exchange:
       found = t.operands[0].source->range;
       break;
     case Tensor::Join:
@@ -333,7 +334,8 @@ static bool isMovement(const Tensor &t) {
     return llvm::all_of(t.body, [](const ScalarStep &step) {
       return step.op == Opcode::alu_select || step.op == Opcode::alu_mov;
     });
-  return t.kind == Tensor::Join || t.kind == Tensor::Gather;
+  return t.kind == Tensor::Join || t.kind == Tensor::Gather ||
+         t.kind == Tensor::Exchange;
 }
 
 void linalg_to_stream::findHalfTables(Graph &graph) {
