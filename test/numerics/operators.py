@@ -81,6 +81,9 @@ case("move", "special_expand", EXACT, node("Expand", "x s"), {"x": SPECIAL.T.cop
 case("move", "special_transpose", EXACT, node("Transpose", "x"), {"x": SPECIAL})
 case("move", "slice_back", EXACT, node("Slice", "x low high axis step"), {"x": floats(6, 9)}, **slices(-1, -100, 0, -2))
 case("move", "split", EXACT, node("Split", "x", "y z", axis=-1), {"x": floats(5, 26)})
+for _name, _shape, _pads in [("end", (2, 17), (0, 0, 0, 2)), ("one", (1,), (0, 2)), ("both", (3, 8, 8), (0, 1, 1, 0, 1, 1)),
+                             ("below", (4, 17), (2, 0, 0, 2)), ("long", (2, 330), (0, 0, 0, 320))]:
+    case("move", f"pad_{_name}", EXACT, node("Pad", "x p v"), {"x": floats(*_shape)}, p=ints(*_pads), v=np.float32(3))
 case("move", "pad", EXACT, node("Pad", "x p v"), {"x": floats(4, 5)}, p=ints(1, 2, 0, 3), v=np.float32(2.5))
 case("move", "tile", EXACT, node("Tile", "x r"), {"x": floats(3, 4)}, r=ints(2, 1))
 case("move", "flatten", EXACT, node("Flatten", "x", axis=2), {"x": floats(2, 3, 4)})
@@ -133,6 +136,7 @@ for axis in (0, 1):
         case("integer", f"{op.lower()}{axis}", EXACT, node(op, "x", axes=[axis]), {"x": integers(5, 41)})
     case("integer", f"sum{axis}", EXACT, node("ReduceSum", "x a"), {"x": integers(7, 43, low=-2 ** 25, high=2 ** 25)}, a=ints(axis))
     case("integer", f"sum_large{axis}", EXACT, node("ReduceSum", "x a"), {"x": integers(3, 4, 350, low=-2 ** 22, high=2 ** 22)}, a=ints(axis + 1))
+    case("integer", f"cumsum_reverse{axis}", EXACT, node("CumSum", "x a", reverse=1), {"x": integers(5, 30, low=-2 ** 25, high=2 ** 25)}, a=np.int64(axis))
     case("integer", f"cumsum{axis}", EXACT, node("CumSum", "x a"), {"x": integers(5, 30, low=-2 ** 25, high=2 ** 25)}, a=np.int64(axis))
     case("integer", f"argmax{axis}", EXACT, node("ArgMax", "x", axis=axis), {"x": floats(9, 41)})
     case("integer", f"sum_of_negated{axis}", EXACT, [node("Neg", "x", "p"), node("ReduceSum", "p a")],

@@ -522,7 +522,7 @@ void Reader::readPad(tensor::PadOp op) {
     Sizes shape = inner.sizes, at(inner.rank(), 0);
     int64_t size = shape[d];
     shape[d] = low + size + high;
-    Tensor &t = add(Tensor::Join, op);
+    Tensor &t = add(Tensor::Join, *op);
     t.shape = shape;
     t.element = elementOf(op.getResult());
     auto piece = [&](const View &view) {
