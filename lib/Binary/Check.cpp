@@ -306,7 +306,8 @@ private:
         return fail(where + ": dimension " + llvm::Twine(dim) +
                     " is not positive, or there are more than 2^40 elements");
     }
-    if (tensor.placements.empty())
+    // An input that nothing reads has none.
+    if (tensor.placements.empty() && llvm::StringRef(kind) != "input")
       fail(where + ": it has no place");
     for (const Placement &placement : tensor.placements)
       place(where, tensor, placement);

@@ -33,14 +33,19 @@ public:
       auto name = attributes.getAs<mlir::StringAttr>("onnx.name");
       return name ? name.str() : std::string();
     };
-    for (unsigned i = 0; i < main.getNumArguments(); ++i)
-      inputs.push_back(
-          {nameOf(main.getArgAttrDict(i)), main.getArgument(i).getType(), {}});
+    for (unsigned i = 0; i < main.getNumArguments(); ++i) {
+      inputs.push_back({nameOf(main.getArgAttrDict(i)),
+                        main.getArgument(i).getType(),
+                        {},
+                        ""});
+      if (auto type = main.getArgAttrOfType<mlir::StringAttr>(i, "onnx.type"))
+        inputs.back().hostType = type.str();
+    }
     mlir::Operation *end = main.getBody().front().getTerminator();
     for (unsigned i = 0; i < main.getNumResults(); ++i)
       outputs.push_back({nameOf(main.getResultAttrDict(i)),
                          end->getOperand(i).getType(),
-                         nodesBehind(end->getOperand(i))});
+                         nodesBehind(end->getOperand(i)), ""});
   }
 
   /// Inputs, and outputs, are in SRAM together, each element with a byte at
@@ -66,6 +71,26 @@ public:
           machine.name, double(machine.sramBytes()) / (1 << 20));
     }
     return "";
+  }
+
+  /// Inputs that nothing reads are part of the model all the same: whoever runs
+  /// it may give them. They have no place on the chip.
+  void addUnread(Package &package) const {
+    for (const Tensor &tensor : inputs) {
+      if (llvm::any_of(package.inputs, [&](const TensorBinding &binding) {
+            return binding.name == tensor.name;
+          }))
+        continue;
+      TensorBinding binding;
+      binding.name = tensor.name;
+      binding.hostType = tensor.hostType;
+      auto type = mlir::cast<mlir::ShapedType>(tensor.type);
+      binding.shape.assign(type.getShape().begin(), type.getShape().end());
+      binding.chipType = mlir::isa<mlir::FloatType>(type.getElementType())
+                             ? isa::ElementType::f32
+                             : isa::ElementType::i32;
+      package.inputs.push_back(std::move(binding));
+    }
   }
 
   /// The ONNX nodes that a host would have to execute around a package: those
@@ -96,6 +121,7 @@ private:
     std::string name;
     mlir::Type type;
     std::set<std::string> nodes;
+    std::string hostType;
   };
   std::vector<Tensor> inputs, outputs;
 
@@ -243,6 +269,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   if (plan.module)
     result.package.interval =
         initiationInterval(result.package, result.classes);
+  interface.addUnread(result.package);
   result.package.hostNodes = interface.hostNodes(result.package);
   for (TensorBinding &input : result.package.inputs)
     if (auto range = report.ranges.find(input.name);

@@ -68,6 +68,8 @@ static std::vector<std::string> checkBinding(const TensorBinding &binding,
   if (!type)
     return {who + "the package names an unknown type '" + binding.hostType +
             "'"};
+  if (isInput && binding.placements.empty()) // nothing reads it
+    return errors;
   if (isInput ? !canConvertToChip(*type, binding.chipType)
               : !canConvertToHost(binding.chipType, *type))
     errors.push_back(who + binding.hostType + " on the host and " +
@@ -160,8 +162,11 @@ Session::convert(llvm::ArrayRef<NpyArray> arrays) const {
     NpyType type = *parseNpyTypeName(binding.hostType);
     std::string need = describeNpy(type, binding.shape);
     auto found = byName.find(binding.name);
+    bool isRead = !binding.placements.empty();
     if (found == byName.end()) {
-      errors.push_back("input '" + binding.name + "' is missing: need " + need);
+      if (isRead)
+        errors.push_back("input '" + binding.name + "' is missing: need " +
+                         need);
       continue;
     }
     const NpyArray &array = *found->second;
@@ -170,6 +175,8 @@ Session::convert(llvm::ArrayRef<NpyArray> arrays) const {
                        describeNpy(array.type, array.shape) + ": need " + need);
       continue;
     }
+    if (!isRead)
+      continue;
     Feed &feed = feeds.emplace_back(Feed{&binding, {}});
     int64_t count = elementCount(binding.shape);
     unsigned width = npyTypeBytes(type);

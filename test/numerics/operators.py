@@ -84,6 +84,7 @@ case("move", "split", EXACT, node("Split", "x", "y z", axis=-1), {"x": floats(5,
 for _name, _shape, _pads in [("end", (2, 17), (0, 0, 0, 2)), ("one", (1,), (0, 2)), ("both", (3, 8, 8), (0, 1, 1, 0, 1, 1)),
                              ("below", (4, 17), (2, 0, 0, 2)), ("long", (2, 330), (0, 0, 0, 320))]:
     case("move", f"pad_{_name}", EXACT, node("Pad", "x p v"), {"x": floats(*_shape)}, p=ints(*_pads), v=np.float32(3))
+case("move", "unread", EXACT, node("Relu", "x"), {"x": floats(3, 4), "z": integers(3, 4)})
 case("move", "pad", EXACT, node("Pad", "x p v"), {"x": floats(4, 5)}, p=ints(1, 2, 0, 3), v=np.float32(2.5))
 case("move", "tile", EXACT, node("Tile", "x r"), {"x": floats(3, 4)}, r=ints(2, 1))
 case("move", "flatten", EXACT, node("Flatten", "x", axis=2), {"x": floats(2, 3, 4)})

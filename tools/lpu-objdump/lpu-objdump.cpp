@@ -133,7 +133,7 @@ static void printTensors(ArrayRef<lpu::TensorBinding> tensors, const char *kind,
       os << formatv(", values {0} to {1} (rows of '{2}')",
                     tensor.range->minimum, tensor.range->maximum,
                     tensor.range->table);
-    os << "\n";
+    os << (tensor.placements.empty() ? ", not read\n" : "\n");
     for (const lpu::Placement &p : tensor.placements)
       os << formatv("  placement: {0} rows, {1} x {2} features a chunk, {3} "
                     "chunks, {4} stripes, {5} columns\n",
