@@ -142,6 +142,8 @@ for axis in (0, 1):
     case("integer", f"argmax{axis}", EXACT, node("ArgMax", "x", axis=axis), {"x": floats(9, 41)})
     case("integer", f"sum_of_negated{axis}", EXACT, [node("Neg", "x", "p"), node("ReduceSum", "p a")],
          {"x": integers(9, 20, low=-2 ** 26, high=2 ** 26)}, a=ints(axis))
+case("integer", "argmax_joined", EXACT, [node("ArgMax", "x", "m", axis=1, keepdims=0), node("ScatterND", "m i u")],
+     {"x": integers(3, 2, dtype=np.int32)}, i=ints(1).reshape(1, 1), u=ints(5))
 case("integer", "running_then_gather", EXACT,
      [node("Cast", "x", "p", to=6), node("ReduceSum", "p a", "s", keepdims=0), node("Gather", "w s")],
      {"x": rng.integers(0, 2, (4, 5)).astype(bool)}, a=ints(0), w=floats(5, 6))
@@ -163,6 +165,10 @@ for low, high in ((0, 4), (1, 5), (27, 31), (16, 33)):
          {"x": floats(33, 9), "z": floats(9, 33)}, **slices(low, high, 1))
     case("product", f"batch_slice_{low}", PRODUCT, [node("MatMul", "x z", "p"), node("Slice", SLICE)],
          {"x": floats(3, 33, 9), "z": floats(3, 9, 33)}, **slices(low, high, 2))
+for _name, _size, _low, _high, _step in [("strided", 40, 0, 40, 2), ("window", 400, 5, 400, 1), ("backwards", 24, 23, -100, -1)]:
+    case("product", f"slice_{_name}", PRODUCT,
+         [node("Slice", "x low high axis step", "q"), node("MatMul", "q w")], {"x": floats(7, _size)},
+         w=floats(len(range(_size)[slice(_low, None if _high < 0 else _high, _step)]), 9), **slices(_low, _high, 1, _step))
 case("product", "const_batch_slice", PRODUCT, [node("MatMul", "x w", "p"), node("Slice", SLICE)], {"x": floats(3, 33, 9)},
      w=floats(3, 9, 33), **slices(7, 11, 2))
 case("product", "const_batch", PRODUCT, node("MatMul", "x w"), {"x": floats(3, 5, 9)}, w=floats(3, 9, 33))

@@ -270,8 +270,17 @@ private:
         return feature % machine.lanes == 0;
       });
     };
-    if (!isEven()) // lanes move: pieces are taken from where they stand
+    if (!isEven()) {
+      // Lanes move: pieces are taken from where they stand.
+      for (unsigned i = 0; i < t.operands.size(); ++i) {
+        const View &v = t.operands[i];
+        Layout domain = layoutOf(v.sizes, rowDims(v.sizes, t.layout),
+                                 featureDims(v.sizes, t.layout));
+        if (v.source->isLight && !canMakeLight(v, domain, machine.lanes))
+          copy(t, i);
+      }
       return;
+    }
     for (unsigned i = 0; i < t.operands.size(); ++i)
       makeReadable(t, i,
                    layoutOf(t.operands[i].sizes, rowDims(t.shape, t.layout),
@@ -523,6 +532,31 @@ private:
     return side;
   }
 
+  /// A plane takes windows of neighbouring lanes, and constant weights begin at
+  /// whole installs: whether the windows that `k` makes do.
+  bool hasWholeWindows(const Place &place, ArrayRef<int64_t> sizes,
+                       ArrayRef<unsigned> k) {
+    SmallVector<unsigned, 4> dims(k);
+    llvm::stable_sort(dims, [&](unsigned x, unsigned y) {
+      return place.featureStride[x] > place.featureStride[y];
+    });
+    int64_t count = 1, last = 0;
+    for (unsigned d : dims)
+      count *= sizes[d];
+    for (int64_t n = 0; n < count; ++n) {
+      int64_t lane = place.feature, rest = n;
+      for (unsigned d : llvm::reverse(dims)) {
+        lane += rest % sizes[d] * place.featureStride[d];
+        rest /= sizes[d];
+      }
+      bool begins = n == 0 || lane != last + 1 || lane % machine.lanes == 0;
+      if (begins && n % machine.installRows != 0)
+        return false;
+      last = lane;
+    }
+    return true;
+  }
+
   /// A light operand can be made with these dimensions on rows and features, as
   /// a plane takes it: the moving one from any lane on.
   bool isFree(const View &view, ArrayRef<unsigned> batch,
@@ -545,8 +579,9 @@ private:
     std::optional<Place> place = placeOf(wanted, inputLayout(wanted, domain));
     if (!place || !onRows(*place, own) || !onFeatures(*place, features))
       return false;
-    return isMoving ||
-           (onRows(*place, batch) && place->feature % machine.lanes == 0 &&
+    if (isMoving)
+      return hasWholeWindows(*place, wanted.sizes, features);
+    return (onRows(*place, batch) && place->feature % machine.lanes == 0 &&
             llvm::all_of(features, [&](unsigned d) {
               return place->featureStride[d] == domain.feature[d];
             }));
@@ -596,10 +631,12 @@ private:
         const Side &a = sides[moving], &b = sides[1 - moving];
         if (a.isConstant && !mayMoveConstant)
           continue;
-        bool canMove = a.isFree
-                           ? isFree(*views[moving], batch, own[moving], k, true)
-                           : a.place && onFeatures(*a.place, k) &&
-                                 onRows(*a.place, own[moving]);
+        bool canMove =
+            a.isFree
+                ? isFree(*views[moving], batch, own[moving], k, true)
+                : a.place && onFeatures(*a.place, k) &&
+                      onRows(*a.place, own[moving]) &&
+                      (!b.isConstant || hasWholeWindows(*a.place, t.domain, k));
         bool byRows = b.isFree ? isFree(*views[1 - moving], batch, k,
                                         own[1 - moving], false)
                                : b.place && onRows(*b.place, k) &&
@@ -646,7 +683,9 @@ private:
     };
     bool lhsFits =
         sides[0].isFree || (sides[0].place && onFeatures(*sides[0].place, k) &&
-                            onRows(*sides[0].place, own[0]));
+                            onRows(*sides[0].place, own[0]) &&
+                            (!sides[1].isConstant ||
+                             hasWholeWindows(*sides[0].place, t.domain, k)));
     if (!lhsFits)
       moveSide(0, own[0], k);
     else
