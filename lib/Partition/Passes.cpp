@@ -8,6 +8,7 @@
 #include "dialects/Fabric/Fabric.h"
 #include "lpu/Partition/Partition.h"
 #include "lpu/Partition/Program.h"
+#include "lpu/Target/PassTarget.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -30,12 +31,10 @@ struct MachinePass : OperationPass<ModuleOp> {
   Option<std::string> target{*this, "target", llvm::cl::desc("Machine"),
                              llvm::cl::init("lpu1")};
   std::optional<Machine> machine() {
-    auto loaded = loadMachine(target);
-    if (loaded)
-      return std::move(*loaded);
-    emitError(getOperation().getLoc(), llvm::toString(loaded.takeError()));
-    signalPassFailure();
-    return std::nullopt;
+    std::optional<Machine> loaded;
+    if (failed(loadPassTarget(loaded, target, getOperation().getLoc())))
+      signalPassFailure();
+    return loaded;
   }
 };
 

@@ -9,6 +9,7 @@
 #include "Body.h"
 #include "Enumerate.h"
 #include "lpu/Partition/Program.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
@@ -111,7 +112,7 @@ static void describe(const Model &model, const Machine &machine,
       break;
     }
     std::string from =
-        fabric::nodeName(model.nodes[model.heavy[stage.begin]].op->getLoc());
+        nodeName(model.nodes[model.heavy[stage.begin]].op->getLoc());
     os << "  stage " << s << ": " << stage.width
        << (stage.width == 1 ? " chip, " : " chips, ")
        << mebibytes(stage.weightBytes) << " weights a chip, about "

@@ -16,18 +16,6 @@ using namespace mlir;
 using namespace lpu;
 using namespace lpu::fabric;
 
-std::string fabric::nodeName(Location location) {
-  std::string name;
-  location->walk([&](Location part) {
-    auto named = dyn_cast<NameLoc>(part);
-    if (!named)
-      return WalkResult::advance();
-    name = named.getName().str();
-    return WalkResult::interrupt();
-  });
-  return name;
-}
-
 /// Ports and parameters of a body.
 static LogicalResult readBody(ChipClass &chipClass) {
   if (!chipClass.body.getBody().hasOneBlock())

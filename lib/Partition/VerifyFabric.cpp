@@ -14,6 +14,7 @@
 
 #include "dialects/Fabric/Fabric.h"
 #include "lpu/Partition/Program.h"
+#include "lpu/Support/NodeName.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include <deque>

@@ -11,6 +11,7 @@
 #include "lpu/Partition/Partition.h"
 #include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Schedule/Transfer.h"
+#include "lpu/Support/NodeName.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <map>
 
@@ -50,7 +51,7 @@ portsOf(mlir::func::FuncOp function, const fabric::ChipClass &chipClass,
     ports[p].peer = peer->second;
     ports[p].binding = llvm::formatv("port {0} of the chip", p);
     ports[p].isSend = op->getNumOperands() > 0;
-    ports[p].value = fabric::nodeName(op->getLoc());
+    ports[p].value = nodeName(op->getLoc());
   }
   auto rename = [&](mlir::DictionaryAttr attrs, auto set) {
     if (auto port = attrs.getAs<mlir::IntegerAttr>(fabric::portAttr))

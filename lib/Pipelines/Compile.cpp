@@ -11,6 +11,7 @@
 #include "dialects/ONNX/ONNX.h"
 #include "lpu/Conversion/LinalgToStream.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -135,7 +136,7 @@ private:
         continue;
       llvm::append_range(work, op->getOperands());
       if (op->getNumOperands() > 0) // constants and weights are no work
-        names.insert(nodeOf(op->getLoc()));
+        names.insert(nodeName(op->getLoc()));
     }
     return names;
   }

@@ -9,27 +9,16 @@
 #include "dialects/Stream/Translate.h"
 #include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Stream/Passes.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassManager.h"
 
 using namespace lpu;
 using namespace lpu::pipelines;
 
-std::string pipelines::nodeOf(mlir::Location location) {
-  std::string node;
-  location->walk([&](mlir::Location inner) {
-    if (auto name = llvm::dyn_cast<mlir::NameLoc>(inner)) {
-      node = name.getName().str();
-      return mlir::WalkResult::interrupt();
-    }
-    return mlir::WalkResult::advance();
-  });
-  return node;
-}
-
 void pipelines::printDiagnostic(mlir::Diagnostic &diagnostic,
                                 llvm::raw_ostream &os) {
-  std::string node = nodeOf(diagnostic.getLocation());
+  std::string node = nodeName(diagnostic.getLocation());
   bool isError = diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
   os << (isError ? "error: " : "warning: ");
   std::string text = diagnostic.str();

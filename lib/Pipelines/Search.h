@@ -20,9 +20,6 @@
 
 namespace lpu::pipelines {
 
-/// The name of the ONNX node that an operation comes from.
-std::string nodeOf(mlir::Location location);
-
 /// "error: node 'x': what" for diagnostics of passes.
 void printDiagnostic(mlir::Diagnostic &diagnostic, llvm::raw_ostream &os);
 

@@ -86,8 +86,6 @@ void setInstance(const Program &program, mlir::func::FuncOp body,
 mlir::LogicalResult decomposeCollectives(mlir::ModuleOp module,
                                          const Machine &machine);
 
-/// The ONNX node of a location, or "".
-std::string nodeName(mlir::Location location);
 
 } // namespace lpu::fabric
 

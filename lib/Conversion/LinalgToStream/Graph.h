@@ -214,9 +214,6 @@ void findHalfTables(Graph &graph);
 /// Fills `order` and numbers the tensors by it.
 void orderTensors(Graph &graph);
 
-/// A name for reports: the ONNX node, if the location holds one.
-std::string nodeName(mlir::Location location);
-
 //===----------------------------------------------------------------------===//
 // Where the elements of a view are
 //===----------------------------------------------------------------------===//
@@ -228,6 +225,13 @@ struct Place {
 
 /// nullopt if the view is not linear in this layout.
 std::optional<Place> placeOf(const View &view, const Layout &layout);
+
+/// The layout of a space whose dimensions stand where `place` has them, rows in
+/// the order of the place but those of `innermost` last; nullopt if lanes would
+/// have to move.
+std::optional<Layout> spaceOf(llvm::ArrayRef<int64_t> sizes, const Place &place,
+                              bool isSplat, unsigned lanes,
+                              llvm::ArrayRef<unsigned> innermost = {});
 
 /// The view with every dimension split so that it walks in one dimension of its
 /// source; nullopt if that cannot be.

@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Graph.h"
+#include "Products.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
@@ -290,57 +290,6 @@ private:
   //===--- Elementwise and reductions
   //--------------------------------------===//
 
-  /// The layout of a space whose dimensions stand where `place` has them;
-  /// nullopt if lanes would have to move.
-  std::optional<Layout> spaceOf(ArrayRef<int64_t> sizes, const Place &place,
-                                bool isSplat,
-                                ArrayRef<unsigned> innermost = {}) {
-    Layout space;
-    space.row.assign(sizes.size(), 0);
-    space.feature.assign(sizes.size(), 0);
-    SmallVector<unsigned, 6> rows, features, open;
-    for (unsigned d = 0; d < sizes.size(); ++d) {
-      if (sizes[d] == 1)
-        continue;
-      if (place.featureStride[d] != 0)
-        features.push_back(d);
-      else if (place.rowStride[d] != 0)
-        rows.push_back(d);
-      else
-        open.push_back(d);
-    }
-    if (place.feature % machine.lanes != 0)
-      return std::nullopt;
-    llvm::sort(features, [&](unsigned a, unsigned b) {
-      return place.featureStride[a] < place.featureStride[b];
-    });
-    for (unsigned d : features) {
-      if (place.featureStride[d] != space.features)
-        return std::nullopt;
-      space.feature[d] = space.features;
-      space.features *= sizes[d];
-    }
-    // Dimensions that the operand repeats: the innermost becomes the features
-    // if there are none, the others are outer rows.
-    if (features.empty() && isSplat && !open.empty()) {
-      unsigned d = open.pop_back_val();
-      space.feature[d] = 1;
-      space.features = sizes[d];
-    }
-    space.isSplat = space.features == 1;
-    llvm::stable_sort(rows, [&](unsigned a, unsigned b) {
-      bool aIn = llvm::is_contained(innermost, a),
-           bIn = llvm::is_contained(innermost, b);
-      return aIn != bIn ? bIn : place.rowStride[a] > place.rowStride[b];
-    });
-    open.append(rows.begin(), rows.end());
-    for (unsigned d : llvm::reverse(open)) {
-      space.row[d] = space.rows;
-      space.rows *= sizes[d];
-    }
-    return space;
-  }
-
   void map(Tensor &t) {
     std::optional<Layout> best;
     int64_t most = -1;
@@ -354,7 +303,7 @@ private:
       for (unsigned d = 0; d < v.rank(); ++d)
         covered *= v.strides[d] ? v.sizes[d] : 1;
       std::optional<Layout> space =
-          spaceOf(t.shape, *place, v.source->layout.isSplat);
+          spaceOf(t.shape, *place, v.source->layout.isSplat, machine.lanes);
       if (space && covered > most) {
         most = covered;
         best = space;
@@ -376,7 +325,8 @@ private:
         reduced.push_back(d);
     std::optional<Layout> space;
     if (place)
-      space = spaceOf(v.sizes, *place, v.source->layout.isSplat, reduced);
+      space = spaceOf(v.sizes, *place, v.source->layout.isSplat, machine.lanes,
+                      reduced);
     bool isMoved = false;
     auto moveOperand = [&] {
       SmallVector<unsigned, 4> kept;
@@ -403,7 +353,8 @@ private:
     }
     if (isMoved && !failed) {
       place = placeOf(t.operands[0], t.operands[0].source->layout);
-      space = place ? spaceOf(t.operands[0].sizes, *place, false, reduced)
+      space = place ? spaceOf(t.operands[0].sizes, *place, false, machine.lanes,
+                              reduced)
                     : std::nullopt;
     }
     if (!space)
@@ -519,83 +470,6 @@ private:
            t.layout.rows != t.domainRows.rows;
   }
 
-  struct Side {
-    std::optional<Place> place;
-    bool isConstant, isFree; // free: its layout is ours to choose
-  };
-
-  Side sideOf(const View &v) {
-    Side side{std::nullopt, v.source->kind == Tensor::Constant,
-              v.source->isLight};
-    if (!side.isFree)
-      side.place = placeOf(v, v.source->layout);
-    return side;
-  }
-
-  /// A plane takes windows of neighbouring lanes, and constant weights begin at
-  /// whole installs: whether the windows that `k` makes do.
-  bool hasWholeWindows(const Place &place, ArrayRef<int64_t> sizes,
-                       ArrayRef<unsigned> k) {
-    SmallVector<unsigned, 4> dims(k);
-    llvm::stable_sort(dims, [&](unsigned x, unsigned y) {
-      return place.featureStride[x] > place.featureStride[y];
-    });
-    int64_t count = 1, last = 0;
-    for (unsigned d : dims)
-      count *= sizes[d];
-    for (int64_t n = 0; n < count; ++n) {
-      int64_t lane = place.feature, rest = n;
-      for (unsigned d : llvm::reverse(dims)) {
-        lane += rest % sizes[d] * place.featureStride[d];
-        rest /= sizes[d];
-      }
-      bool begins = n == 0 || lane != last + 1 || lane % machine.lanes == 0;
-      if (begins && n % machine.installRows != 0)
-        return false;
-      last = lane;
-    }
-    return true;
-  }
-
-  /// A light operand can be made with these dimensions on rows and features, as
-  /// a plane takes it: the moving one from any lane on.
-  bool isFree(const View &view, ArrayRef<unsigned> batch,
-              ArrayRef<unsigned> own, ArrayRef<unsigned> features,
-              bool isMoving) {
-    const Tensor &from = *view.source;
-    if (!from.isLight)
-      return false;
-    if (from.kind == Tensor::Constant)
-      return true;
-    SmallVector<unsigned, 6> rows(batch.begin(), batch.end());
-    rows.append(own.begin(), own.end());
-    View wanted = view;
-    for (unsigned d = 0; d < wanted.rank(); ++d)
-      if (!llvm::is_contained(rows, d) && !llvm::is_contained(features, d))
-        wanted.sizes[d] = 1;
-    Layout domain = layoutOf(wanted.sizes, rows, features);
-    if (from.kind != Tensor::Input)
-      return canMakeLight(wanted, domain, machine.lanes);
-    std::optional<Place> place = placeOf(wanted, inputLayout(wanted, domain));
-    if (!place || !onRows(*place, own) || !onFeatures(*place, features))
-      return false;
-    if (isMoving)
-      return hasWholeWindows(*place, wanted.sizes, features);
-    return (onRows(*place, batch) && place->feature % machine.lanes == 0 &&
-            llvm::all_of(features, [&](unsigned d) {
-              return place->featureStride[d] == domain.feature[d];
-            }));
-  }
-
-  static bool onRows(const Place &place, ArrayRef<unsigned> dims) {
-    return llvm::all_of(
-        dims, [&](unsigned d) { return place.featureStride[d] == 0; });
-  }
-  static bool onFeatures(const Place &place, ArrayRef<unsigned> dims) {
-    return llvm::all_of(dims,
-                        [&](unsigned d) { return place.rowStride[d] == 0; });
-  }
-
   void contract(Tensor &t, unsigned attempt = 0) {
     // Half precision is for the planes, tables are kept as they are.
     for (unsigned number : {0u, 1u}) {
@@ -608,8 +482,8 @@ private:
         copy(t, number);
     }
     const View *views[2] = {&t.operands[0], &t.operands[1]};
-    Side sides[2] = {sideOf(*views[0]), sideOf(*views[1])};
-    SmallVector<unsigned, 4> batch, own[2], k;
+    ProductSide sides[2] = {{*views[0], machine}, {*views[1], machine}};
+    ProductDims dims;
     for (unsigned d = 0; d < t.domain.size(); ++d) {
       if (t.domain[d] == 1)
         continue;
@@ -617,55 +491,26 @@ private:
       if (!llvm::is_contained(t.keptDims, d)) {
         if (!in[0] || !in[1])
           return report(t, "an operand of a product repeats along the sum");
-        k.push_back(d);
+        dims.k.push_back(d);
       } else if (in[0] && in[1]) {
-        batch.push_back(d);
+        dims.batch.push_back(d);
       } else {
-        own[in[1]].push_back(d);
+        dims.own[in[1]].push_back(d);
       }
     }
-    // First try the order of the model, then the transposed product; a constant
-    // moves only if nothing else can.
-    for (bool mayMoveConstant : {false, true})
-      for (unsigned moving : {0u, 1u}) {
-        const Side &a = sides[moving], &b = sides[1 - moving];
-        if (a.isConstant && !mayMoveConstant)
-          continue;
-        bool canMove =
-            a.isFree
-                ? isFree(*views[moving], batch, own[moving], k, true)
-                : a.place && onFeatures(*a.place, k) &&
-                      onRows(*a.place, own[moving]) &&
-                      (!b.isConstant || hasWholeWindows(*a.place, t.domain, k));
-        bool byRows = b.isFree ? isFree(*views[1 - moving], batch, k,
-                                        own[1 - moving], false)
-                               : b.place && onRows(*b.place, k) &&
-                                     onFeatures(*b.place, own[1 - moving]);
-        bool byColumns = !b.isFree && b.place && onFeatures(*b.place, k) &&
-                         onRows(*b.place, own[1 - moving]);
-        if (!canMove || (!byRows && !byColumns))
-          continue;
-        t.plan = ContractPlan();
-        t.plan.moving = moving;
-        t.plan.byColumns = !byRows;
-        t.plan.m = own[moving];
-        t.plan.n = own[1 - moving];
-        t.plan.k = k;
-        if (!finishContract(t, a, b, batch))
-          continue;
-        for (const View *view : views)
-          for (Tensor *from = view->source;; from = from->operands[0].source) {
-            from->feedsMatrix = true; // a move keeps the precision
-            if (from->kind != Tensor::Move)
-              break;
-          }
-        views[moving]->source->isMoving = true;
-        return;
-      }
+    if (planProduct(t, dims, sides, machine.lanes)) {
+      for (const View *view : views)
+        for (Tensor *from = view->source;; from = from->operands[0].source) {
+          from->feedsMatrix = true; // a move keeps the precision
+          if (from->kind != Tensor::Move)
+            break;
+        }
+      views[t.plan.moving]->source->isMoving = true;
+      return;
+    }
     // What the host cannot place as it is wanted is stored first.
-    bool isStored[2] = {
-        sides[0].isFree && !isFree(*views[0], batch, own[0], k, true),
-        sides[1].isFree && !isFree(*views[1], batch, k, own[1], false)};
+    bool isStored[2] = {sides[0].isFree && !sides[0].canMove(dims, 0, sides[1]),
+                        sides[1].isFree && !sides[1].byRows(dims, 1)};
     for (unsigned number : {0u, 1u})
       if (isStored[number])
         copy(t, number);
@@ -677,82 +522,16 @@ private:
                     "the operands of a product cannot be brought into place");
     auto moveSide = [&](unsigned number, ArrayRef<unsigned> rows,
                         ArrayRef<unsigned> features) {
-      SmallVector<unsigned, 8> all(batch.begin(), batch.end());
+      SmallVector<unsigned, 8> all(dims.batch.begin(), dims.batch.end());
       all.append(rows.begin(), rows.end());
       move(t, number, all, features);
     };
-    bool lhsFits =
-        sides[0].isFree || (sides[0].place && onFeatures(*sides[0].place, k) &&
-                            onRows(*sides[0].place, own[0]) &&
-                            (!sides[1].isConstant ||
-                             hasWholeWindows(*sides[0].place, t.domain, k)));
-    if (!lhsFits)
-      moveSide(0, own[0], k);
+    if (!sides[0].canMove(dims, 0, sides[1]))
+      moveSide(0, dims.own[0], dims.k);
     else
-      moveSide(1, k, own[1]);
+      moveSide(1, dims.k, dims.own[1]);
     if (!failed)
       contract(t, attempt + 1);
-  }
-
-  bool finishContract(Tensor &t, const Side &a, const Side &b,
-                      ArrayRef<unsigned> batch) {
-    ContractPlan &plan = t.plan;
-    // Per dimension of the domain.
-    Sizes row(t.domain.size(), 0), feature(t.domain.size(), 0);
-    Layout layout;
-    auto addFeature = [&](unsigned d) {
-      feature[d] = layout.features;
-      layout.features *= t.domain[d];
-    };
-    for (unsigned d : batch) {
-      bool side =
-          !b.isFree && !plan.byColumns && b.place->featureStride[d] != 0;
-      (side ? plan.batchFeatures : plan.batchRows).push_back(d);
-    }
-    if (b.isFree || plan.byColumns) {
-      for (unsigned d : llvm::reverse(plan.n))
-        addFeature(d);
-    } else {
-      // Columns stay in the lanes that they have in the operand.
-      if (b.place->feature % machine.lanes != 0)
-        return false;
-      SmallVector<unsigned, 4> dims(plan.n);
-      dims.append(plan.batchFeatures.begin(), plan.batchFeatures.end());
-      llvm::sort(dims, [&](unsigned x, unsigned y) {
-        return b.place->featureStride[x] < b.place->featureStride[y];
-      });
-      bool inBatch = false;
-      for (unsigned d : dims) {
-        // One batch index is one window of columns.
-        bool isBatch = llvm::is_contained(plan.batchFeatures, d);
-        if (b.place->featureStride[d] != layout.features ||
-            (inBatch && !isBatch))
-          return false;
-        inBatch = isBatch;
-        addFeature(d);
-      }
-    }
-    if (!a.isFree) {
-      auto byStride = [](const Sizes &strides) {
-        return [&strides](unsigned x, unsigned y) {
-          return strides[x] > strides[y];
-        };
-      };
-      llvm::stable_sort(plan.m, byStride(a.place->rowStride));
-      llvm::stable_sort(plan.k, byStride(a.place->featureStride));
-    }
-    SmallVector<unsigned, 4> rows(plan.batchRows);
-    rows.append(plan.m.begin(), plan.m.end());
-    for (unsigned d : llvm::reverse(rows)) {
-      row[d] = layout.rows;
-      layout.rows *= t.domain[d];
-    }
-    for (unsigned d : t.keptDims) {
-      layout.row.push_back(row[d]);
-      layout.feature.push_back(feature[d]);
-    }
-    t.layout = layout;
-    return true;
   }
 
   //===--- Stages

@@ -8,6 +8,7 @@
 #include "mlir/Pass/Pass.h"
 #include "dialects/Stream/Translate.h"
 #include "lpu/Conversion/LinalgToStream.h"
+#include "lpu/Target/PassTarget.h"
 #include "mlir/IR/BuiltinOps.h"
 
 using namespace lpu;
@@ -45,14 +46,7 @@ public:
   }
 
   mlir::LogicalResult initialize(mlir::MLIRContext *context) override {
-    if (machine)
-      return mlir::success();
-    llvm::Expected<Machine> loaded = loadMachine(target);
-    if (!loaded)
-      return mlir::emitError(mlir::UnknownLoc::get(context))
-             << toString(loaded.takeError());
-    machine = std::move(*loaded);
-    return mlir::success();
+    return loadPassTarget(machine, target, mlir::UnknownLoc::get(context));
   }
 
   void runOnOperation() override {

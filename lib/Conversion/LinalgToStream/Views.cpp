@@ -245,3 +245,53 @@ Layout linalg_to_stream::layoutOf(llvm::ArrayRef<int64_t> sizes,
   layout.isSplat = layout.features == 1;
   return layout;
 }
+
+std::optional<Layout> linalg_to_stream::spaceOf(ArrayRef<int64_t> sizes,
+                                                const Place &place,
+                                                bool isSplat, unsigned lanes,
+                                                ArrayRef<unsigned> innermost) {
+  Layout space;
+  space.row.assign(sizes.size(), 0);
+  space.feature.assign(sizes.size(), 0);
+  SmallVector<unsigned, 6> rows, features, open;
+  for (unsigned d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == 1)
+      continue;
+    if (place.featureStride[d] != 0)
+      features.push_back(d);
+    else if (place.rowStride[d] != 0)
+      rows.push_back(d);
+    else
+      open.push_back(d);
+  }
+  if (place.feature % lanes != 0)
+    return std::nullopt;
+  llvm::sort(features, [&](unsigned a, unsigned b) {
+    return place.featureStride[a] < place.featureStride[b];
+  });
+  for (unsigned d : features) {
+    if (place.featureStride[d] != space.features)
+      return std::nullopt;
+    space.feature[d] = space.features;
+    space.features *= sizes[d];
+  }
+  // Dimensions that the operand repeats: the innermost becomes the features
+  // if there are none, the others are outer rows.
+  if (features.empty() && isSplat && !open.empty()) {
+    unsigned d = open.pop_back_val();
+    space.feature[d] = 1;
+    space.features = sizes[d];
+  }
+  space.isSplat = space.features == 1;
+  llvm::stable_sort(rows, [&](unsigned a, unsigned b) {
+    bool aIn = llvm::is_contained(innermost, a),
+         bIn = llvm::is_contained(innermost, b);
+    return aIn != bIn ? bIn : place.rowStride[a] > place.rowStride[b];
+  });
+  open.append(rows.begin(), rows.end());
+  for (unsigned d : llvm::reverse(open)) {
+    space.row[d] = space.rows;
+    space.rows *= sizes[d];
+  }
+  return space;
+}

@@ -8,6 +8,7 @@
 #include "Lowering.h"
 
 #include "lpu/Support/Check.h"
+#include "lpu/Support/NodeName.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -136,19 +137,6 @@ bool Lowering::checkAxes() {
   if (!isGood)
     unsupported("an axis is repeated or outside the operand's rank");
   return isGood;
-}
-
-/// The name that the ONNX file gives the node, if the location holds one.
-static std::string nodeName(Location loc) {
-  std::string name;
-  loc->walk([&](Location part) {
-    auto named = dyn_cast<NameLoc>(part);
-    if (!named)
-      return WalkResult::advance();
-    name = named.getName().str();
-    return WalkResult::interrupt();
-  });
-  return name;
 }
 
 void Lowering::unsupported(const Twine &reason) {
