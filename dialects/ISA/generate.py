@@ -33,6 +33,7 @@ DELAYS = {  # the delay text of the table -> DelayKind, formula for the referenc
     "drain": ("Drain", "`delay_drain`"),
     "shuffle": ("Shuffle", "`delay_shuffle`"),
     "transpose": ("Transpose", "`delay_transpose`"),
+    "rest": ("Rest", "`link_interval` + 2 x `link_margin`"),
 }
 FIRST_OPERAND_BIT, WORD_BITS, MAX_FIELDS = 48, 128, 12
 ALU_SHAPES = {

@@ -281,6 +281,8 @@ unsigned isa::delay(const Instruction &instruction, const Machine &machine) {
     return machine.delayShuffle;
   case DelayKind::Transpose:
     return machine.delayTranspose;
+  case DelayKind::Rest:
+    return machine.resyncRest();
   }
   llvm_unreachable("all delay kinds handled");
 }

@@ -13,6 +13,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <set>
 
 using namespace lpu;
@@ -35,6 +36,9 @@ struct JoinedChip {
   std::map<unsigned, uint64_t> free;
   std::map<unsigned, std::vector<QueueItem>> prologue; // program cycles
   std::vector<uint64_t> linkIssues;                    // program cycles
+  /// Where the links stand still for a resynchronisation (program cycles): in
+  /// these cycles and every resync_cycles behind them.
+  std::optional<uint64_t> receivePause, sendPause;
   uint64_t programEnd = 0;  // all effects of the program itself are over
   uint64_t prologueEnd = 0; // all received values are visible
 };
@@ -58,7 +62,9 @@ private:
   llvm::Error transfer(Transfer &t);
   llvm::Expected<std::vector<Strip>> columnsOf(const Transfer &t) const;
   void place(Transfer &t, const Strip &column);
-  void finishPrologue(JoinedChip &chip);
+  void placeRows(Transfer &t, const Strip &column, unsigned there,
+                 unsigned here, uint64_t at, unsigned first, unsigned count);
+  void finishPrologue(unsigned chip);
   void resync(JoinedChip &chip);
   llvm::Error bind(ScheduledProgram &joined);
   std::vector<QueueItem> &items(JoinedChip &chip, unsigned queue);
@@ -77,6 +83,24 @@ private:
   unsigned distance(unsigned slice, Unit unit, unsigned link) const {
     return unsigned(std::abs(int(machine.slicePosition(slice)) -
                              int(machine.unitPosition(unit, link))));
+  }
+  /// From a send to its receive.
+  uint64_t flight() const {
+    return uint64_t(machine.linkLatency) + machine.linkMargin;
+  }
+  /// Cycles behind a resync of the receiver without a receive: what is received
+  /// at once arrives up to twice the margin before.
+  uint64_t receiverRest() const {
+    return machine.resyncRest() + 2 * uint64_t(machine.linkMargin);
+  }
+  uint64_t pauseEnd(const JoinedChip &from, const JoinedChip &to,
+                    uint64_t send) const;
+  uint64_t nextPause(const JoinedChip &from, const JoinedChip &to,
+                     uint64_t send) const;
+  /// From the read of a column's row to its send.
+  unsigned readLead(const Strip &column, unsigned port) const {
+    return machine.delaySramRead +
+           distance(column.source.slice, Unit::LinkSend, port);
   }
   /// Cycles in which a queue can fetch the text of what follows.
   uint64_t fetchGap() const {
@@ -178,80 +202,132 @@ llvm::Expected<std::vector<Strip>> Joiner::columnsOf(const Transfer &t) const {
   return result;
 }
 
+/// The first cycle from \p send on in which neither chip rests behind a resync.
+uint64_t Joiner::pauseEnd(const JoinedChip &from, const JoinedChip &to,
+                          uint64_t send) const {
+  auto since = [&](uint64_t pause, uint64_t cycle) -> uint64_t {
+    return cycle > pause ? (cycle - pause - 1) % machine.resyncCycles
+                         : UINT64_MAX;
+  };
+  while (true) {
+    uint64_t there = since(*from.sendPause, send),
+             here = since(*to.receivePause, send + flight());
+    if (there < machine.resyncRest())
+      send += machine.resyncRest() - there;
+    else if (here < receiverRest())
+      send += receiverRest() - here;
+    else
+      return send;
+  }
+}
+
+/// The last cycle from \p send on before the next resync of either chip.
+uint64_t Joiner::nextPause(const JoinedChip &from, const JoinedChip &to,
+                           uint64_t send) const {
+  auto next = [&](uint64_t pause, uint64_t cycle) {
+    uint64_t period = machine.resyncCycles;
+    return cycle <= pause
+               ? pause
+               : pause + (cycle - pause + period - 1) / period * period;
+  };
+  return std::min(next(*from.sendPause, send),
+                  next(*to.receivePause, send + flight()) - flight());
+}
+
 /// Takes the link on which the column can be sent first, in the first cycle in
-/// which all queues on its way are free.
+/// which all queues on its way are free. Where a chip resynchronises on the
+/// way, the column pauses.
 void Joiner::place(Transfer &t, const Strip &column) {
   JoinedChip &from = chips[t.from], &to = chips[t.to];
-  uint64_t step = interval(), span = (column.rows - 1) * step;
-  uint64_t flight = uint64_t(machine.linkLatency) + machine.linkMargin;
-  uint64_t best = UINT64_MAX;
+  uint64_t step = interval(), best = UINT64_MAX;
   std::pair<unsigned, unsigned> wire;
   auto freeAt = [](const JoinedChip &chip, unsigned queue, uint64_t otherwise) {
     auto it = chip.free.find(queue);
     return it == chip.free.end() ? otherwise : it->second;
   };
-  auto readLead = [&](unsigned port) {
-    return machine.delaySramRead +
-           distance(column.source.slice, Unit::LinkSend, port);
-  };
+  bool isFirst = !to.receivePause;
+  if (isFirst)
+    to.receivePause = *from.sendPause + flight();
   for (auto [there, here] : t.wires) {
     // Program cycle of the first send.
-    uint64_t read =
-        from.start + freeAt(from,
-                            machine.queueNumber(Unit::Mem, column.source.slice),
-                            from.programEnd);
-    uint64_t at = read + readLead(there);
-    at = std::max(at,
-                  from.start +
-                      freeAt(from, machine.queueNumber(Unit::LinkSend, there),
-                             from.programEnd));
+    uint64_t at =
+        from.start +
+        freeAt(from, machine.queueNumber(Unit::Mem, column.source.slice),
+               from.programEnd) +
+        readLead(column, there);
     auto notBefore = [&](uint64_t free, uint64_t lag) {
       if (free > at + lag)
         at = free - lag;
     };
-    notBefore(freeAt(to, machine.queueNumber(Unit::LinkRecv, here), 0), flight);
+    notBefore(from.start + freeAt(from,
+                                  machine.queueNumber(Unit::LinkSend, there),
+                                  from.programEnd),
+              0);
+    notBefore(freeAt(to, machine.queueNumber(Unit::LinkRecv, here), to.start),
+              flight());
     for (const Column &target : column.targets)
       notBefore(freeAt(to, machine.queueNumber(Unit::Mem, target.slice), 0),
-                flight + 1 + distance(target.slice, Unit::LinkRecv, here));
+                flight() + 1 + distance(target.slice, Unit::LinkRecv, here));
+    at = pauseEnd(from, to, at);
     if (at < best) {
       best = at;
       wire = {there, here};
     }
   }
-  auto [there, here] = wire;
+  if (isFirst) {
+    to.start = best + flight();
+    while (*to.receivePause < to.start)
+      *to.receivePause += machine.resyncCycles;
+  }
+  for (unsigned row = 0; row < column.rows;) {
+    best = pauseEnd(from, to, best);
+    uint64_t count = std::min<uint64_t>(
+        column.rows - row, (nextPause(from, to, best) - best) / step + 1);
+    placeRows(t, column, wire.first, wire.second, best, row, unsigned(count));
+    row += unsigned(count);
+    best += count * step;
+  }
+}
+
+/// Rows \p first .. of a column, sent from program cycle \p at on.
+void Joiner::placeRows(Transfer &t, const Strip &column, unsigned there,
+                       unsigned here, uint64_t at, unsigned first,
+                       unsigned count) {
+  JoinedChip &from = chips[t.from], &to = chips[t.to];
+  uint64_t step = interval(), span = (count - 1) * step;
   bool leavesEast = machine.isEast(Unit::LinkSend, there),
        comesFromEast = machine.isEast(Unit::LinkRecv, here);
 
   // The sender, in its own cycles.
-  uint64_t send = best - from.start;
+  uint64_t send = at - from.start, read = send - readLead(column, there);
   auto take = [&](JoinedChip &chip, unsigned queue, uint64_t last,
                   uint64_t gap) { chip.free[queue] = last + gap; };
   unsigned source = machine.queueNumber(Unit::Mem, column.source.slice);
   isa::Instruction inst;
   inst.opcode = Opcode::mem_read;
   setField(inst, "bank", column.source.bank);
-  setField(inst, "offset", column.source.row);
+  setField(inst, "offset", column.source.row + first);
   setField(inst, "stride", 1);
   setField(inst, "dir", !leavesEast);
   setField(inst, "stream", there);
-  append(items(from, source), inst, send - readLead(there), column.rows, step);
-  take(from, source, send - readLead(there) + span, fetchGap());
+  append(items(from, source), inst, read, count, step);
+  take(from, source, read + span, fetchGap());
 
   unsigned sender = machine.queueNumber(Unit::LinkSend, there);
   inst = {};
   inst.opcode = Opcode::link_send_send;
   setField(inst, "stream", there);
   setField(inst, "last", 1);
-  append(items(from, sender), inst, send, column.rows, step);
+  append(items(from, sender), inst, send, count, step);
   take(from, sender, send + span, step);
 
-  // The receiver, in program cycles: its start is not known yet.
-  uint64_t recv = best + flight;
+  // The receiver, in program cycles: finishPrologue makes them its own.
+  uint64_t recv = at + flight();
   unsigned receiver = machine.queueNumber(Unit::LinkRecv, here);
   inst = {};
   inst.opcode = Opcode::link_recv_recv;
   setField(inst, "stream", here);
-  append(to.prologue[receiver], inst, recv, column.rows, step);
+  append(to.prologue[receiver], inst, recv, count, step);
   take(to, receiver, recv + span, step);
 
   unsigned farthest = 0;
@@ -263,24 +339,24 @@ void Joiner::place(Transfer &t, const Strip &column) {
     inst = {};
     inst.opcode = Opcode::mem_write;
     setField(inst, "bank", target.bank);
-    setField(inst, "offset", target.row);
+    setField(inst, "offset", target.row + first);
     setField(inst, "stride", 1);
     setField(inst, "dir", comesFromEast);
     setField(inst, "stream", here);
     setField(inst, "last", way == farthest);
-    append(to.prologue[queue], inst, recv + 1 + way, column.rows, step);
+    append(to.prologue[queue], inst, recv + 1 + way, count, step);
     take(to, queue, recv + 1 + way + span, fetchGap());
     to.prologueEnd = std::max(to.prologueEnd,
                               recv + 1 + way + span + machine.delaySramWrite);
   }
-  for (unsigned i = 0; i < column.rows; ++i) {
-    from.linkIssues.push_back(best + i * step);
+  for (unsigned i = 0; i < count; ++i) {
+    from.linkIssues.push_back(at + i * step);
     to.linkIssues.push_back(recv + i * step);
   }
-  uint64_t begin = best - readLead(there);
+  uint64_t begin = from.start + read;
   t.first = t.vectors == 0 ? begin : std::min(t.first, begin);
   t.end = std::max(t.end, recv + 1 + farthest + span + machine.delaySramWrite);
-  t.vectors += column.rows;
+  t.vectors += count;
 }
 
 llvm::Error Joiner::transfer(Transfer &t) {
@@ -299,6 +375,13 @@ llvm::Error Joiner::transfer(Transfer &t) {
         "the links of '{0}' take a vector every {1} cycles; transfers repeat "
         "an instruction at most every 255",
         machine.name, interval()));
+  if (machine.resyncCycles <= machine.resyncRest() + receiverRest())
+    return failure(llvm::formatv(
+        "the links of '{0}' rest for {1} cycles behind every "
+        "resynchronisation, which leaves too few of its resync_cycles ({2}); "
+        "transfers need {3}",
+        machine.name, machine.resyncRest(), machine.resyncCycles,
+        machine.resyncRest() + receiverRest() + 1));
   auto columns = columnsOf(t);
   if (!columns)
     return columns.takeError();
@@ -308,11 +391,9 @@ llvm::Error Joiner::transfer(Transfer &t) {
 }
 
 /// The chip's cycle 0 is its first receive; its program follows its last write.
-void Joiner::finishPrologue(JoinedChip &chip) {
+void Joiner::finishPrologue(unsigned number) {
+  JoinedChip &chip = chips[number];
   if (!chip.prologue.empty()) {
-    chip.start = UINT64_MAX;
-    for (const auto &entry : chip.prologue)
-      chip.start = std::min(chip.start, entry.second.front().at);
     uint64_t shift = chip.prologueEnd - chip.start + fetchGap();
     for (QueueProgram &queue : chip.program->queues)
       for (QueueItem &item : queue.items)
@@ -332,23 +413,42 @@ void Joiner::finishPrologue(JoinedChip &chip) {
       chip.programEnd =
           std::max(chip.programEnd, queue.items.back().nextFree());
   chip.programEnd += fetchGap();
+  // A resync in front of all sends, when nothing crosses a link, spares one
+  // among them.
+  uint64_t vectors = 0;
+  for (const Transfer &t : transfers)
+    if (t.from == number) {
+      if (auto columns = columnsOf(t)) {
+        for (const Strip &column : *columns)
+          vectors += column.rows;
+      } else { // transfer() reports it
+        llvm::consumeError(columns.takeError());
+      }
+    }
+  bool isShort = chip.programEnd + vectors * interval() <= machine.resyncCycles;
+  chip.sendPause =
+      chip.start + (isShort ? machine.resyncCycles : chip.programEnd);
   chip.isReady = true;
 }
 
 /// Sends and receives follow an alignment by at most resync_cycles; the start
-/// is one.
+/// is one. They keep clear of all pauses, so any of these may be one.
 void Joiner::resync(JoinedChip &chip) {
   llvm::sort(chip.linkIssues);
   unsigned control = machine.queueNumber(Unit::Control, 0);
-  uint64_t aligned = 0;
+  uint64_t aligned = chip.start, period = machine.resyncCycles;
   isa::Instruction inst;
   inst.opcode = Opcode::control_resync;
   for (uint64_t issue : chip.linkIssues) {
-    uint64_t at = issue - chip.start;
-    if (at <= aligned + machine.resyncCycles)
+    if (issue <= aligned + period)
       continue;
-    aligned = at - 1;
-    items(chip, control).push_back(QueueItem::instruction(aligned, inst));
+    // Everything is sent behind everything that is received.
+    uint64_t first = issue > *chip.sendPause || !chip.receivePause
+                         ? *chip.sendPause
+                         : *chip.receivePause;
+    aligned = first + (issue - first - 1) / period * period;
+    items(chip, control)
+        .push_back(QueueItem::instruction(aligned - chip.start, inst));
   }
 }
 
@@ -422,7 +522,7 @@ llvm::Expected<ScheduledProgram> Joiner::run() {
     for (Transfer *t : incoming)
       if (llvm::Error error = transfer(*t))
         return std::move(error);
-    finishPrologue(chips[next]);
+    finishPrologue(next);
   }
 
   Package &package = joined.package;

@@ -113,7 +113,11 @@ std::vector<std::string> lpu::validate(const Machine &m) {
   r.range("link_margin", m.linkMargin, 0, std::max(m.linkLatency, 1u) - 1,
           "less than link_latency: no vector arrives before it is sent");
   r.range("link_buffer", m.linkBuffer, 1, 1 << 16, "vectors");
-  r.range("resync_cycles", m.resyncCycles, 1, 1u << 31, "cycles");
+  // A vector that arrives first behind the rest, and is received at once.
+  r.range("resync_cycles", m.resyncCycles,
+          m.linkInterval + 4 * uint64_t(m.linkMargin) + 1, 1u << 31,
+          "at least link_interval + 4 x link_margin + 1: behind a "
+          "resynchronisation the links rest, and then a vector arrives");
   r.range("node_chips", m.nodeChips, 1, 1 << 16, "chips of a node");
   r.range("host_interval", m.hostInterval, 1, 1 << 16, "cycles per vector");
 

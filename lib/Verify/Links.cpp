@@ -114,8 +114,10 @@ private:
   void checkSpacing(unsigned chip, unsigned link);
   void checkWire(const LinkWire &wire);
   void checkReceived(const LinkWire &wire);
+  std::vector<Issue> resyncs(unsigned chip) const;
   void checkDrift(unsigned chip);
-  std::vector<int64_t> resyncs(unsigned chip) const;
+  void checkRest(const LinkWire &wire);
+  std::vector<int64_t> alignments(unsigned chip) const;
   void measureClocks(const LinkWire &wire);
   /// The link numbers at the ends of a wire.
   unsigned outLink(const LinkWire &wire) const {
@@ -261,12 +263,18 @@ void Links::checkReceived(const LinkWire &wire) {
                      wire.fromChip, "the vector is never received");
 }
 
-/// Time since the last resync at every send and receive.
-void Links::checkDrift(unsigned chip) {
-  std::vector<Issue> resyncs;
+std::vector<Issue> Links::resyncs(unsigned chip) const {
+  std::vector<Issue> result;
   if (const QueueTrace *control = queue(chip, Unit::Control, 0))
     for (const Run &run : control->runs)
-      resyncs.push_back({control, run.text, run.first});
+      result.push_back({control, run.text, run.first});
+  return result;
+}
+
+/// Time since the last resync at every send and receive, and the rest of the
+/// sends behind it.
+void Links::checkDrift(unsigned chip) {
+  std::vector<Issue> resyncs = this->resyncs(chip);
   for (unsigned link = 0; link < machine.links; ++link)
     for (Unit unit : {Unit::LinkSend, Unit::LinkRecv}) {
       const QueueTrace *q = queue(chip, unit, link);
@@ -282,6 +290,14 @@ void Links::checkDrift(unsigned chip) {
         for (size_t i = it - resyncs.begin();; ++i) {
           int64_t since = i ? resyncs[i - 1].cycle : 0;
           int64_t next = i < resyncs.size() ? resyncs[i].cycle : INT64_MAX;
+          if (int64_t k = issues.countBelow(since + 1);
+              unit == Unit::LinkSend && i && k < issues.count &&
+              issues.at(k) <= std::min(since + machine.resyncRest(), next))
+            reporter.add(Fault::Drift, issues.at(k),
+                         Issue{q, run.text, issues.at(k)}, resyncs[i - 1],
+                         llvm::Twine(issues.at(k) - since) +
+                             " cycles after a resync, the links rest for " +
+                             llvm::Twine(machine.resyncRest()));
           int64_t k = issues.countBelow(since + machine.resyncCycles + 1);
           if (k < issues.count && issues.at(k) <= next) {
             reporter.add(
@@ -298,12 +314,45 @@ void Links::checkDrift(unsigned chip) {
     }
 }
 
+/// What is received behind a resync arrives behind its rest. Sends follow one
+/// another, so the first vector that is received behind it decides.
+void Links::checkRest(const LinkWire &wire) {
+  const Sequence &sends =
+      sequence(wire.fromChip, Unit::LinkSend, outLink(wire));
+  const Sequence &recvs = sequence(wire.toChip, Unit::LinkRecv, inLink(wire));
+  std::vector<Issue> resyncs = this->resyncs(wire.toChip);
+  size_t hs = 0, part = 0;
+  for (size_t i = 0; i < resyncs.size(); ++i) {
+    int64_t resync = resyncs[i].cycle;
+    int64_t rest = resync + machine.resyncRest();
+    const std::vector<Sequence::Part> &parts = recvs.list();
+    while (part < parts.size() && parts[part].issues.last() <= resync)
+      ++part;
+    if (part == parts.size())
+      return;
+    int64_t k = parts[part].number + parts[part].issues.countBelow(resync + 1);
+    if (k >= sends.size())
+      return;
+    if (i + 1 < resyncs.size() && parts[part].cycle(k) > resyncs[i + 1].cycle)
+      continue;
+    int64_t arrives = sends.part(k, hs).cycle(k) - distance(wire) +
+                      machine.linkLatency - machine.linkMargin;
+    if (arrives > rest)
+      continue;
+    Issue recv = recvs.issue(k);
+    int64_t start = int64_t(package.chips[wire.toChip].start);
+    reporter.addAcross(
+        Fault::Drift, recv.cycle, wire.toChip, recv, resyncs[i], wire.toChip,
+        "the vector may arrive in cycle " + llvm::Twine(start + arrives) +
+            ", the links rest up to cycle " + llvm::Twine(start + rest));
+  }
+}
+
 /// The cycles in which a chip's clock agrees with its parent's.
-std::vector<int64_t> Links::resyncs(unsigned chip) const {
+std::vector<int64_t> Links::alignments(unsigned chip) const {
   std::vector<int64_t> cycles = {0};
-  if (const QueueTrace *control = queue(chip, Unit::Control, 0))
-    for (const Run &run : control->runs)
-      cycles.push_back(run.first);
+  for (const Issue &resync : resyncs(chip))
+    cycles.push_back(resync.cycle);
   return cycles;
 }
 
@@ -314,12 +363,13 @@ void Links::measureClocks(const LinkWire &wire) {
   const Sequence &sends =
       sequence(wire.fromChip, Unit::LinkSend, outLink(wire));
   const Sequence &recvs = sequence(wire.toChip, Unit::LinkRecv, inLink(wire));
-  std::vector<int64_t> from = resyncs(wire.fromChip), to = resyncs(wire.toChip);
+  std::vector<int64_t> from = alignments(wire.fromChip),
+                       to = alignments(wire.toChip);
   // A resync in the cycle of a send or receive comes after it.
-  auto since = [](const std::vector<int64_t> &resyncs, int64_t cycle) {
-    auto next = std::lower_bound(resyncs.begin() + 1, resyncs.end(), cycle);
+  auto since = [](const std::vector<int64_t> &aligned, int64_t cycle) {
+    auto next = std::lower_bound(aligned.begin() + 1, aligned.end(), cycle);
     return std::make_pair(cycle - *(next - 1),
-                          next == resyncs.end() ? INT64_MAX : *next);
+                          next == aligned.end() ? INT64_MAX : *next);
   };
   size_t hs = 0, hr = 0;
   for (int64_t k = 0, n = std::min(sends.size(), recvs.size()); k < n;) {
@@ -377,7 +427,10 @@ void Links::check() {
       checkSpacing(chip, link);
     checkDrift(chip);
   }
-  forEachKind([&](const LinkWire &wire) { checkWire(wire); });
+  forEachKind([&](const LinkWire &wire) {
+    checkWire(wire);
+    checkRest(wire);
+  });
   if (reporter.count() == 0)
     forEachKind([&](const LinkWire &wire) { checkReceived(wire); });
   forEachKind([&](const LinkWire &wire) { measureClocks(wire); });

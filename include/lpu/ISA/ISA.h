@@ -60,7 +60,8 @@ enum class DelayKind : uint8_t {
   Matrix,
   Drain,
   Shuffle,
-  Transpose
+  Transpose,
+  Rest // of the links, behind a resynchronisation
 };
 
 struct InstructionInfo {

@@ -24,8 +24,13 @@
 // Streams are numbered like link ports, so no two links meet on one.
 //
 // The receiver's cycle 0 is that of its first receive, and its program is
-// shifted behind the last write. Where sends and receives are far from the
-// chip's last alignment with its parent's clock, `control.resync` is inserted.
+// shifted behind the last write.
+//
+// Every chip has a timetable of resyncs, one every resync_cycles, and columns
+// pause where their sender or their receiver rests behind one (docs/isa.md,
+// section 8). A receiver takes the timetable of the first chip that sends to
+// it, later by the time of flight, so both rest at once. Of the timetable only
+// those `control.resync` are issued that a send or receive behind them needs.
 //
 //===----------------------------------------------------------------------===//
 

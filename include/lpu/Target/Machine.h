@@ -103,6 +103,9 @@ struct Machine {
   unsigned reduceLanes(unsigned groupCode) const {
     return groupCode == 15 ? lanes : 16u << groupCode;
   }
+  /// Cycles behind a resynchronisation in which the links rest: the last vector
+  /// leaves its port, and the clock moves by up to the margin, either way.
+  unsigned resyncRest() const { return linkInterval + 2 * linkMargin; }
   unsigned instructionsPerRow() const { return lanes / 16; }
   /// Cycles one text row occupies the fetch path.
   unsigned fetchRowCycles() const { return lanes / 16; }

@@ -67,8 +67,13 @@ struct ChipState {
 /// taken for right, and the cycles of both are noted.
 struct ChipLinks {
   std::vector<Wire *> out, in;
-  struct Record {
-    std::vector<std::vector<int64_t>> sends, receives; // by link number
+  struct Receive {
+    int64_t cycle;
+    std::optional<int64_t> rest; // end of the links' last rest
+  };
+  struct Record { // by link number
+    std::vector<std::vector<int64_t>> sends;
+    std::vector<std::vector<Receive>> receives;
   };
   Record *recorded = nullptr;
 };
@@ -235,6 +240,7 @@ private:
   void send(const Queue &queue, const Op &op, Who me);
   void receive(const Queue &queue, const Op &op, Who me);
   void resyncCheck(Who me);
+  bool inRest(int64_t cycle) const;
   int64_t drift() const;
   void useBank(unsigned bank, Who me);
   void bankConflict(unsigned bank, Who me);

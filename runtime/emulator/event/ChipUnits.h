@@ -415,11 +415,21 @@ template <class A> void ChipRun<A>::resyncCheck(Who me) {
               std::to_string(m.resyncCycles) + " are allowed");
 }
 
+/// Is \p cycle no later than the rest behind the last resync of this run?
+template <class A> bool ChipRun<A>::inRest(int64_t cycle) const {
+  return lastResyncWho && cycle <= lastResync + int64_t(m.resyncRest());
+}
+
 template <class A>
 void ChipRun<A>::send(const Queue &queue, const Op &op, Who me) {
   Value in[1] = {};
   bool ok = readStreams(queue, me, op.in[0], in);
   resyncCheck(me);
+  if (inRest(now))
+    fault(FaultClass::Drift, me, lastResyncWho,
+          std::to_string(now - lastResync) +
+              " cycles after a resync, the links rest for " +
+              std::to_string(m.resyncRest()));
   ++state.counters.linkVectors;
   std::optional<Issue> &previous = state.lastSends[queue.index];
   if (previous && previous->cycle() + int64_t(m.linkInterval) > base + now) {
@@ -452,7 +462,10 @@ template <class A>
 void ChipRun<A>::receive(const Queue &queue, const Op &op, Who me) {
   resyncCheck(me);
   if (links.recorded) {
-    links.recorded->receives[queue.index].push_back(now);
+    links.recorded->receives[queue.index].push_back(
+        {now, lastResyncWho
+                  ? std::optional<int64_t>(lastResync + int64_t(m.resyncRest()))
+                  : std::nullopt});
     return write(queue, op, me, 0);
   }
   Wire *wire = links.in[queue.index];
@@ -466,7 +479,14 @@ void ChipRun<A>::receive(const Queue &queue, const Op &op, Who me) {
     return;
   }
   int64_t skew = message->drift - drift();
-  if (std::abs(skew) > int64_t(m.linkMargin)) {
+  int64_t arrives = message->sender.cycle() - base + int64_t(m.linkLatency) -
+                    int64_t(m.linkMargin);
+  if (inRest(arrives)) {
+    fault(FaultClass::Drift, me, lastResyncWho,
+          "the vector may arrive in cycle " + std::to_string(base + arrives) +
+              ", the links rest up to cycle " +
+              std::to_string(base + lastResync + int64_t(m.resyncRest())));
+  } else if (std::abs(skew) > int64_t(m.linkMargin)) {
     fault(FaultClass::Drift, me, std::nullopt,
           "the clocks have drifted apart by " + std::to_string(skew) +
               " cycles, the margin is " + std::to_string(m.linkMargin));

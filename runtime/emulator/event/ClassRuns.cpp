@@ -123,14 +123,18 @@ bool ClassRuns::wiresMatch() {
     unsigned from = groupOf[wire.fromChip], to = groupOf[wire.toChip];
     if (!done.insert({from, out, to, in, distance}).second)
       continue;
-    const std::vector<int64_t> &sends = groups[from].record.sends[out],
-                               &receives = groups[to].record.receives[in];
+    const std::vector<int64_t> &sends = groups[from].record.sends[out];
+    const std::vector<ChipLinks::Receive> &receives =
+        groups[to].record.receives[in];
     if (sends.size() != receives.size())
       return false;
     size_t n = sends.size();
     for (size_t k = 0; k < n; ++k) {
-      int64_t received = receives[k] + distance;
+      int64_t received = receives[k].cycle + distance;
       if (received < sends[k] + latest)
+        return false;
+      if (receives[k].rest &&
+          sends[k] + earliest <= *receives[k].rest + distance)
         return false;
       // The send that may find vector k still waiting, perhaps of a later run.
       size_t meets = k + m.linkBuffer;

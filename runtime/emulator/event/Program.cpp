@@ -325,7 +325,7 @@ Op Decoder::decode(const Instruction &instruction) {
   op.count = inst->count;
   op.interval = inst->interval;
   op.doneDelay = uint16_t(isa::delay(*inst, m));
-  op.effectDelay = uint16_t(isa::streamDelay(*inst, m));
+  op.effectDelay = isa::streamDelay(*inst, m);
   switch (inst->opcode) {
   case Opcode::nop:
     op.kind = Kind::Nop;

@@ -104,7 +104,8 @@ struct alignas(64) Op {
   uint16_t wait = 0, count = 1;
   /// From issue: to the stream; to completion (history, accumulator, map);
   /// to the last effect, which counts in the program's cycles.
-  uint16_t streamDelay = 0, doneDelay = 0, effectDelay = 0;
+  uint16_t streamDelay = 0, doneDelay = 0;
+  uint32_t effectDelay = 0;
   StreamRef in[3], out;
   union {
     MemOp mem;

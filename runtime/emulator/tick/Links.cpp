@@ -55,8 +55,18 @@ void Links::checkResync(const IssuePtr &issue) {
                              now - clock.lastResync, machine.resyncCycles));
 }
 
+/// Is \p cycle no later than the rest behind the chip's last resync?
+bool Links::inRest(const Clock &clock, uint64_t cycle) const {
+  return clock.resync && cycle <= clock.lastResync + machine.resyncRest();
+}
+
 void Links::send(unsigned link, const Bytes &bytes, const IssuePtr &issue) {
   checkResync(issue);
+  if (const Clock &clock = clocks[issue->chip]; inRest(clock, now))
+    log.report(FaultClass::Drift, issue, clock.resync,
+               llvm::formatv("{0} cycles after a resync, the links rest for "
+                             "{1}",
+                             now - clock.lastResync, machine.resyncRest()));
   const Port from = port(issue->chip, link);
   IssuePtr &previous = lastSend[from];
   if (previous && previous->cycle + machine.linkInterval > now)
@@ -90,6 +100,14 @@ Bytes Links::receive(unsigned link, const IssuePtr &issue) {
   }
   Vector vector = std::move(queue.front());
   queue.pop_front();
+  if (const Clock &clock = clocks[issue->chip]; inRest(clock, vector.arrival)) {
+    log.report(FaultClass::Drift, issue, clock.resync,
+               llvm::formatv("the vector may arrive in cycle {0}, the links "
+                             "rest up to cycle {1}",
+                             vector.arrival,
+                             clock.lastResync + machine.resyncRest()));
+    return vector.bytes;
+  }
   const int64_t skew = vector.senderDrift - drift(clocks[issue->chip]);
   if (std::abs(skew) > int64_t(machine.linkMargin))
     log.report(FaultClass::Drift, issue, vector.send,

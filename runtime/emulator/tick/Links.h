@@ -49,6 +49,7 @@ private:
     return clock.ppm * int64_t(now - clock.lastResync) / 1000000;
   }
   void checkResync(const IssuePtr &issue);
+  bool inRest(const Clock &clock, uint64_t cycle) const;
 
   /// The port that a link number of a chip's text stands for.
   Port port(unsigned chip, unsigned link) const {

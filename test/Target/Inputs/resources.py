@@ -33,7 +33,7 @@ OTHER = {"clock_mhz": "microseconds", "host_interval": "hostCyclesIn", "energy_s
 NOT_SHOWN = {"node_chips"}
 
 # (parameter, program, values from plenty to scarce, other changes of the machine). A function of
-# resource_programs, or an ONNX graph for lpu-compile.
+# resource_programs, or an ONNX graph for lpu-compile with flags.
 CASES = [
     ("lanes", "gemm_wide", [64, 32, 16], {}),
     ("streams", "gemm_int8", [32, 8, 4], {}),
@@ -57,7 +57,10 @@ CASES = [
     ("link_latency", "links", [10, 20, 40], {}),
     ("link_margin", "links", [0, 2, 4, 8], {}),
     ("link_buffer", "links", [4, 3, 2, 1], {}),
-    ("resync_cycles", "resyncs", [10000, 50, 20, 10, 5], {"fetch_bytes_per_cycle": 16, "buffer_rows": 8}),
+    ("resync_cycles", "resyncs", [10000, 100, 60, 40, 30, 21], {}),
+    ("resync_cycles", "layers --chips 2 --pp 2", [10000, 1000, 200, 40], {}),
+    ("link_margin", "resyncs", [0, 2, 4, 8], {"resync_cycles": 60}),
+    ("link_interval", "resyncs", [1, 4, 8], {"resync_cycles": 60}),
     ("delay_sram_read", "gemm_int8", [1, 4, 16], {}),
     ("delay_sram_write", "gemm_int8", [1, 4, 16], {}),
     ("delay_alu", "gemm_int8", [1, 4, 16], {}),
@@ -107,10 +110,21 @@ def vector(name, ops, rows=60, features=16):
     save(name, nodes, [("v0", T.FLOAT, shape)], [(f"v{len(ops)}", T.FLOAT, shape)], {})
 
 
+def layers(name, m, k, count):
+    """Products with a ReLU behind each: stages of a pipeline."""
+    nodes, weights = [], {}
+    for i in range(count):
+        weights[f"w{i}"] = random.standard_normal((k, k)).astype(np.float32)
+        nodes += [helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"h{i}"]),
+                  helper.make_node("Relu", [f"h{i}"], [f"x{i + 1}"])]
+    save(name, nodes, [("x0", T.FLOAT, (m, k))], [(f"x{count}", T.FLOAT, (m, k))], weights)
+
+
 product("gemm_int8", 100, 40, 40, True)
 product("gemm_fp16", 100, 40, 40, False)
 product("gemm_wide", 100, 40, 200, False)  # more columns than 4 planes of 32 lanes have
 product("gemv_int8", 1, 200, 200, True)
+layers("layers", 60, 40, 4)
 vector("softmax", ["Softmax"])
 vector("functions", ["Tanh", "Erf", "Exp"])
 
@@ -149,7 +163,9 @@ def measure(parameter, program, changes):
         said = {"cycles": p.cycles, "joules": measured(package)["joules"]}
     else:
         report = folder / "program.json"
-        run("lpu-compile", folder / f"{program}.onnx", "--target", machine, "-o", package, "--report", report, "--quiet")
+        model, *flags = program.split()
+        run("lpu-compile", folder / f"{model}.onnx", "--target", machine, "-o", package, "--report", report, "--quiet",
+            *flags)
         said = json.loads(report.read_text())
     if measured(package)["cycles"] != said["cycles"]:
         raise RuntimeError(f"stated {said['cycles']} cycles, measured {measured(package)['cycles']}")

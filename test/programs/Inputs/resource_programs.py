@@ -157,58 +157,40 @@ def fetches(machine, queues=3, operations=60):
     return p
 
 
-def align_clock(queue, m, uses, path):
-    """Resynchronises in front of each of `uses` (cycles of sends and recvs) that would otherwise come too long
-    after the last time. Text without loops, fetched as in `straight`. Returns the resynchronisations."""
-    half, last, resyncs = m.buffer_rows // 2, 0, []
-    for use in uses:
-        if use - last > m.resync_cycles:
-            last = use - 1
-            resyncs.append(last)
-    text, left = [], list(resyncs)
-    while left:
-        fetch = len(text) >= half and len(text) % half == 0
-        text.append(None if fetch else left.pop(0))
-    rows = len(text) + 1  # halt
-    ready, issue = {}, -1
-    for index, at in enumerate(text):
-        first = index + half
-        count = min(half, rows - first)
-        if at is not None:
-            assert at > issue and ready.get(index, 0) <= at
-            queue.at(at, "control.resync")
-            issue = at
-        elif count > 0:
-            issue = path.take(max(issue + 1, ready.get(index, 0)), count)
-            queue.at(issue, "fetch", row=first, rows=count)
-            ready.update({first + i: issue + i + 1 + m.delay_fetch for i in range(count)})
-        else:
-            issue = max(issue + 1, ready.get(index, 0))
-            queue.at(issue, "nop")
-    return len(resyncs)
-
-
-def resyncs(machine, queues=3, operations=90, vectors=30, gap=8):
-    """Chip 0 executes text that does not fit its buffers, and meanwhile sends a row every `gap` cycles. What it
-    and chip 1 resynchronise for that is text too, and comes over the same fetch path."""
+def resyncs(machine, vectors=30):
+    """Chip 0 sends rows to chip 1, one after the other. Before a clock is too old for the next send or receive, both
+    chips align theirs between two vectors, and the links rest."""
     p = Program("resyncs", 0, machine, chips=2)
     m = p.machine
     p.wires = [(0, 0, 1, 0)]
-    send = [START + i * gap for i in range(vectors)]
-    receive = [at + m.link_latency + m.link_margin for at in send]
-    path = FetchPath(m)
-    if align_clock(p.chips[0].q("control"), m, send, path) == 0:
-        del p.chips[0].queues["control", 0]
-    if align_clock(p.chips[1].q("control"), m, receive, FetchPath(m)) == 0:
-        del p.chips[1].queues["control", 0]
-    p.chips[0].image(0, 0, 0, numpy.stack([row(i + 1, m.lanes) for i in range(vectors)]))
-    run = {"repeat": vectors, "every": gap}
-    p.chips[0].read(0, 0, 0, WEST, send[0], m.link(0), stride=1, **run)
-    p.chips[0].q("link_send").at(send[0], "link_send.send", stream=0, last=True, **run)
-    p.chips[1].q("link_recv").at(receive[0], "link_recv.recv", stream=0, **run)
-    end = p.chips[1].write(0, 0, 0, EAST, receive[0] + 1, m.link(0), stride=1, **run) + (vectors - 1) * gap
-    work = max(straight(p.chips[0].q("alu", i), m, operations, path) for i in range(queues))
-    p.cycles = max(work + m.delay_alu, end + m.delay_sram_write) + 1
+    flight = m.link_latency + m.link_margin
+    rest = m.link_interval + 2 * m.link_margin
+    step = max(m.link_interval, -(-(2 * m.link_margin + 1) // m.link_buffer))
+    aligned, runs, at = [0, 0], [], START  # runs: first send, rows
+    for i in range(vectors):
+        if at - aligned[0] > m.resync_cycles or at + flight - aligned[1] > m.resync_cycles:
+            if i:  # behind the last vector; the next arrives behind the rest of chip 1
+                aligned = [at - step, at - step + flight]
+                at += rest + 2 * m.link_margin + 1 - step
+            else:
+                aligned = [at - rest - 1, at + flight - 2 * m.link_margin - rest - 1]
+            for chip, cycle in enumerate(aligned):
+                p.chips[chip].q("control").at(cycle, "control.resync")
+            runs.append([at, 0])
+        elif not runs:
+            runs.append([at, 0])
+        runs[-1][1] += 1
+        at += step
+    first, end = 0, 0
+    for at, count in runs:
+        run = {"repeat": count, "every": step}
+        p.chips[0].image(0, 0, first, numpy.stack([row(first + i + 1, m.lanes) for i in range(count)]))
+        p.chips[0].read(0, first, 0, WEST, at, m.link(0), stride=1, **run)
+        p.chips[0].q("link_send").at(at, "link_send.send", stream=0, last=True, **run)
+        p.chips[1].q("link_recv").at(at + flight, "link_recv.recv", stream=0, **run)
+        end = p.chips[1].write(0, first, 0, EAST, at + flight + 1, m.link(0), stride=1, **run) + (count - 1) * step
+        first += count
+    p.cycles = end + m.delay_sram_write + 1
     return p
 
 

@@ -534,21 +534,30 @@ void Generator::passes() {
               1);
 }
 
-/// Both chips send to the other over link 0 and receive over link 1.
+/// Both chips send to the other over link 0 and receive over link 1, align
+/// their clocks while the links rest, or while a vector is on its way, and do
+/// it again.
 void Generator::ring() {
-  unsigned n = pick(1, 5), d = n > 1 ? m.linkInterval + pick(0, 3) : 1;
-  uint64_t t = 30;
-  readTo(t, 0, 1, 2, 0, n, d);
-  at(t, Unit::LinkSend, 0,
-     make("link_send.send", {{"stream", 2}, {"last", 1}}, n, d));
-  uint64_t r = t + m.linkLatency + m.linkMargin + pick(0, 4);
-  at(r, Unit::LinkRecv, 1, make("link_recv.recv", {{"stream", 3}}, n, d));
-  writeFrom(r + 1, m.lastPosition(), m.slicesPerHalf, 3, 0, n, d);
-  // A resync that serves every receive, and comes in time for all before it.
-  uint64_t last = r + (n - 1) * d;
-  uint64_t least = last > m.resyncCycles ? last - m.resyncCycles : 5;
-  at(pick(least, std::min<uint64_t>(100, m.resyncCycles)), Unit::Control, 0,
-     make("control.resync", {}));
+  uint64_t t = 30, last = 0;
+  for (unsigned round = 0; round < 2; ++round) {
+    unsigned n = pick(1, 3), d = n > 1 ? m.linkInterval + pick(0, 1) : 1;
+    readTo(t, 0, 1, 2, 4 * round, n, d);
+    at(t, Unit::LinkSend, 0,
+       make("link_send.send", {{"stream", 2}, {"last", 1}}, n, d));
+    uint64_t r = t + m.linkLatency + m.linkMargin + pick(0, 2);
+    at(r, Unit::LinkRecv, 1, make("link_recv.recv", {{"stream", 3}}, n, d));
+    writeFrom(r + 1, m.lastPosition(), m.slicesPerHalf, 3, 4 * round, n, d);
+    last = r + (n - 1) * d;
+    if (round == 1)
+      return;
+    // The last cycle from which on the vectors arrive behind the rest.
+    uint64_t under = t + m.linkLatency - m.linkMargin - m.resyncRest() - 1;
+    bool isUnder = n == 1 && under >= t && under < last && pick(0, 1);
+    uint64_t resync =
+        isUnder ? t + pick(0, unsigned(under - t)) : last + pick(0, 2);
+    at(resync, Unit::Control, 0, make("control.resync", {}));
+    t = std::max(resync + m.resyncRest(), last) + 1 + pick(0, 1);
+  }
 }
 
 /// The builder puts all texts into one bank; here they take turns in all banks

@@ -35,7 +35,7 @@ isa::Instruction lpu::test::makeInstruction(
 Generator::Generator(const Machine &machine, unsigned chips, uint64_t seed,
                      bool messages)
     : m(machine), chips(chips), relocated(!messages), random(seed),
-      timeline(machine, chips) {
+      timeline(machine, chips), linkUses(chips), resyncs(chips) {
   for (unsigned i = 0; i < 4; ++i)
     addresses.push_back(pick(0, loadedRows - 1));
   firstFreeRow = loadedRows + 2 * unsigned(addresses.size());
@@ -88,16 +88,54 @@ void Generator::step() {
     loops(plan);
     break;
   default:
-    if (!wires.empty())
+    if (!wires.empty() && chance(70))
       message(plan);
     else
       resync(plan);
     break;
   }
-  if (!plan.ok || !timeline.place(plan, random))
+  if (!plan.ok || !place(plan))
     return;
   for (unsigned number : pendingAccumulate)
     accumulated[number / m.alus][number % m.alus] = true;
+}
+
+bool Generator::place(Plan &plan,
+                      const std::function<bool(int64_t start)> &fits) {
+  auto aligned = [&](int64_t start) {
+    std::vector<PlannedLinkUse> uses;
+    std::vector<std::vector<int64_t>> all = resyncs;
+    for (auto [chip, cycle] : plan.resyncs)
+      all[chip].push_back(start + cycle);
+    for (PlannedLinkUse use : plan.linkUses)
+      uses.push_back({use.chip, start + use.cycle, start + use.clear});
+    // Of the links used so far, a new resync can only disturb their rest.
+    if (!plan.resyncs.empty())
+      for (const auto &placed : linkUses)
+        uses.insert(uses.end(), placed.begin(), placed.end());
+    return llvm::all_of(uses, [&](const PlannedLinkUse &use) {
+      int64_t last = 0;
+      for (int64_t resync : all[use.chip]) {
+        if (resync >= use.cycle)
+          continue;
+        if (use.clear <= resync + int64_t(m.resyncRest()))
+          return false;
+        last = std::max(last, resync);
+      }
+      return use.cycle - last <= int64_t(m.resyncCycles);
+    });
+  };
+  bool isFree = plan.linkUses.empty() && plan.resyncs.empty();
+  if (!timeline.place(plan, random, [&](int64_t start) {
+        return (isFree || aligned(start)) && (!fits || fits(start));
+      }))
+    return false;
+  for (auto [chip, cycle] : plan.resyncs)
+    resyncs[chip].push_back(timeline.start() + cycle);
+  for (PlannedLinkUse use : plan.linkUses)
+    linkUses[use.chip].push_back(
+        {use.chip, timeline.start() + use.cycle, timeline.start() + use.clear});
+  return true;
 }
 
 //===----------------------------------------------------------------------===//

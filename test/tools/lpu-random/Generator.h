@@ -45,6 +45,8 @@ public:
 
   /// Tries one plan of a random kind.
   void step();
+  /// A resynchronisation, if there is room for its rest.
+  void align();
   /// One vector, or some, over a channel.
   void exchange(Channel &channel);
   Package finish();
@@ -77,6 +79,15 @@ private:
   void loops(Plan &plan);
   void message(Plan &plan);
   void resync(Plan &plan);
+
+  /// Places a plan whose links rest behind every resync, and are used no longer
+  /// than `resync_cycles` behind one.
+  bool place(Plan &plan,
+             const std::function<bool(int64_t start)> &fits = nullptr);
+  /// The sends or receives of an instruction; a receive's vector may arrive
+  /// \p clearBefore it.
+  void useLinks(Plan &plan, unsigned chip, int64_t at, Repeat repeat,
+                int64_t clearBefore = 0);
 
   // Pieces of plans.
   void issue(Plan &plan, unsigned chip, Unit unit, unsigned index, int64_t at,
@@ -118,6 +129,8 @@ private:
   std::mt19937_64 random;
   Timeline timeline;
   std::vector<LinkWire> wires;
+  std::vector<std::vector<PlannedLinkUse>> linkUses; // [chip], placed
+  std::vector<std::vector<int64_t>> resyncs;         // [chip], placed
   static constexpr unsigned loadedRows = 64;
   std::vector<unsigned> addresses;            // values of the address rows
   unsigned firstFreeRow;                      // behind the rows of the image

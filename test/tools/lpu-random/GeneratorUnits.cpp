@@ -374,8 +374,21 @@ void Generator::transpose(Plan &plan) {
 //===----------------------------------------------------------------------===//
 
 void Generator::resync(Plan &plan) {
-  issue(plan, pick(0, chips - 1), Unit::Control, 0, 0,
-        makeInstruction("control.resync", {}));
+  unsigned chip = pick(0, chips - 1);
+  issue(plan, chip, Unit::Control, 0, 0, makeInstruction("control.resync", {}));
+  plan.resyncs.push_back({chip, 0});
+}
+
+void Generator::align() {
+  Plan plan;
+  resync(plan);
+  place(plan);
+}
+
+void Generator::useLinks(Plan &plan, unsigned chip, int64_t at, Repeat repeat,
+                         int64_t clearBefore) {
+  for (int64_t offset : repeat.offsets())
+    plan.linkUses.push_back({chip, at + offset, at + offset - clearBefore});
 }
 
 /// Vectors from one chip to the other.
@@ -397,10 +410,12 @@ void Generator::message(Plan &plan) {
         repeat);
   hold(plan, wire.fromChip, Unit::LinkSend, wire.fromLink,
        at + int64_t(repeat.count) * repeat.interval);
+  useLinks(plan, wire.fromChip, at, repeat);
   int64_t received = at + m.linkLatency + m.linkMargin + slack;
   bool inWest = m.isEast(Unit::LinkRecv, wire.toLink);
   issue(plan, wire.toChip, Unit::LinkRecv, wire.toLink, received,
         makeInstruction("link_recv.recv", {{"stream", os}}), repeat);
+  useLinks(plan, wire.toChip, received, repeat, 2 * m.linkMargin + slack);
   consume(plan, wire.toChip, inWest, os, 1,
           m.unitPosition(Unit::LinkRecv, wire.toLink), received + 1, repeat);
 }

@@ -38,12 +38,15 @@ void Generator::exchange(Channel &channel) {
           repeat);
     hold(plan, end.chipClass, Unit::LinkSend, end.link,
          at + int64_t(repeat.count) * repeat.interval);
+    useLinks(plan, end.chipClass, at, repeat);
   }
   for (Channel::End end : channel.receivers) {
     bool west = m.isEast(Unit::LinkRecv, end.link);
     unsigned s = stream(1);
     issue(plan, end.chipClass, Unit::LinkRecv, end.link, received,
           makeInstruction("link_recv.recv", {{"stream", s}}), repeat);
+    useLinks(plan, end.chipClass, received, repeat,
+             received - (at + m.linkLatency - m.linkMargin + channel.least));
     consume(plan, end.chipClass, west, s, 1,
             m.unitPosition(Unit::LinkRecv, end.link), received + 1, repeat);
   }
@@ -63,7 +66,7 @@ void Generator::exchange(Channel &channel) {
         return false;
     return true;
   };
-  if (!timeline.place(plan, random, fits))
+  if (!place(plan, fits))
     return;
   for (int64_t offset : repeat.offsets()) {
     channel.sends.push_back(timeline.start() + at + offset);
@@ -261,6 +264,8 @@ Package System::make() {
   Generator generator(machine, classes, seed * 3 + 11,
                       /*messages=*/false);
   for (unsigned i = 0; i < 10 * classes; ++i) {
+    if (!pick(0, 4))
+      generator.align();
     if (pick(0, 2))
       generator.step();
     else

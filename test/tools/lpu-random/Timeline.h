@@ -41,6 +41,13 @@ struct PlannedRow {
   bool write;
 };
 
+/// A send or a receive. Behind a resync of its chip the links rest up to before
+/// cycle `clear`: of the send, or of the vector's earliest arrival.
+struct PlannedLinkUse {
+  unsigned chip;
+  int64_t cycle, clear;
+};
+
 /// Instructions with their repeats written out in `values`, `rows` and
 /// `results`.
 struct Plan {
@@ -52,6 +59,8 @@ struct Plan {
     int64_t completion;
   };
   std::vector<Result> results;
+  std::vector<PlannedLinkUse> linkUses;
+  std::vector<std::pair<unsigned, int64_t>> resyncs; // chip, cycle
   bool ok = true; // false: the machine has no room for this dataflow
 };
 

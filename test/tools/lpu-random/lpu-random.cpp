@@ -25,6 +25,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
+#include <random>
 
 using namespace lpu;
 using namespace lpu::test;
@@ -238,7 +239,7 @@ verify::Result judge(const Package &package, std::string &problem) {
 }
 
 unsigned systems(uint64_t from, uint64_t count, unsigned chips) {
-  unsigned failures = 0, pipelined = 0, refused = 0, mutants = 0;
+  unsigned failures = 0, pipelined = 0, refused = 0, mutants = 0, drifted = 0;
   uint64_t cycles = 0, vectors = 0, allChips = 0, allClasses = 0;
   for (uint64_t seed = from; seed < from + count; ++seed) {
     Package package = makeRandomSystem(seed, chips);
@@ -285,6 +286,27 @@ unsigned systems(uint64_t from, uint64_t count, unsigned chips) {
              (verdict.violations.empty()
                   ? "other cycles"
                   : verdict.violations.front().str(package.machine)));
+    // Clocks that are off by as much as the verifier allows change nothing. Ten
+    // times as much may be a fault: the same in both engines.
+    for (int64_t times : {1, 10}) {
+      std::mt19937_64 random(seed * 2 + uint64_t(times));
+      int64_t most =
+          times * int64_t(std::min(verdict.clockPpm.value_or(0), 1e5));
+      RunOptions drifting = options;
+      for (unsigned chip = 0; chip < package.chips.size(); ++chip)
+        drifting.driftPpm.push_back(int64_t(random() % (2 * most + 1)) - most);
+      Outcome a = execute(package, false, drifting);
+      drifting.threads = 2;
+      Outcome b = execute(package, true, drifting);
+      std::string what = difference(package, a, b, true);
+      if (what.empty() && times == 1)
+        what = difference(package, tick, a, true);
+      if (!what.empty())
+        report("clocks off by up to " + llvm::Twine(most) + " ppm: " + what +
+               "\ntick: " + describe(package, a) +
+               "event: " + describe(package, b));
+      drifted += a.result.fault.has_value();
+    }
     for (unsigned i = 0; i < 4; ++i) {
       std::string change;
       Package mutant = i % 2 ? mutate(package, seed * 4 + i, change)
@@ -316,8 +338,8 @@ unsigned systems(uint64_t from, uint64_t count, unsigned chips) {
   llvm::outs() << count << " systems, " << allChips << " chips of "
                << allClasses << " classes, " << pipelined << " pipelined, "
                << vectors << " vectors, " << cycles << " cycles, " << mutants
-               << " mutations, " << refused << " refused: " << failures
-               << " failures\n";
+               << " mutations, " << refused << " refused, " << drifted
+               << " with clocks too far off: " << failures << " failures\n";
   return failures;
 }
 
