@@ -17,6 +17,8 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
 #include <cstring>
 
 using namespace lpu;
@@ -173,23 +175,52 @@ std::optional<int64_t> offsetOf(int64_t index,
 }
 } // namespace
 
-void SchedulerImpl::makePackage(Package &package) {
-  package.machine = machine;
-  package.programName = program.name;
-  package.chips.emplace_back();
-  Chip &chip = package.chips.back();
+/// What decides the bytes of a segment, as text.
+static std::string keyOf(const ConstantSource &source, const Tile &tile,
+                         const ConstantColumn &c, int64_t firstRow,
+                         int64_t stripes) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  if (source.file.empty()) {
+    llvm::XXH128_hash_t hash = llvm::xxh3_128bits(*source.data);
+    os << source.data->size() << ':' << hash.high64 << hash.low64;
+  } else {
+    os << source.file << ':' << source.fileOffset;
+  }
+  os << ' ' << source.elementType << ' ' << source.offset << source.splat;
+  for (const auto *axes : {&source.rowAxes, &source.featureAxes}) {
+    os << ';';
+    for (const stream::Axis &axis : *axes)
+      os << axis.size << '*' << axis.stride << ',';
+  }
+  os << ' ' << int(tile.type) << ' ' << tile.features << ' '
+     << tile.chunkFeatures() << ' ' << c.chunk << ' ' << firstRow << '/'
+     << stripes << ' ' << c.rows << ' ' << c.byte;
+  return key;
+}
 
+llvm::Expected<ConstantImage>
+lpu::schedule::makeImage(const ImagePlan &plan, const stream::Program &program,
+                         const Machine &machine) {
+  ConstantImage image;
   std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>> files;
-  for (const ConstantColumn &c : layout->constants()) {
-    const Tile &tile = program.tiles[c.tile];
+  for (const ConstantColumn &c : plan.columns) {
+    const Tile &tile = c.tile < program.tiles.size()
+                           ? program.tiles[c.tile]
+                           : plan.added[c.tile - program.tiles.size()];
+    auto failure = [&](const llvm::Twine &what) {
+      return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                     "constant '" + tile.name + "': " + what);
+    };
     for (unsigned k = 0; k < c.instances; ++k) {
       ImageSegment segment;
       segment.slice = c.slice;
       segment.bank = c.bank;
       segment.row = unsigned(c.row + int64_t(k) * c.instanceStride);
       segment.rows = unsigned(c.rows);
-      if (options.withoutWeights) {
-        chip.image.push_back(segment);
+      if (plan.withoutBytes) {
+        image.segments.push_back(segment);
+        image.keys.emplace_back();
         continue;
       }
       Reader reader;
@@ -197,11 +228,9 @@ void SchedulerImpl::makePackage(Package &package) {
           tile.sources[std::min<size_t>(k, tile.sources.size() - 1)];
       reader.type = sourceType(reader.source.elementType);
       reader.target = tile.type;
-      if (reader.type == SourceType::unknown) {
-        fail("constant '" + tile.name + "': element type '" +
-             reader.source.elementType + "' cannot be put into an image");
-        return;
-      }
+      if (reader.type == SourceType::unknown)
+        return failure("element type '" + reader.source.elementType +
+                       "' cannot be put into an image");
       if (reader.source.file.empty()) {
         reader.keep = reader.source.data;
         reader.bytes = reader.source.data->data();
@@ -211,19 +240,15 @@ void SchedulerImpl::makePackage(Package &package) {
           auto opened =
               llvm::MemoryBuffer::getFile(reader.source.file, /*IsText=*/false,
                                           /*RequiresNullTerminator=*/false);
-          if (!opened) {
-            fail("constant '" + tile.name + "': cannot read '" +
-                 reader.source.file + "': " + opened.getError().message());
-            return;
-          }
+          if (!opened)
+            return failure("cannot read '" + reader.source.file +
+                           "': " + opened.getError().message());
           buffer = std::move(*opened);
         }
         if (reader.source.fileOffset + reader.source.fileLength >
-            buffer->getBufferSize()) {
-          fail("constant '" + tile.name + "': file '" + reader.source.file +
-               "' is shorter than when it was imported");
-          return;
-        }
+            buffer->getBufferSize())
+          return failure("file '" + reader.source.file +
+                         "' is shorter than when it was imported");
         reader.keep = buffer;
         reader.bytes =
             reinterpret_cast<const uint8_t *>(buffer->getBufferStart()) +
@@ -238,10 +263,10 @@ void SchedulerImpl::makePackage(Package &package) {
         if (auto offset = offsetOf(f, reader.source.featureAxes))
           (*lanes)[lane] = *offset;
       }
-      int64_t firstRow =
-          int64_t(c.panel) * layout->panelRows(c.tile) + c.stripe;
-      int64_t stripes = layout->stripes(c.tile);
+      int64_t firstRow = int64_t(c.panel) * plan.panelRows[c.tile] + c.stripe;
+      int64_t stripes = plan.stripes[c.tile];
       unsigned byte = c.byte, width = machine.lanes;
+      image.keys.push_back(keyOf(reader.source, tile, c, firstRow, stripes));
       segment.source = [reader, lanes, firstRow, stripes, byte, width](
                            uint64_t offset,
                            llvm::MutableArrayRef<uint8_t> into) -> llvm::Error {
@@ -262,9 +287,35 @@ void SchedulerImpl::makePackage(Package &package) {
         }
         return llvm::Error::success();
       };
-      chip.image.push_back(std::move(segment));
+      image.segments.push_back(std::move(segment));
     }
   }
+  return image;
+}
+
+ImagePlan SchedulerImpl::imagePlan() const {
+  ImagePlan plan;
+  plan.columns = layout->constants();
+  plan.withoutBytes = options.withoutWeights;
+  for (unsigned tile = 0; tile < program.tiles.size(); ++tile) {
+    plan.panelRows.push_back(layout->panelRows(tile));
+    plan.stripes.push_back(layout->stripes(tile));
+    if (tile >= givenTiles)
+      plan.added.push_back(program.tiles[tile]);
+  }
+  return plan;
+}
+
+void SchedulerImpl::makePackage(Package &package) {
+  package.machine = machine;
+  package.programName = program.name;
+  package.chips.emplace_back();
+  auto image = makeImage(imagePlan(), program, machine);
+  if (!image) {
+    fail(toString(image.takeError()));
+    return;
+  }
+  package.chips.back().image = std::move(image->segments);
 
   // Inputs and outputs. Tiles of one name are one binding with several
   // placements.

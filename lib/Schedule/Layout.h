@@ -22,7 +22,7 @@
 #ifndef LPU_LIB_SCHEDULE_LAYOUT_H
 #define LPU_LIB_SCHEDULE_LAYOUT_H
 
-#include "lpu/Stream/Program.h"
+#include "lpu/Schedule/Schedule.h"
 #include "llvm/ADT/SmallVector.h"
 #include <array>
 #include <map>
@@ -50,13 +50,6 @@ struct Bank {
   std::vector<FreeRows> free; // by row, inside [top, rows)
 };
 
-/// Rows that hold the bytes of a constant column, for the image.
-struct ConstantColumn {
-  unsigned tile, panel, chunk, stripe, byte, slice, bank;
-  int64_t row, rows, instanceStride;
-  unsigned instances;
-};
-
 /// Where constants stand: learned by a schedule in which temporaries take no
 /// room, so that another one can keep their rows free from the start.
 struct ConstantPlaces {
@@ -77,7 +70,8 @@ public:
   /// its uses start and end on whole stripes (0: not installed, or any).
   /// \p installCycles: cycles that an install of a weight tile may take without
   /// holding up the passes (0: the fewer the better).
-  /// \p tables: tiles that gathers address, which stand in one panel.
+  /// \p tables: tiles that gathers address, or that are exchanged, which stand
+  /// in one panel.
   Layout(const stream::Program &program, const Machine &machine,
          const std::vector<int64_t> &stripes,
          const std::vector<int64_t> &installCycles,

@@ -279,6 +279,10 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
   auto issue = [&](unsigned queue, QueueItem item) {
     int64_t last = lastEffect(item, 0, machine);
     horizon = std::max(horizon, last + 1);
+    // The queue of a loop is busy to the end of the last iteration, also
+    // behind the last effect.
+    if (item.isLoop())
+      horizon = std::max(horizon, int64_t(item.nextFree()));
     kernelLast = std::max(kernelLast, last);
     issues.push_back({queue, std::move(item)});
   };

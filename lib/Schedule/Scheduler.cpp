@@ -20,8 +20,8 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const Machine &machine,
                              const ScheduleOptions &options,
                              ConstantPlaces &constantPlaces)
-    : program(source), machine(machine), options(options),
-      constantPlaces(constantPlaces), res(machine),
+    : program(source), givenTiles(source.tiles.size()), machine(machine),
+      options(options), constantPlaces(constantPlaces), res(machine),
       wantedHalf(source.tiles.size(), -1),
       zones(source.tiles.size(), Zone::Any), queueItems(machine.numQueues()) {
   // Long rows bring many instructions per fetch; short ones need a fetch, and a
@@ -83,6 +83,17 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
       for (const Flow &flow : transposes[move].perByte)
         add(flow, nullptr);
       add(transposes[move].combine, nullptr);
+    } else if (const auto *exchange = std::get_if<stream::Exchange>(&kernel)) {
+      // The slices of both work from the first row to the last.
+      int64_t cycles = exchange->rows * machine.linkInterval;
+      for (unsigned c = 0; c < program.tiles[exchange->src].chunks(); ++c) {
+        std::pair<unsigned, unsigned> from{exchange->src, c},
+            to{exchange->dst, c};
+        usage[from] += cycles;
+        usage[to] += cycles;
+        partners[from].insert(to);
+        partners[to].insert(from);
+      }
     }
   }
   layout->setUsage(std::move(usage));
@@ -184,6 +195,7 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
   horizon = 0;
   makeGangs();
   segmentLoops = segment.iterations > 1;
+  beginExchanges(segment);
   layout->beginSegment(segment.iterations);
   collectPartners(segment);
   for (const stream::Kernel &kernel : segment.kernels) {
@@ -221,9 +233,7 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
       const auto &exchange = std::get<stream::Exchange>(kernel);
       report.name = exchange.name;
       report.kind = "exchange";
-      ok =
-          fail("'" + exchange.name +
-               "' exchanges rows with other chips, which is not scheduled yet");
+      ok = scheduleExchange(exchange);
     }
     if (!ok || !errorText.empty())
       return false;
@@ -253,6 +263,7 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
       issue.item.at += time;
       queueItems[issue.queue].push_back(std::move(issue.item));
     }
+    endExchanges(segment, time, 0);
     time += horizon + segmentGap();
     return;
   }
@@ -262,7 +273,9 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
   int64_t start = time + (looped ? 2 : 0);
   // Where text is short of cycles, the next iteration's first is fetched behind
   // this one.
-  int64_t period = horizon + 3 + (options.fetchGap ? segmentGap() : 0);
+  int64_t period = std::max(
+      exchangePeriod(), horizon + 3 + (options.fetchGap ? segmentGap() : 0));
+  endExchanges(segment, start + 1, period);
   std::vector<std::vector<QueueItem>> bodies(machine.numQueues());
   for (IssueRecord &issue : issues)
     bodies[issue.queue].push_back(std::move(issue.item));
@@ -435,6 +448,11 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
     for (const GatherStep &step : gather.second)
       for (const auto &source : step.sources)
         tables.insert(step.flow.nodes[source.first].access.tile);
+  // A loop over rows takes all blocks of an exchange from one panel.
+  for (const Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      if (const auto *exchange = std::get_if<stream::Exchange>(&kernel))
+        tables.insert({exchange->src, exchange->dst});
   layout.emplace(program, machine, stripeLimits(), installCycles(), tables,
                  zones, constantPlaces);
   if (!placeInputs())
@@ -446,6 +464,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
 
   ScheduleResult result;
   result.kernels = std::move(kernels);
+  result.alignment = std::move(alignment);
+  result.image = imagePlan();
   ClassProgram classProgram;
   for (unsigned q = 0; q < queueItems.size(); ++q) {
     if (queueItems[q].empty())

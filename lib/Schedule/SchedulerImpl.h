@@ -99,6 +99,24 @@ struct Sharing {
 /// they die when the tile is written again.
 constexpr unsigned maxReplicas = 6;
 
+/// What the exchanges of a segment have done to its links (Exchange.cpp).
+struct LinkState {
+  std::vector<int64_t> sent, received; // last issue, by link
+  int64_t interval = 1;                // between the last rows
+  int64_t end = 0;     // the last recv so far: nothing is under way behind it
+  int64_t aligned = 0; // the last resync
+};
+
+/// Cycles of a template of an exchange, from its first send on.
+struct ExchangePlaces {
+  unsigned group = 0;
+  std::vector<unsigned> links;                // by member
+  std::vector<int64_t> sends, recvs;          // of the first row, by member
+  int64_t rows = 0, interval = 1, length = 0; // length: to the last row
+  int64_t spread = 0, lastRecv = 0;
+  int64_t bound = 0; // no first send before
+};
+
 class SchedulerImpl {
 public:
   SchedulerImpl(const stream::Program &program, const Machine &machine,
@@ -136,6 +154,21 @@ private:
   };
   TransposePlan planTranspose(const stream::TransposeTile &move);
   bool scheduleTranspose(const stream::TransposeTile &move);
+
+  // Exchange.cpp
+  void beginExchanges(const stream::Segment &segment);
+  bool scheduleExchange(const stream::Exchange &exchange);
+  bool placeExchange(Template &t, const ExchangePlaces &places);
+  bool finishHalves(const stream::Exchange &exchange);
+  int64_t exchangePeriod() const;
+  void endExchanges(const stream::Segment &segment, int64_t start,
+                    int64_t period);
+  const SegmentAlignment *alignmentBound() const;
+  /// How long the links rest behind a resync: the last vector leaves, and the
+  /// clock moves by up to the margin.
+  int64_t restCycles() const {
+    return int64_t(machine.linkInterval) + 2 * int64_t(machine.linkMargin);
+  }
 
   // Matmul.cpp
   bool scheduleMatmul(const stream::Matmul &matmul);
@@ -252,8 +285,10 @@ private:
   }
   // Image.cpp
   void makePackage(Package &package);
+  ImagePlan imagePlan() const;
 
   stream::Program program; // own copy: internal tiles are added
+  size_t givenTiles;       // the others
   const Machine &machine;
   ScheduleOptions options;
   ConstantPlaces &constantPlaces;
@@ -291,6 +326,10 @@ private:
   std::map<const stream::Gather *, std::vector<GatherStep>> gathers;
   std::map<const stream::TransposeTile *, TransposePlan> transposes;
   std::optional<unsigned> identityTile;
+  LinkState links;                 // of the current segment
+  std::vector<ExchangeStep> steps; // of the current segment
+  int64_t alignedAt = 0;           // program cycle of the last resync
+  Alignment alignment;
   std::vector<int> wantedHalf; // by tile; -1 none
   std::vector<Zone> zones;     // by tile
   std::vector<IssueRecord> issues;

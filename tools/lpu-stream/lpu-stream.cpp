@@ -16,6 +16,7 @@
 #include "lpu/Conversion/LinalgToStream.h"
 #include "lpu/Conversion/ONNXToLinalg.h"
 #include "lpu/Import/Import.h"
+#include "lpu/Schedule/Group.h"
 #include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Schedule/Schedule.h"
 #include "lpu/Stream/Interpreter.h"
@@ -61,6 +62,12 @@ static cl::opt<unsigned> loopPhase("loop-phase",
 static cl::opt<unsigned> epilogueAlus("epilogue-alus",
                                       cl::desc("Most ALUs of an epilogue"),
                                       cl::init(0), cl::cat(category));
+
+static cl::list<std::string> memberNames(
+    "members", cl::CommaSeparated, cl::cat(category),
+    cl::value_desc("program,..."),
+    cl::desc("Programs of the chips of a group, in order (default: as many "
+             "chips as the group of the only program has)"));
 
 static mlir::OwningOpRef<mlir::ModuleOp> load(mlir::MLIRContext &context) {
   if (!StringRef(inputFile).ends_with(".onnx"))
@@ -129,28 +136,74 @@ static void addLowering(mlir::ModuleOp module, const lpu::Machine &machine,
     passes.addPass(lpu::createConvertLinalgToStreamPass(machine, options));
 }
 
-static Error schedule(const lpu::stream::Program &program,
-                      const lpu::Machine &machine) {
-  auto scheduled = lpu::schedule::schedule(program, machine, {});
+namespace {
+/// The chips that run together: one, or the members of a group.
+struct Chips {
+  std::vector<const lpu::stream::Program *> programs; // by chip
+  std::vector<unsigned> kinds;                        // by chip
+};
+} // namespace
+
+/// The text of a program without what its constants hold.
+static std::string textOf(lpu::stream::ProgramOp program) {
+  auto copy = llvm::cast<lpu::stream::ProgramOp>(program->clone());
+  copy.setSymName("program");
+  mlir::Builder builder(copy.getContext());
+  copy->walk([&](lpu::stream::ConstantOp constant) {
+    // The number of instances counts.
+    constant->setAttr("instances",
+                      builder.getI64IntegerAttr(constant.getSources().size()));
+    constant.setSourcesAttr(builder.getArrayAttr({}));
+  });
+  std::string text;
+  raw_string_ostream(text) << *copy;
+  copy->erase();
+  return text;
+}
+
+static Error schedule(const Chips &chips, const lpu::Machine &machine) {
+  std::vector<const lpu::stream::Program *> kinds;
+  std::vector<lpu::schedule::GroupMember> members;
+  for (size_t i = 0; i < chips.programs.size(); ++i) {
+    if (chips.kinds[i] == kinds.size())
+      kinds.push_back(chips.programs[i]);
+    members.push_back({chips.kinds[i], chips.programs[i]});
+  }
+  auto scheduled = lpu::schedule::scheduleGroup(kinds, machine, {});
   if (!scheduled)
     return scheduled.takeError();
-  if (Error error = lpu::insertFetches(scheduled->program))
+  std::vector<unsigned> links;
+  if (!kinds[0]->groups.empty())
+    for (unsigned i = 0; i < chips.programs.size(); ++i)
+      links.push_back(i);
+  auto joined = lpu::schedule::joinGroup(std::move(*scheduled), members,
+                                         lpu::schedule::meshWires(links));
+  if (!joined)
+    return joined.takeError();
+  if (Error error = lpu::insertFetches(*joined))
     return error;
-  auto assembled = lpu::assemble(std::move(scheduled->program));
+  auto assembled = lpu::assemble(std::move(*joined));
   if (!assembled)
     return assembled.takeError();
   return lpu::writePackage(*assembled, package);
 }
 
-static Error interpret(const lpu::stream::Program &program,
-                       const lpu::Machine &machine) {
+static Error interpret(const Chips &chips, const lpu::Machine &machine) {
   auto arrays = lpu::readNpz(inputs);
   if (!arrays)
     return arrays.takeError();
-  auto results = lpu::stream::interpret(program, machine, *arrays);
+  auto results = lpu::stream::interpretGroup(chips.programs, machine, *arrays);
   if (!results)
     return results.takeError();
-  return outputs.empty() ? Error::success() : lpu::writeNpz(outputs, *results);
+  // Each output from the first chip that has it, as in a package.
+  std::vector<lpu::NpyArray> first;
+  for (std::vector<lpu::NpyArray> &arrays : *results)
+    for (lpu::NpyArray &array : arrays)
+      if (llvm::none_of(first, [&](const lpu::NpyArray &other) {
+            return other.name == array.name;
+          }))
+        first.push_back(std::move(array));
+  return outputs.empty() ? Error::success() : lpu::writeNpz(outputs, first);
 }
 
 int main(int argc, char **argv) {
@@ -183,21 +236,50 @@ int main(int argc, char **argv) {
   if (mlir::failed(verify.run(*module)))
     return 1;
   auto programs = module->getOps<lpu::stream::ProgramOp>();
-  if (!llvm::hasSingleElement(programs)) {
-    errs() << "error: " << inputFile << " does not hold one stream program\n";
+  if (memberNames.empty() && !llvm::hasSingleElement(programs)) {
+    errs() << "error: " << inputFile << " does not hold one stream program; "
+           << "name those of the chips of a group (--members)\n";
     return 1;
   }
-  mlir::FailureOr<lpu::stream::Program> program =
-      lpu::stream::fromIR(*programs.begin());
-  if (mlir::failed(program))
-    return 1;
-  if (summary)
-    printSummary(*program);
+  std::vector<std::string> names(memberNames.begin(), memberNames.end());
+  std::map<std::string, lpu::stream::Program> byName;
+  std::map<std::string, unsigned> kindOf; // by text
+  std::map<std::string, std::string> texts;
+  for (lpu::stream::ProgramOp op : programs) {
+    mlir::FailureOr<lpu::stream::Program> program = lpu::stream::fromIR(op);
+    if (mlir::failed(program))
+      return 1;
+    if (summary)
+      printSummary(*program);
+    if (names.empty())
+      names.assign(program->groups.empty() ? 1 : program->groups[0],
+                   program->name);
+    texts[program->name] = textOf(op);
+    byName[program->name] = std::move(*program);
+  }
+  Chips chips;
+  for (const std::string &name : names) {
+    auto found = byName.find(name);
+    if (found == byName.end()) {
+      errs() << "error: " << inputFile << " has no program @" << name << "\n";
+      return 1;
+    }
+    chips.programs.push_back(&found->second);
+    chips.kinds.push_back(
+        kindOf.try_emplace(texts[name], unsigned(kindOf.size())).first->second);
+  }
+  for (const lpu::stream::Program *program : chips.programs)
+    for (unsigned size : program->groups)
+      if (size != chips.programs.size()) {
+        errs() << "error: @" << program->name << " is of a group of " << size
+               << " chips; " << chips.programs.size() << " are named\n";
+        return 1;
+      }
   if (!inputs.empty())
-    if (Error error = interpret(*program, *machine))
+    if (Error error = interpret(chips, *machine))
       return fail(std::move(error));
   if (!package.empty())
-    if (Error error = schedule(*program, *machine))
+    if (Error error = schedule(chips, *machine))
       return fail(std::move(error));
   return 0;
 }

@@ -13,11 +13,42 @@
 
 namespace lpu::schedule {
 
+/// Some rows of an exchange (stream::Exchange) that go over the links of a
+/// group together. Cycles count from the start of the segment's iteration.
+struct ExchangeStep {
+  unsigned group = 0;
+  int64_t rows = 0;
+  int64_t first = 0;    // the first send
+  int64_t spread = 0;   // from there to the last send of the same row
+  int64_t interval = 1; // between rows
+};
+
+/// A segment with exchanges.
+struct SegmentAlignment {
+  int64_t iterations = 1;
+  int64_t start = 0;  // program cycle 0 of its first iteration
+  int64_t period = 0; // of its iterations, if there are several
+  std::vector<ExchangeStep> steps;
+};
+
+/// When a program exchanges rows with the other members of its groups. The
+/// schedules of unlike members fit together if their alignments are equal
+/// (lpu/Schedule/Group.h).
+struct Alignment {
+  std::vector<SegmentAlignment> segments;
+};
+
 struct ScheduleOptions {
   /// Leave constant bytes out of the image (the program is the same).
   bool withoutWeights = false;
   /// Idle cycles to leave behind every run of a queue, at least, for fetches.
   int64_t fetchGap = 0;
+  /// The link number that leads to each member of each group, on all of them.
+  /// Groups that are not listed: member j behind link j.
+  std::vector<std::vector<unsigned>> groupLinks;
+  /// No cycle, spread or interval of the result's alignment may be smaller than
+  /// here.
+  Alignment notBefore;
 };
 
 /// One kernel of the report. Cycles are those of one iteration of its segment,
@@ -31,6 +62,35 @@ struct KernelReport {
   int64_t macs = 0;
 };
 
+/// Rows of a chip that hold the bytes of a constant column.
+struct ConstantColumn {
+  unsigned tile, panel, chunk, stripe, byte, slice, bank;
+  int64_t row, rows, instanceStride;
+  unsigned instances;
+};
+
+/// Where the constants of a program stand. Programs that differ in nothing but
+/// the sources of their constants have the same plan.
+struct ImagePlan {
+  std::vector<ConstantColumn> columns;
+  std::vector<int64_t> panelRows, stripes; // by tile
+  std::vector<stream::Tile> added; // by the scheduler, behind the program's
+  bool withoutBytes = false;
+};
+
+struct ConstantImage {
+  std::vector<ImageSegment> segments;
+  /// By segment: equal texts mean equal bytes, also between images; empty for
+  /// one without bytes.
+  std::vector<std::string> keys;
+};
+
+/// The image of the constants of `program`. Errors name the constant whose
+/// bytes are not there.
+llvm::Expected<ConstantImage> makeImage(const ImagePlan &plan,
+                                        const stream::Program &program,
+                                        const Machine &machine);
+
 struct ScheduleResult {
   /// Text not yet placed (insertFetches and assemble do that).
   ScheduledProgram program;
@@ -39,6 +99,8 @@ struct ScheduleResult {
   int64_t cycles = 0;
   /// SRAM rows by purpose.
   int64_t constantRows = 0, temporaryRows = 0;
+  Alignment alignment;
+  ImagePlan image;
 };
 
 /// Schedules a legal stream program for one chip. Errors name the kernel or

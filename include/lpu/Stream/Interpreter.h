@@ -26,6 +26,14 @@ llvm::Expected<std::vector<NpyArray>>
 interpret(const Program &program, const Machine &machine,
           llvm::ArrayRef<NpyArray> inputs);
 
+/// Runs the programs of the chips of a group together, member by member; they
+/// meet at exchanges. A program may stand for several members. Inputs go to all
+/// members that have them; the outputs of every member are returned. Errors
+/// also if the exchanges of the members do not correspond.
+llvm::Expected<std::vector<std::vector<NpyArray>>>
+interpretGroup(llvm::ArrayRef<const Program *> programs, const Machine &machine,
+               llvm::ArrayRef<NpyArray> inputs);
+
 } // namespace lpu::stream
 
 #endif // LPU_STREAM_INTERPRETER_H

@@ -104,7 +104,15 @@ public:
   Interpreter(const Program &program, const Machine &machine)
       : program(program), lanes(machine.lanes), machine(machine) {}
 
-  llvm::Expected<std::vector<NpyArray>> run(llvm::ArrayRef<NpyArray> inputs);
+  /// Takes the inputs; then `advance` runs to the next exchange, which it
+  /// returns, or to the end, and `finish` gives the outputs.
+  llvm::Error begin(llvm::ArrayRef<NpyArray> inputs);
+  llvm::Expected<const Exchange *> advance();
+  std::vector<NpyArray> finish();
+  /// Member `self` of the group gets its rows of an exchange from member
+  /// `from`.
+  void receive(const Exchange &own, unsigned from, Interpreter &sender,
+               const Exchange &sent, unsigned self);
 
 private:
   using Row = uint32_t *;
@@ -138,7 +146,8 @@ private:
   void run(const Matmul &matmul);
   void run(const Gather &gather);
   void run(const TransposeTile &transpose);
-  void run(const Exchange &) {}
+  void run(const Exchange &) {} // by interpretGroup
+  llvm::Error loadConstants(const Kernel &kernel);
   /// `products`: one row of lanes per iteration.
   void runFlow(const Flow &flow, const uint32_t *products);
   void runKTile(const KTile &k, const Job &job, bool fp16,
@@ -150,6 +159,9 @@ private:
   std::vector<std::vector<uint32_t>> storage;
   std::vector<int64_t> loaded; // constants: instance, -1 none
   llvm::StringMap<std::unique_ptr<llvm::MemoryBuffer>> files;
+  // What comes next.
+  size_t segment = 0, kernel = 0;
+  int64_t iteration = 0;
 };
 } // namespace
 
@@ -487,50 +499,64 @@ void Interpreter::run(const TransposeTile &t) {
   }
 }
 
-llvm::Expected<std::vector<NpyArray>>
-Interpreter::run(llvm::ArrayRef<NpyArray> inputs) {
-  if (!program.groups.empty())
-    return llvm::createStringError("the program exchanges rows with other "
-                                   "chips, which are not run with it");
+llvm::Error Interpreter::begin(llvm::ArrayRef<NpyArray> inputs) {
   storage.resize(program.tiles.size());
   loaded.assign(program.tiles.size(), -1);
   for (unsigned i = 0; i < program.tiles.size(); ++i)
     if (program.tiles[i].kind == Tile::Input)
       if (llvm::Error error = feed(i, inputs))
-        return std::move(error);
-  for (const Segment &segment : program.segments)
-    for (int64_t iteration = 0; iteration < segment.iterations; ++iteration)
-      for (const Kernel &kernel : segment.kernels) {
-        llvm::Error error = llvm::Error::success();
-        auto need = [&](unsigned tile) {
-          if (!error && program.tiles[tile].kind == Tile::Constant)
-            error = load(tile, iteration);
-        };
-        auto needFlow = [&](const Flow &flow) {
-          for (const Node &node : flow.nodes)
-            if (node.kind == Node::Read)
-              need(node.access.tile);
-        };
-        if (auto *flow = std::get_if<Flow>(&kernel)) {
-          needFlow(*flow);
-        } else if (auto *matmul = std::get_if<Matmul>(&kernel)) {
-          for (const Job &job : matmul->jobs) {
-            needFlow(job.epilogue);
-            for (const KTile &k : job.kTiles) {
-              need(k.a.tile);
-              need(k.b);
-            }
-          }
-        } else if (auto *gather = std::get_if<Gather>(&kernel)) {
-          need(gather->table);
-          need(gather->index.tile);
-        } else if (auto *transpose = std::get_if<TransposeTile>(&kernel)) {
-          need(transpose->src);
-        }
-        if (error)
-          return std::move(error);
-        std::visit([&](const auto &k) { run(k); }, kernel);
+        return error;
+  return llvm::Error::success();
+}
+
+llvm::Error Interpreter::loadConstants(const Kernel &kernel) {
+  llvm::Error error = llvm::Error::success();
+  auto need = [&](unsigned tile) {
+    if (!error && program.tiles[tile].kind == Tile::Constant)
+      error = load(tile, iteration);
+  };
+  auto needFlow = [&](const Flow &flow) {
+    for (const Node &node : flow.nodes)
+      if (node.kind == Node::Read)
+        need(node.access.tile);
+  };
+  if (auto *flow = std::get_if<Flow>(&kernel)) {
+    needFlow(*flow);
+  } else if (auto *matmul = std::get_if<Matmul>(&kernel)) {
+    for (const Job &job : matmul->jobs) {
+      needFlow(job.epilogue);
+      for (const KTile &k : job.kTiles) {
+        need(k.a.tile);
+        need(k.b);
       }
+    }
+  } else if (auto *gather = std::get_if<Gather>(&kernel)) {
+    need(gather->table);
+    need(gather->index.tile);
+  } else if (auto *transpose = std::get_if<TransposeTile>(&kernel)) {
+    need(transpose->src);
+  } else if (auto *exchange = std::get_if<Exchange>(&kernel)) {
+    need(exchange->src);
+  }
+  return error;
+}
+
+llvm::Expected<const Exchange *> Interpreter::advance() {
+  for (; segment < program.segments.size(); ++segment, iteration = 0)
+    for (; iteration < program.segments[segment].iterations;
+         ++iteration, kernel = 0)
+      while (kernel < program.segments[segment].kernels.size()) {
+        const Kernel &next = program.segments[segment].kernels[kernel++];
+        if (llvm::Error error = loadConstants(next))
+          return std::move(error);
+        if (auto *exchange = std::get_if<Exchange>(&next))
+          return exchange;
+        std::visit([&](const auto &k) { run(k); }, next);
+      }
+  return nullptr;
+}
+
+std::vector<NpyArray> Interpreter::finish() {
   std::vector<NpyArray> outputs;
   for (unsigned i = 0; i < program.tiles.size(); ++i)
     if (program.tiles[i].kind == Tile::Output)
@@ -538,8 +564,84 @@ Interpreter::run(llvm::ArrayRef<NpyArray> inputs) {
   return outputs;
 }
 
+void Interpreter::receive(const Exchange &own, unsigned from,
+                          Interpreter &sender, const Exchange &sent,
+                          unsigned self) {
+  unsigned chunks = program.tiles[own.dst].chunks();
+  for (unsigned c = 0; c < chunks; ++c)
+    for (int64_t i = 0; i < own.rows; ++i)
+      std::copy_n(sender.row(sent.src, c, sent.send[self] + i), lanes,
+                  row(own.dst, c, own.recv[from] + i));
+}
+
+/// Empty if the exchanges, one of each member, are one.
+static std::string difference(llvm::ArrayRef<const Program *> programs,
+                              llvm::ArrayRef<const Exchange *> exchanges) {
+  const Exchange *first = exchanges[0];
+  for (size_t m = 1; m < exchanges.size(); ++m) {
+    const Exchange *own = exchanges[m];
+    if (!first != !own)
+      return ("member " + llvm::Twine(first ? m : 0) +
+              " has ended where member " + llvm::Twine(first ? 0 : m) +
+              " executes exchange \"" + (first ? first : own)->name + "\"")
+          .str();
+    if (!own)
+      continue;
+    const Tile &tile = programs[m]->tiles[own->src],
+               &other = programs[0]->tiles[first->src];
+    if (own->group != first->group || own->rows != first->rows ||
+        tile.type != other.type || tile.chunks() != other.chunks())
+      return ("exchange \"" + llvm::Twine(first->name) +
+              "\" of member 0 and \"" + own->name + "\" of member " +
+              llvm::Twine(m) + " differ in group, rows, chunks or type")
+          .str();
+  }
+  return "";
+}
+
+llvm::Expected<std::vector<std::vector<NpyArray>>>
+stream::interpretGroup(llvm::ArrayRef<const Program *> programs,
+                       const Machine &machine,
+                       llvm::ArrayRef<NpyArray> inputs) {
+  std::vector<std::unique_ptr<Interpreter>> members;
+  for (const Program *program : programs) {
+    for (unsigned size : program->groups)
+      if (size != programs.size())
+        return llvm::createStringError(
+            "the program exchanges rows in a group of " + llvm::Twine(size) +
+            "; " + llvm::Twine(programs.size()) + " chips run together");
+    members.push_back(std::make_unique<Interpreter>(*program, machine));
+    if (llvm::Error error = members.back()->begin(inputs))
+      return std::move(error);
+  }
+  while (true) {
+    std::vector<const Exchange *> exchanges;
+    for (auto &member : members) {
+      auto exchange = member->advance();
+      if (!exchange)
+        return exchange.takeError();
+      exchanges.push_back(*exchange);
+    }
+    if (std::string what = difference(programs, exchanges); !what.empty())
+      return llvm::createStringError(what);
+    if (!exchanges[0])
+      break;
+    for (unsigned to = 0; to < members.size(); ++to)
+      for (unsigned from = 0; from < members.size(); ++from)
+        members[to]->receive(*exchanges[to], from, *members[from],
+                             *exchanges[from], to);
+  }
+  std::vector<std::vector<NpyArray>> results;
+  for (auto &member : members)
+    results.push_back(member->finish());
+  return results;
+}
+
 llvm::Expected<std::vector<NpyArray>>
 stream::interpret(const Program &program, const Machine &machine,
                   llvm::ArrayRef<NpyArray> inputs) {
-  return Interpreter(program, machine).run(inputs);
+  auto results = interpretGroup({&program}, machine, inputs);
+  if (!results)
+    return results.takeError();
+  return std::move((*results)[0]);
 }
