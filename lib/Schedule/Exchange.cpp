@@ -59,6 +59,37 @@ static bool hasExchange(const stream::Segment &segment) {
   });
 }
 
+/// A loop over rows takes all blocks of an exchange from one panel. Blocks that
+/// come from different members are added up row by row, so they stand in
+/// different slices; what is gathered is read row after row.
+std::map<unsigned, int64_t>
+SchedulerImpl::exchangedTiles(std::set<unsigned> &tables) const {
+  std::map<unsigned, int64_t> blockRows;
+  for (const stream::Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels) {
+      const auto *e = std::get_if<stream::Exchange>(&kernel);
+      if (!e)
+        continue;
+      tables.insert({e->src, e->dst});
+      bool isGather = llvm::all_equal(e->send);
+      if (!isGather && program.tiles[e->dst].kind == stream::Tile::Temporary)
+        blockRows[e->dst] = e->rows;
+    }
+  // Blocks of another size, or no blocks.
+  for (const stream::Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      if (const auto *e = std::get_if<stream::Exchange>(&kernel)) {
+        blockRows.erase(e->src);
+        auto block = blockRows.find(e->dst);
+        if (block != blockRows.end() &&
+            (e->rows != block->second ||
+             llvm::any_of(e->recv,
+                          [&](int64_t row) { return row % e->rows != 0; })))
+          blockRows.erase(block);
+      }
+  return blockRows;
+}
+
 const SegmentAlignment *SchedulerImpl::alignmentBound() const {
   size_t index = alignment.segments.size();
   return index < options.notBefore.segments.size()
@@ -343,7 +374,8 @@ bool SchedulerImpl::placeExchange(Template &t, const ExchangePlaces &places) {
     bound = std::max(bound, links.received[link] + 1 - places.recvs[j]);
   }
   // In a rest nothing is under way. Later than `bound` there is room for one.
-  int64_t rest = restCycles(), behindRest = links.end + rest + 1;
+  int64_t rest = int64_t(machine.resyncRest()),
+          behindRest = links.end + rest + 1;
   int64_t slack = places.lastRecv + rest + 1;
   auto tooLate = [&](int64_t first) {
     return first + places.length + places.lastRecv >
@@ -391,7 +423,7 @@ bool SchedulerImpl::scheduleExchange(const stream::Exchange &e) {
         "'{0}': a group of {1} chips needs link number {2} on each of them; "
         "chips of '{3}' have {4} links, so use groups of at most {4} (--tp)",
         e.name, members, highest, machine.name, machine.links));
-  int64_t most = mostRows(machine, members, restCycles());
+  int64_t most = mostRows(machine, members, int64_t(machine.resyncRest()));
   constexpr int64_t maxInterval = 255;
   if (most < 1)
     return fail(llvm::formatv(
@@ -416,6 +448,10 @@ bool SchedulerImpl::scheduleExchange(const stream::Exchange &e) {
         if (to.count(panel))
           continue;
         std::set<unsigned> used = layout->slicesOf(e.src, chunk);
+        // Blocks stand apart while others find room too.
+        std::set<unsigned> blocks = layout->slicesOf(e.dst, chunk);
+        if (blocks.size() < machine.slicesPerHalf / 2)
+          used.insert(blocks.begin(), blocks.end());
         to[panel] = writeColumns(e.dst, unsigned(panel), chunk, 0, used);
         if (to[panel].empty())
           return false;

@@ -33,8 +33,9 @@ static unsigned weightStripes(const Tile &tile, const Machine &machine,
 Layout::Layout(const stream::Program &program, const Machine &machine,
                const std::vector<int64_t> &stripeLimits,
                const std::vector<int64_t> &installCycles,
-               const std::set<unsigned> &tables, const std::vector<Zone> &zones,
-               ConstantPlaces &constantPlaces)
+               const std::set<unsigned> &tables,
+               const std::map<unsigned, int64_t> &blockRows,
+               const std::vector<Zone> &zones, ConstantPlaces &constantPlaces)
     : zones(zones), constantPlaces(constantPlaces), program(program),
       machine(machine), banks(machine.numSlices() * 2),
       unlearned(machine.numSlices() * 2), blockStart(machine.numSlices() * 2),
@@ -97,6 +98,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
       shape.panelRows =
           std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
     }
+    if (auto block = blockRows.find(t); block != blockRows.end())
+      shape.panelRows = std::min(shape.panelRows, block->second);
     shapes.push_back(shape);
   }
 }

@@ -72,11 +72,13 @@ public:
   /// holding up the passes (0: the fewer the better).
   /// \p tables: tiles that gathers address, or that are exchanged, which stand
   /// in one panel.
+  /// \p blockRows: rows of the panels of tiles in which blocks stand apart.
   Layout(const stream::Program &program, const Machine &machine,
          const std::vector<int64_t> &stripes,
          const std::vector<int64_t> &installCycles,
-         const std::set<unsigned> &tables, const std::vector<Zone> &zones,
-         ConstantPlaces &constantPlaces);
+         const std::set<unsigned> &tables,
+         const std::map<unsigned, int64_t> &blockRows,
+         const std::vector<Zone> &zones, ConstantPlaces &constantPlaces);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }

@@ -448,13 +448,9 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
     for (const GatherStep &step : gather.second)
       for (const auto &source : step.sources)
         tables.insert(step.flow.nodes[source.first].access.tile);
-  // A loop over rows takes all blocks of an exchange from one panel.
-  for (const Segment &segment : program.segments)
-    for (const stream::Kernel &kernel : segment.kernels)
-      if (const auto *exchange = std::get_if<stream::Exchange>(&kernel))
-        tables.insert({exchange->src, exchange->dst});
+  std::map<unsigned, int64_t> blockRows = exchangedTiles(tables);
   layout.emplace(program, machine, stripeLimits(), installCycles(), tables,
-                 zones, constantPlaces);
+                 blockRows, zones, constantPlaces);
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;

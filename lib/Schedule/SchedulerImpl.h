@@ -156,6 +156,9 @@ private:
   bool scheduleTranspose(const stream::TransposeTile &move);
 
   // Exchange.cpp
+  /// Adds the tiles that stand in one panel, or in one for each block, whose
+  /// rows it returns.
+  std::map<unsigned, int64_t> exchangedTiles(std::set<unsigned> &tables) const;
   void beginExchanges(const stream::Segment &segment);
   bool scheduleExchange(const stream::Exchange &exchange);
   bool placeExchange(Template &t, const ExchangePlaces &places);
@@ -164,11 +167,6 @@ private:
   void endExchanges(const stream::Segment &segment, int64_t start,
                     int64_t period);
   const SegmentAlignment *alignmentBound() const;
-  /// How long the links rest behind a resync: the last vector leaves, and the
-  /// clock moves by up to the margin.
-  int64_t restCycles() const {
-    return int64_t(machine.linkInterval) + 2 * int64_t(machine.linkMargin);
-  }
 
   // Matmul.cpp
   bool scheduleMatmul(const stream::Matmul &matmul);

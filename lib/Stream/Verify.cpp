@@ -396,6 +396,8 @@ private:
       return;
     const Tile &src = program.tiles[e.src], &dst = program.tiles[e.dst];
     require(e.src != e.dst, "source and result are one tile");
+    require(src.kind != Tile::Constant,
+            "source: " + name(e.src) + " is a constant");
     require(src.type == dst.type && src.features == dst.features &&
                 src.groupSize == dst.groupSize &&
                 src.groupsPerChunk == dst.groupsPerChunk,

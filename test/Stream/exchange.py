@@ -4,7 +4,8 @@
 #
 #   exchange.py ROOT FOLDER TARGET KIND MEMBERS TYPE ROWS FEATURES [LAYERS]
 #
-# KIND: all-gather, all-to-all, all-reduce. With LAYERS, an all-reduce in a loop.
+# KIND: all-gather, all-to-all, all-reduce, uneven. With LAYERS, an all-reduce in a loop. Uneven: an
+# all-reduce for which the last member has more to do than the others, and a text of its own.
 import pathlib
 import subprocess
 import sys
@@ -94,6 +95,12 @@ def member(number, members, lanes, kind, what, rows, features, layers, weights):
     p.add(f'%y = stream.output "y" {shape.format(rows)} : {whole}')
     p.flow("/Mul", rows, [("a", "%h[i]" if layers > 1 else "%x[i]", whole), ("b", "%c[i]", whole)], product[1],
            [("p", "%part[i]", whole)])
+    if what == "uneven" and number == members - 1:
+        for extra in range(3):
+            p.add(f'%more{extra} = stream.temporary "more {extra}" : {whole}')
+            p.flow("/More", rows, [("a", f"%{f'more{extra - 1}' if extra else 'part'}[i]", whole), ("b", "%c[i]", whole)], product[1],
+                   [("p", f"%more{extra}[i]", whole)])
+        p.flow("/Most", rows, [("a", "%more2[i]", whole), ("b", "%x[i]", whole)], product[1], [("p", "%part[i]", whole)])
     p.exchange("/ReduceScatter", block, "%part", blocks, rows, "%blocks", blocks, rows, features)
     sums, last = [], "r0"
     for j in range(1, members):

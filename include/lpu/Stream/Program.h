@@ -228,7 +228,7 @@ struct TransposeTile {
 /// sends `rows` rows of `src` from row send[j] on to every member j, itself
 /// included, and writes what member j has sent to it from row recv[j] of `dst`
 /// on. All chunks and all lanes move, as bits; both tiles have the same type
-/// and features.
+/// and layout. The source is no constant.
 struct Exchange {
   std::string name;
   unsigned group = 0; // index into Program::groups

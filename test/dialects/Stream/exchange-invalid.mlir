@@ -7,6 +7,7 @@ stream.program @lists groups [2, 3] {
   %z = stream.input "z" host "float32" shape [6, 16] rows [1, 0] features [0, 1] : <6x16xf16, chunk 16>
   %packed = stream.temporary "packed" : <6x16xf16, chunk 2 x 8>
   %t = stream.temporary "t" : <6x16xf16, chunk 16>
+  %c = stream.constant "c" [#stream.source<f32 from dense<1.0> : tensor<1xf32> splat>] : <6x16xf16, chunk 16>
   %u = stream.temporary "u" : <6x16xf16, chunk 16>
   stream.segment {
     // expected-error@+1 {{'stream.exchange' op "group" no group 2}}
@@ -21,6 +22,8 @@ stream.program @lists groups [2, 3] {
     stream.exchange "layout" group 0 rows 2 from %x[0, 2] to %packed[0, 2] : <6x16xf16, chunk 16>, <6x16xf16, chunk 2 x 8>
     // expected-error@+1 {{"place" source and result are one tile}}
     stream.exchange "place" group 0 rows 2 from %t[0, 2] to %t[0, 2] : <6x16xf16, chunk 16>, <6x16xf16, chunk 16>
+    // expected-error@+1 {{"constant" source: "c" is a constant}}
+    stream.exchange "constant" group 0 rows 2 from %c[0, 2] to %t[0, 2] : <6x16xf16, chunk 16>, <6x16xf16, chunk 16>
     // expected-error@+1 {{"input" result: "z" is an input or a constant}}
     stream.exchange "input" group 0 rows 2 from %x[0, 2] to %z[0, 2] : <6x16xf16, chunk 16>, <6x16xf16, chunk 16>
     // expected-error@+1 {{"overlap" two members write row 1}}
