@@ -29,7 +29,7 @@ scripts/setup.sh --full
 python=.venv/bin/python
 work=$build/demo
 mkdir -p "$work"
-PATH=$PWD/$build/bin:$PATH
+PATH=$(cd "$build/bin" && pwd):$PATH
 model=$build/models/minilm_ts_eager.onnx
 
 if [ ! -f "$model" ]; then

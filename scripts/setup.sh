@@ -22,7 +22,7 @@ for argument in "$@"; do
   case "$argument" in
     --full) full=yes ;;
     --test) full=yes test=yes ;;
-    -h | --help) sed -n '5,18s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '5,18s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
     *) echo "setup: unknown option $argument (known: --full, --test, --help)" >&2; exit 2 ;;
   esac
 done
@@ -49,8 +49,13 @@ packages=(
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
   elif command -v sudo >/dev/null; then sudo "$@"
-  else fail "needs root or sudo to run: $*"; fi
+  else fail "installing Debian packages needs root or sudo; somebody who has it can run
+    apt-get install --no-install-recommends ${missing[*]}
+  (LLVM 22 is in bookworm-security), then run this again"; fi
 }
+
+# Says only what goes wrong: apt's own account of 150 packages hides everything else.
+apt_update() { as_root apt-get update -qq >/dev/null || fail "apt-get update failed"; }
 
 has_candidate() { [[ "$(apt-cache policy "$1" 2>/dev/null)" == *"Candidate: "[!\(]* ]]; }
 
@@ -60,19 +65,22 @@ install_packages() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done
   if [ ${#missing[@]} = 0 ]; then say "Debian packages: all ${#packages[@]} present"; return; fi
-  say "Debian packages: installing ${missing[*]}"
-  as_root apt-get update -q
+  say "Debian packages: ${#missing[@]} of ${#packages[@]} missing: ${missing[*]}"
+  say "Debian packages: reading apt's package lists"
+  apt_update
   # LLVM 22 for Debian 12 is in Debian's own security archive, which every normal
   # installation has; a minimal debootstrap has not.
   if ! has_candidate libmlir-22-dev; then
     # The same mirror that serves the base archive has it beside it.
     local mirror
     mirror=$(apt-cache policy | sed -nE 's,^ *[0-9]+ +(https?://[^ ]+/debian)/? bookworm/main .*,\1,p' | head -n 1)
+    # apt-get update counts an archive that does not answer as a mere warning.
+    has_candidate cmake || fail "apt knows no package at all: is there a network, and does the Debian mirror of this machine answer?"
     [ -n "$mirror" ] || fail "no package libmlir-22-dev: add Debian's bookworm-security archive (main) to the apt sources"
     say "adding the bookworm-security archive, which holds LLVM 22"
     echo "deb $mirror-security bookworm-security main" |
       as_root tee /etc/apt/sources.list.d/lpu-mlir-bookworm-security.list >/dev/null
-    as_root apt-get update -q
+    apt_update
   fi
   has_candidate libmlir-22-dev ||
     fail "no package libmlir-22-dev in any apt source; is bookworm-security (main) reachable?"
@@ -84,25 +92,40 @@ install_packages() {
       wanted+=("$name")
     fi
   done
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${wanted[@]}"
+  [ ${#wanted[@]} != 0 ] || return 0
+  say "Debian packages: downloading and installing (on a bare machine some minutes: 350 MB, with Chromium more)"
+  # Another apt (a second checkout, unattended upgrades) is waited for. Without a network
+  # apt writes thousands of lines, so only the first errors are shown.
+  local log code=0
+  log=$(mktemp)
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "${wanted[@]}" >"$log" 2>&1 || code=$?
+  if [ $code != 0 ]; then
+    { grep -E '^(E|dpkg|sudo): ' "$log" || tail -n 5 "$log"; } | sed -n 1,5p >&2
+    fail "apt-get install failed; all of its output is in $log"
+  fi
+  rm -f "$log"
 }
 
 # An own MLIR means own packages: nothing is installed then.
 if [ -n "${MLIR_DIR:-}" ]; then
   say "MLIR_DIR is set: using $MLIR_DIR, installing no system packages"
-elif [ -r /etc/os-release ] && (. /etc/os-release; [ "${ID:-}${VERSION_ID:-}" = debian12 ]); then
+elif command -v apt-get >/dev/null && [ -r /etc/os-release ] && (. /etc/os-release; [ "${ID:-}${VERSION_ID:-}" = debian12 ]); then
   install_packages
   MLIR_DIR=/usr/lib/llvm-22/lib/cmake/mlir
 else
-  fail "this is not Debian 12: install the equivalents of
+  fail "this is not Debian 12 with apt: install the equivalents of
     ${packages[*]}
-  and run: MLIR_DIR=/path/to/lib/cmake/mlir $0 $*"
+  and run: MLIR_DIR=/path/to/lib/cmake/mlir scripts/setup.sh $*"
 fi
 
 # --- Python -----------------------------------------------------------------
 # A stamp with the wanted versions tells whether anything is left to do.
 venv=.venv
-pip_install() { "$venv/bin/python" -m pip install -q --no-deps "$@"; }
+pip_install() {
+  "$venv/bin/python" -m pip install -q --no-deps --disable-pip-version-check "$@" ||
+    fail "pip could not install $* (see above): is there a network, and does pip's package index answer?"
+}
 
 if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
   # The system's python3 first: the one on PATH may be another, without venv.
@@ -135,15 +158,25 @@ if [ $full = yes ] && python_step full scripts/requirements-build.txt scripts/re
 sys.exit(m.version('torch').split('+')[0] != '$torch_version')" 2>/dev/null; then
     # By name and exact version from pip's configured index. A configured wheel folder with the CPU
     # build is taken first; PyPI's own build brings CUDA libraries that are not used.
-    pip_install "torch==$torch_version" || fail "could not install torch $torch_version"
+    pip_install "torch==$torch_version"
   fi
   pip_install -r scripts/requirements.txt
+  "$venv/bin/python" -c 'import torch' ||
+    fail "PyTorch $torch_version is installed but cannot be imported (see above). A build for GPUs
+  lacks their libraries here; give pip an index or a folder that has the CPU build, for example
+    rm -rf $venv; PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu scripts/setup.sh --full"
   echo "$wanted" > "$venv/.lpu-full"
 fi
 say "Python: $venv ready$([ $full = yes ] && echo ' with PyTorch and ONNX Runtime' || true)"
 
 # --- Build ------------------------------------------------------------------
 say "configuring and building into $build/ (first time: some minutes)"
+# ccache stops the build where it cannot write, for example in a read-only home.
+cache=${CCACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/}/.cache}/ccache}
+if ! mkdir -p "$cache" 2>/dev/null || ! [ -w "$cache" ]; then
+  say "cannot write to $cache: building without ccache"
+  export CCACHE_DISABLE=1
+fi
 compilers=()
 if [ ! -f "$build/CMakeCache.txt" ] && command -v clang++-22 >/dev/null; then
   compilers=(-DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22)
