@@ -44,6 +44,15 @@ Generator::Generator(const Machine &machine, unsigned chips, uint64_t seed,
     wires.push_back({0, pick(0, m.links - 1), 1, pick(0, m.links - 1)});
     wires.push_back({1, pick(0, m.links - 1), 0, pick(0, m.links - 1)});
   }
+  // A port that is looped back, if it is free.
+  if (messages && random() % 2) {
+    unsigned chip = pick(0, chips - 1), link = pick(0, m.links - 1);
+    if (llvm::none_of(wires, [&](const LinkWire &wire) {
+          return (wire.fromChip == chip && wire.fromLink == link) ||
+                 (wire.toChip == chip && wire.toLink == link);
+        }))
+      wires.push_back({chip, link, chip, link});
+  }
 }
 
 void Generator::step() {

@@ -102,6 +102,7 @@ private:
   void mesh();
   void chain();
   void stages();
+  void loopback();
   void finishChannels();
   uint64_t interval(const Timeline &time);
 
@@ -186,6 +187,21 @@ void System::stages() {
   }
 }
 
+/// Often, a port of all chips of a class that is wired to itself.
+void System::loopback() {
+  std::mt19937_64 own(seed); // so that the others draw what they always drew
+  unsigned chipClass = own() % classes, link = own() % machine.links;
+  if (own() % 2 || taken.count({chipClass, true, link}) ||
+      taken.count({chipClass, false, link}))
+    return;
+  Channel channel;
+  channel.senders = channel.receivers = {{chipClass, link}};
+  channels.push_back(channel);
+  for (unsigned i = 0; i < package.chips.size(); ++i)
+    if (package.chips[i].chipClass == chipClass)
+      wire(i, link, i, link);
+}
+
 /// Distances of starts; random ports of the same parity.
 void System::finishChannels() {
   for (Channel &channel : channels) {
@@ -260,6 +276,7 @@ Package System::make() {
     stages();
     break;
   }
+  loopback();
   finishChannels();
   Generator generator(machine, classes, seed * 3 + 11,
                       /*messages=*/false);
