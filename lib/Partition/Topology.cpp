@@ -22,18 +22,26 @@ using namespace lpu;
 //===----------------------------------------------------------------------===//
 
 /// `count` sets with `ports` ports each, every two joined by equally many
-/// links: the set and port behind port `port` of set `self`.
+/// links: the set and port behind port `port` of set `self`. The ports of a set
+/// take turns among its `members`; the second link between two sets leads from
+/// each member to the neighbour of the one to which the first leads, and so on.
 static std::optional<std::pair<unsigned, unsigned>>
-evenly(unsigned self, unsigned port, unsigned count, unsigned ports) {
+evenly(unsigned self, unsigned port, unsigned count, unsigned ports,
+       unsigned members) {
   if (count < 2)
     return std::nullopt;
   unsigned each = ports / (count - 1);
+  if (each > members)
+    each = std::min(each / members, members) * members;
   if (each == 0 || port >= each * (count - 1))
     return std::nullopt;
   unsigned other = port / each;
   other += other >= self;
   unsigned back = self < other ? self : self - 1;
-  return std::make_pair(other, back * each + port % each);
+  unsigned turn = port % each / members, member = port % each % members;
+  if (turn > 0)
+    member = (member + (self < other ? turn : members - turn)) % members;
+  return std::make_pair(other, back * each + turn * members + member);
 }
 
 std::optional<LinkEnd> Topology::wired(unsigned chip, unsigned port) const {
@@ -71,16 +79,19 @@ std::optional<LinkEnd> Topology::wired(unsigned chip, unsigned port) const {
       unsigned other = port < in ? port : port + 1;
       return LinkEnd{node * n + other, in < other ? in : in - 1};
     }
-    // The ports of the node that leave it, counted over its chips.
-    unsigned out = linksPerChip + 1 - n;
-    unsigned k = in * out + (port < n ? 0 : port + 1 - n);
+    // The ports of the node that leave it: its chips take turns.
+    unsigned out = linksPerChip + 1 - n, turn = port < n ? 0 : port + 1 - n;
+    out = std::min(out, uplinks.value_or(out));
+    if (turn >= out)
+      return std::nullopt;
+    unsigned k = turn * n + in;
     unsigned nodes = (chips + n - 1) / n;
     auto end = [&](unsigned toNode, unsigned toPort) {
-      unsigned to = toPort / out, number = toPort % out;
+      unsigned to = toPort % n, number = toPort / n;
       return LinkEnd{toNode * n + to, number == 0 ? to : n - 1 + number};
     };
     if (kind == Nodes) {
-      auto to = evenly(node, k, nodes, n * out);
+      auto to = evenly(node, k, nodes, n * out, n);
       if (!to)
         return std::nullopt;
       return end(to->first, to->second);
@@ -88,15 +99,15 @@ std::optional<LinkEnd> Topology::wired(unsigned chip, unsigned port) const {
     unsigned rack = node / nodesPerRack, inRack = node % nodesPerRack;
     unsigned half = n * out / 2;
     if (k < half) {
-      auto to = evenly(inRack, k, nodesPerRack, half);
+      auto to = evenly(inRack, k, nodesPerRack, half, n);
       if (!to)
         return std::nullopt;
       return end(rack * nodesPerRack + to->first, to->second);
     }
     unsigned rest = n * out - half;
     unsigned racks = (nodes + nodesPerRack - 1) / nodesPerRack;
-    auto to =
-        evenly(rack, inRack * rest + (k - half), racks, nodesPerRack * rest);
+    auto to = evenly(rack, inRack * rest + (k - half), racks,
+                     nodesPerRack * rest, nodesPerRack * rest);
     if (!to)
       return std::nullopt;
     return end(to->first * nodesPerRack + to->second / rest,
@@ -188,14 +199,15 @@ llvm::Expected<Topology> lpu::defaultTopology(const Machine &machine,
                                               unsigned chips) {
   unsigned perNode = std::max(1u, machine.nodeChips);
   unsigned nodes = (chips + perNode - 1) / perNode;
-  unsigned out =
-      machine.links + 1 > perNode ? perNode * (machine.links + 1 - perNode) : 0;
+  unsigned out = perNode * machine.nodeUplinks();
   bool hasRacks = nodes > out + 1;
   std::string text;
   llvm::raw_string_ostream os(text);
   os << "kind: " << (hasRacks ? "racks" : "nodes") << "\nchips: " << chips
      << "\nchips_per_node: " << perNode << "\nlinks_per_chip: " << machine.links
      << "\n";
+  if (machine.nodeUplinks() != std::max(machine.links + 1, perNode) - perNode)
+    os << "uplinks: " << machine.nodeUplinks() << "\n";
   if (hasRacks)
     os << "nodes_per_rack: 9\n";
   return parseTopology(text, ("links of " + llvm::Twine(machine.name)).str(),
@@ -317,6 +329,8 @@ void Parser::read() {
       number(value, field, t.nodesPerRack);
     } else if (field == "links_per_chip") {
       number(value, field, t.linksPerChip);
+    } else if (field == "uplinks") {
+      number(value, field, t.uplinks.emplace());
     } else if (field == "parallel") {
       number(value, field, t.parallel);
     } else if (field == "dims") {

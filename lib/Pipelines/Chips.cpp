@@ -268,6 +268,33 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   return plan;
 }
 
+/// A shortest way from one chip of the plan to another by way of chips whose
+/// work is done before the receiver's begins: those of smaller numbers.
+static std::optional<std::vector<schedule::LinkHop>>
+routeAround(const Topology &topology, llvm::ArrayRef<unsigned> systemNumbers,
+            unsigned from, unsigned to) {
+  std::map<unsigned, schedule::LinkHop> reached; // by chip: the hop to it
+  std::vector<unsigned> work = {from};
+  for (size_t next = 0; next < work.size() && !reached.count(to); ++next)
+    for (unsigned chip = 0; chip <= to; ++chip) {
+      if (chip == from || reached.count(chip))
+        continue;
+      unsigned a = systemNumbers[work[next]];
+      auto ports = topology.portsTo(a, systemNumbers[chip]);
+      if (ports.empty())
+        continue;
+      reached[chip] = {work[next], ports[0], chip,
+                       topology.peer(a, ports[0])->port};
+      work.push_back(chip);
+    }
+  if (!reached.count(to))
+    return std::nullopt;
+  std::vector<schedule::LinkHop> route;
+  for (unsigned chip = to; chip != from; chip = route.front().from)
+    route.insert(route.begin(), reached[chip]);
+  return route;
+}
+
 llvm::Expected<ScheduledProgram>
 pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
                          const CompileOptions &options, bool &quiet,
@@ -313,8 +340,12 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
     unsigned from = systemNumbers[transfer.from],
              to = systemNumbers[transfer.to];
     for (unsigned port : program->topology.portsTo(from, to))
-      transfer.wires.push_back(
-          {port, program->topology.peer(from, port)->port});
+      transfer.routes.push_back({{transfer.from, port, transfer.to,
+                                  program->topology.peer(from, port)->port}});
+    if (transfer.routes.empty())
+      if (auto route = routeAround(program->topology, systemNumbers,
+                                   transfer.from, transfer.to))
+        transfer.routes.push_back(std::move(*route));
   }
   auto joined = schedule::joinChips(std::move(parts), transfers);
   if (!joined)
@@ -328,7 +359,7 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
       if (t.to == c) {
         stage.vectorsIn += t.vectors;
         stage.linkCycles += t.end - t.first;
-        stage.links = unsigned(t.wires.size());
+        stage.links = unsigned(t.routes.size());
       }
   }
   if (llvm::Error error = insertFetches(*joined))

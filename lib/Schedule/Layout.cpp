@@ -299,7 +299,7 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   }
   // All bytes of a chunk stand in one half, so that they travel in one
   // direction: the wanted half, else the emptier one first.
-  auto tryHalves = [&]() {
+  auto tryHalves = [&](const std::set<unsigned> &avoid) {
     int first = half;
     if (half < 0) {
       int64_t sum[2] = {0, 0};
@@ -328,7 +328,19 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
       learned != constantPlaces.places.end())
     slots = learned->second;
   bool isLearned = !slots.empty() && constantPlaces.places.count(place);
-  if (slots.empty() && !tryHalves()) {
+  // Copies of an input stand in different slices, so that one vector from a
+  // link, on its way past them, can be written to all.
+  std::set<unsigned> apart = avoid;
+  for (unsigned other = 0;
+       tile.kind == Tile::Input && other < program.tiles.size(); ++other)
+    if (program.tiles[other].kind == Tile::Input &&
+        program.tiles[other].binding.name == tile.binding.name)
+      for (unsigned c = 0; c < copies(other); ++c)
+        if (const auto *columns = find(other, panel, chunk, c))
+          for (const PlacedColumn &column : *columns)
+            apart.insert(column.slice);
+  if (slots.empty() && !(apart.size() > avoid.size() && tryHalves(apart)) &&
+      !tryHalves(avoid)) {
     message = llvm::formatv(
         "no room for '{0}': {1} rows in {2} different slices are needed, "
         "and {3} of {4} slices are taken by what is read or written with it or "

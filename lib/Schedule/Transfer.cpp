@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Schedule/Transfer.h"
+#include "Pauses.h"
 #include "Template.h"
 #include "lpu/Schedule/Schedule.h"
 #include "lpu/Support/Check.h"
@@ -32,7 +33,7 @@ struct JoinedChip {
   ClassProgram *program = nullptr;
   uint64_t start = 0;
   bool isReady = false;
-  /// By queue number: the first cycle in which the queue can issue.
+  /// By queue number: the first program cycle in which the queue can issue.
   std::map<unsigned, uint64_t> free;
   std::map<unsigned, std::vector<QueueItem>> prologue; // program cycles
   std::vector<uint64_t> linkIssues;                    // program cycles
@@ -50,6 +51,14 @@ struct Strip {
   unsigned rows = 0;
 };
 
+/// What one instruction does on the way of a column's rows.
+struct Step {
+  unsigned chip = 0, queue = 0;
+  int64_t later = 0; // than the first send
+  uint64_t gap = 1;  // from its last issue to the next of its queue
+  isa::Instruction inst;
+};
+
 class Joiner {
 public:
   Joiner(std::vector<ScheduledProgram> &parts, std::vector<Transfer> &transfers)
@@ -61,9 +70,12 @@ public:
 private:
   llvm::Error transfer(Transfer &t);
   llvm::Expected<std::vector<Strip>> columnsOf(const Transfer &t) const;
+  std::vector<Step> stepsOf(const Transfer &t, const Strip &column,
+                            llvm::ArrayRef<LinkHop> route) const;
+  Pauses pausesOf(const Transfer &t, llvm::ArrayRef<Step> steps) const;
   void place(Transfer &t, const Strip &column);
-  void placeRows(Transfer &t, const Strip &column, unsigned there,
-                 unsigned here, uint64_t at, unsigned first, unsigned count);
+  void placeRows(Transfer &t, llvm::ArrayRef<Step> steps, uint64_t at,
+                 unsigned first, unsigned count);
   void finishPrologue(unsigned chip);
   void resync(JoinedChip &chip);
   llvm::Error bind(ScheduledProgram &joined);
@@ -92,15 +104,6 @@ private:
   /// at once arrives up to twice the margin before.
   uint64_t receiverRest() const {
     return machine.resyncRest() + 2 * uint64_t(machine.linkMargin);
-  }
-  uint64_t pauseEnd(const JoinedChip &from, const JoinedChip &to,
-                    uint64_t send) const;
-  uint64_t nextPause(const JoinedChip &from, const JoinedChip &to,
-                     uint64_t send) const;
-  /// From the read of a column's row to its send.
-  unsigned readLead(const Strip &column, unsigned port) const {
-    return machine.delaySramRead +
-           distance(column.source.slice, Unit::LinkSend, port);
   }
   /// Cycles in which a queue can fetch the text of what follows.
   uint64_t fetchGap() const {
@@ -202,186 +205,202 @@ llvm::Expected<std::vector<Strip>> Joiner::columnsOf(const Transfer &t) const {
   return result;
 }
 
-/// The first cycle from \p send on in which neither chip rests behind a resync.
-uint64_t Joiner::pauseEnd(const JoinedChip &from, const JoinedChip &to,
-                          uint64_t send) const {
-  auto since = [&](uint64_t pause, uint64_t cycle) -> uint64_t {
-    return cycle > pause ? (cycle - pause - 1) % machine.resyncCycles
-                         : UINT64_MAX;
+/// The instructions that move one column: read, send, receive, for every chip
+/// between across it and send again, at last the writes.
+std::vector<Step> Joiner::stepsOf(const Transfer &t, const Strip &column,
+                                  llvm::ArrayRef<LinkHop> route) const {
+  std::vector<Step> steps;
+  auto add = [&](unsigned chip, Unit unit, unsigned index, int64_t later,
+                 uint64_t gap, Opcode opcode,
+                 llvm::ArrayRef<std::pair<const char *, int64_t>> fields) {
+    Step &step = steps.emplace_back();
+    step = {chip, machine.queueNumber(unit, index), later, gap, {}};
+    step.inst.opcode = opcode;
+    for (auto [name, value] : fields)
+      setField(step.inst, name, value);
   };
-  while (true) {
-    uint64_t there = since(*from.sendPause, send),
-             here = since(*to.receivePause, send + flight());
-    if (there < machine.resyncRest())
-      send += machine.resyncRest() - there;
-    else if (here < receiverRest())
-      send += receiverRest() - here;
-    else
-      return send;
+  auto row = [](const Column &place, bool west, unsigned stream) {
+    return std::vector<std::pair<const char *, int64_t>>{{"bank", place.bank},
+                                                         {"offset", place.row},
+                                                         {"stride", 1},
+                                                         {"dir", west},
+                                                         {"stream", stream}};
+  };
+  unsigned port = route.front().fromPort;
+  add(t.from, Unit::Mem, column.source.slice,
+      -int64_t(machine.delaySramRead) -
+          distance(column.source.slice, Unit::LinkSend, port),
+      fetchGap(), Opcode::mem_read,
+      row(column.source, !machine.isEast(Unit::LinkSend, port), port));
+  int64_t now = 0;
+  for (const LinkHop &hop : route) {
+    port = hop.fromPort;
+    add(hop.from, Unit::LinkSend, port, now, interval(), Opcode::link_send_send,
+        {{"stream", port}, {"last", 1}});
+    now += int64_t(flight());
+    // Onto the stream of the next send, if that is reached straight on.
+    bool isLast = &hop == &route.back();
+    bool isEast = machine.isEast(Unit::LinkRecv, hop.toPort);
+    unsigned next = isLast ? hop.toPort : (&hop + 1)->fromPort;
+    bool turns = !isLast && machine.isEast(Unit::LinkSend, next) == isEast;
+    unsigned stream = turns ? hop.toPort : next;
+    add(hop.to, Unit::LinkRecv, hop.toPort, now, interval(),
+        Opcode::link_recv_recv, {{"stream", stream}});
+    ++now;
+    unsigned half = isEast;
+    if (turns) {
+      unsigned way = unsigned(
+          std::abs(int(machine.unitPosition(Unit::Shuffle, half)) -
+                   int(machine.unitPosition(Unit::LinkRecv, hop.toPort))));
+      add(hop.to, Unit::Shuffle, half, now + way, 1, Opcode::shuffle_rotate,
+          {{"dir", isEast},
+           {"stream", stream},
+           {"last", 1},
+           {"odir", !isEast},
+           {"ostream", next}});
+      now += 2 * way + machine.delayShuffle;
+    } else if (!isLast) {
+      now += machine.lastPosition();
+    }
   }
+  port = route.back().toPort;
+  unsigned farthest = 0;
+  for (const Column &target : column.targets)
+    farthest = std::max(farthest, distance(target.slice, Unit::LinkRecv, port));
+  for (const Column &target : column.targets) {
+    unsigned way = distance(target.slice, Unit::LinkRecv, port);
+    auto fields = row(target, machine.isEast(Unit::LinkRecv, port), port);
+    fields.push_back({"last", way == farthest});
+    add(t.to, Unit::Mem, target.slice, now + way, fetchGap(), Opcode::mem_write,
+        fields);
+  }
+  return steps;
 }
 
-/// The last cycle from \p send on before the next resync of either chip.
-uint64_t Joiner::nextPause(const JoinedChip &from, const JoinedChip &to,
-                           uint64_t send) const {
-  auto next = [&](uint64_t pause, uint64_t cycle) {
-    uint64_t period = machine.resyncCycles;
-    return cycle <= pause
-               ? pause
-               : pause + (cycle - pause + period - 1) / period * period;
-  };
-  return std::min(next(*from.sendPause, send),
-                  next(*to.receivePause, send + flight()) - flight());
+Pauses Joiner::pausesOf(const Transfer &t, llvm::ArrayRef<Step> steps) const {
+  Pauses pauses(machine.resyncCycles);
+  for (const Step &step : steps) {
+    Opcode opcode = step.inst.opcode;
+    if (opcode != Opcode::link_send_send && opcode != Opcode::link_recv_recv)
+      continue;
+    const JoinedChip &chip = chips[step.chip];
+    pauses.add(step.chip == t.to ? *chip.receivePause : *chip.sendPause,
+               uint64_t(step.later),
+               opcode == Opcode::link_send_send ? machine.resyncRest()
+                                                : receiverRest());
+  }
+  return pauses;
 }
 
-/// Takes the link on which the column can be sent first, in the first cycle in
-/// which all queues on its way are free. Where a chip resynchronises on the
-/// way, the column pauses.
+/// Takes the way on which the column can be sent first, in the first cycle in
+/// which all queues on it are free. Where a chip resynchronises, the column
+/// pauses.
 void Joiner::place(Transfer &t, const Strip &column) {
-  JoinedChip &from = chips[t.from], &to = chips[t.to];
-  uint64_t step = interval(), best = UINT64_MAX;
-  std::pair<unsigned, unsigned> wire;
-  auto freeAt = [](const JoinedChip &chip, unsigned queue, uint64_t otherwise) {
-    auto it = chip.free.find(queue);
-    return it == chip.free.end() ? otherwise : it->second;
-  };
+  JoinedChip &to = chips[t.to];
+  std::vector<Step> steps;
+  Pauses pauses(machine.resyncCycles);
+  uint64_t best = UINT64_MAX;
   bool isFirst = !to.receivePause;
-  if (isFirst)
-    to.receivePause = *from.sendPause + flight();
-  for (auto [there, here] : t.wires) {
-    // Program cycle of the first send.
-    uint64_t at =
-        from.start +
-        freeAt(from, machine.queueNumber(Unit::Mem, column.source.slice),
-               from.programEnd) +
-        readLead(column, there);
-    auto notBefore = [&](uint64_t free, uint64_t lag) {
-      if (free > at + lag)
-        at = free - lag;
-    };
-    notBefore(from.start + freeAt(from,
-                                  machine.queueNumber(Unit::LinkSend, there),
-                                  from.programEnd),
-              0);
-    notBefore(freeAt(to, machine.queueNumber(Unit::LinkRecv, here), to.start),
-              flight());
-    for (const Column &target : column.targets)
-      notBefore(freeAt(to, machine.queueNumber(Unit::Mem, target.slice), 0),
-                flight() + 1 + distance(target.slice, Unit::LinkRecv, here));
-    at = pauseEnd(from, to, at);
+  for (const std::vector<LinkHop> &route : t.routes) {
+    std::vector<Step> way = stepsOf(t, column, route);
+    uint64_t at = 0;
+    for (const Step &step : way) {
+      const JoinedChip &chip = chips[step.chip];
+      auto known = chip.free.find(step.queue);
+      uint64_t free = known != chip.free.end() ? known->second
+                      : chip.isReady           ? chip.start + chip.programEnd
+                                               : chip.start;
+      at = uint64_t(std::max(int64_t(at), int64_t(free) - step.later));
+    }
+    if (isFirst)
+      to.receivePause = *chips[t.from].sendPause + flight();
+    Pauses rests = pausesOf(t, way);
+    at = rests.end(at);
     if (at < best) {
       best = at;
-      wire = {there, here};
+      steps = std::move(way);
+      pauses = std::move(rests);
     }
   }
   if (isFirst) {
-    to.start = best + flight();
+    auto recv = llvm::find_if(steps, [&](const Step &step) {
+      return step.chip == t.to && step.inst.opcode == Opcode::link_recv_recv;
+    });
+    to.start = best + uint64_t(recv->later);
     while (*to.receivePause < to.start)
       *to.receivePause += machine.resyncCycles;
   }
   for (unsigned row = 0; row < column.rows;) {
-    best = pauseEnd(from, to, best);
+    best = pauses.end(best);
     uint64_t count = std::min<uint64_t>(
-        column.rows - row, (nextPause(from, to, best) - best) / step + 1);
-    placeRows(t, column, wire.first, wire.second, best, row, unsigned(count));
+        column.rows - row, (pauses.next(best) - best) / interval() + 1);
+    placeRows(t, steps, best, row, unsigned(count));
     row += unsigned(count);
-    best += count * step;
+    best += count * interval();
   }
 }
 
 /// Rows \p first .. of a column, sent from program cycle \p at on.
-void Joiner::placeRows(Transfer &t, const Strip &column, unsigned there,
-                       unsigned here, uint64_t at, unsigned first,
-                       unsigned count) {
-  JoinedChip &from = chips[t.from], &to = chips[t.to];
-  uint64_t step = interval(), span = (count - 1) * step;
-  bool leavesEast = machine.isEast(Unit::LinkSend, there),
-       comesFromEast = machine.isEast(Unit::LinkRecv, here);
-
-  // The sender, in its own cycles.
-  uint64_t send = at - from.start, read = send - readLead(column, there);
-  auto take = [&](JoinedChip &chip, unsigned queue, uint64_t last,
-                  uint64_t gap) { chip.free[queue] = last + gap; };
-  unsigned source = machine.queueNumber(Unit::Mem, column.source.slice);
-  isa::Instruction inst;
-  inst.opcode = Opcode::mem_read;
-  setField(inst, "bank", column.source.bank);
-  setField(inst, "offset", column.source.row + first);
-  setField(inst, "stride", 1);
-  setField(inst, "dir", !leavesEast);
-  setField(inst, "stream", there);
-  append(items(from, source), inst, read, count, step);
-  take(from, source, read + span, fetchGap());
-
-  unsigned sender = machine.queueNumber(Unit::LinkSend, there);
-  inst = {};
-  inst.opcode = Opcode::link_send_send;
-  setField(inst, "stream", there);
-  setField(inst, "last", 1);
-  append(items(from, sender), inst, send, count, step);
-  take(from, sender, send + span, step);
-
-  // The receiver, in program cycles: finishPrologue makes them its own.
-  uint64_t recv = at + flight();
-  unsigned receiver = machine.queueNumber(Unit::LinkRecv, here);
-  inst = {};
-  inst.opcode = Opcode::link_recv_recv;
-  setField(inst, "stream", here);
-  append(to.prologue[receiver], inst, recv, count, step);
-  take(to, receiver, recv + span, step);
-
-  unsigned farthest = 0;
-  for (const Column &target : column.targets)
-    farthest = std::max(farthest, distance(target.slice, Unit::LinkRecv, here));
-  for (const Column &target : column.targets) {
-    unsigned queue = machine.queueNumber(Unit::Mem, target.slice);
-    unsigned way = distance(target.slice, Unit::LinkRecv, here);
-    inst = {};
-    inst.opcode = Opcode::mem_write;
-    setField(inst, "bank", target.bank);
-    setField(inst, "offset", target.row + first);
-    setField(inst, "stride", 1);
-    setField(inst, "dir", comesFromEast);
-    setField(inst, "stream", here);
-    setField(inst, "last", way == farthest);
-    append(to.prologue[queue], inst, recv + 1 + way, count, step);
-    take(to, queue, recv + 1 + way + span, fetchGap());
-    to.prologueEnd = std::max(to.prologueEnd,
-                              recv + 1 + way + span + machine.delaySramWrite);
+void Joiner::placeRows(Transfer &t, llvm::ArrayRef<Step> steps, uint64_t at,
+                       unsigned first, unsigned count) {
+  uint64_t span = (count - 1) * interval();
+  for (const Step &step : steps) {
+    JoinedChip &chip = chips[step.chip];
+    uint64_t issue = at + uint64_t(step.later);
+    isa::Instruction inst = step.inst;
+    bool isLink = false;
+    if (inst.opcode == Opcode::mem_read)
+      setField(inst, "offset", inst.get(isa::field::mem_read::offset) + first);
+    else if (inst.opcode == Opcode::mem_write)
+      setField(inst, "offset", inst.get(isa::field::mem_write::offset) + first);
+    else
+      isLink = inst.opcode != Opcode::shuffle_rotate;
+    // The start of the receiver is known when all is received.
+    append(chip.isReady ? items(chip, step.queue) : chip.prologue[step.queue],
+           inst, chip.isReady ? issue - chip.start : issue, count, interval());
+    chip.free[step.queue] = issue + span + step.gap;
+    for (unsigned i = 0; isLink && i < count; ++i)
+      chip.linkIssues.push_back(issue + i * interval());
+    if (inst.opcode == Opcode::mem_write) {
+      uint64_t end = issue + span + machine.delaySramWrite;
+      chip.prologueEnd = std::max(chip.prologueEnd, end);
+      t.end = std::max(t.end, end);
+    }
   }
-  for (unsigned i = 0; i < count; ++i) {
-    from.linkIssues.push_back(at + i * step);
-    to.linkIssues.push_back(recv + i * step);
-  }
-  uint64_t begin = from.start + read;
+  uint64_t begin = at + uint64_t(steps.front().later);
   t.first = t.vectors == 0 ? begin : std::min(t.first, begin);
-  t.end = std::max(t.end, recv + 1 + farthest + span + machine.delaySramWrite);
   t.vectors += count;
 }
 
 llvm::Error Joiner::transfer(Transfer &t) {
-  if (t.wires.empty())
+  if (t.routes.empty())
     return failure(llvm::formatv(
-        "'{0}' goes from chip {1} to chip {2}, which no link of '{3}' joins; "
-        "values are not handed on by chips between yet: use at most {4} chips",
+        "'{0}' goes from chip {1} to chip {2}, which no link of '{3}' joins, "
+        "nor do links by way of the chips before: use at most {4} chips",
         t.name, t.from, t.to, machine.name, machine.nodeChips));
-  for (auto [there, here] : t.wires)
-    if (std::max(there, here) >= machine.streams)
+  for (const std::vector<LinkHop> &route : t.routes) {
+    uint64_t rests = 0;
+    for (const LinkHop &hop : route) {
+      LPU_CHECK(hop.to == t.to || chips[hop.to].isReady,
+                "chips hand on vectors when their work is done");
+      rests += machine.resyncRest() + receiverRest();
+      if (std::max(hop.fromPort, hop.toPort) >= machine.streams)
+        return failure(llvm::formatv(
+            "link {0} of '{1}' has no stream of its number: there are {2}",
+            std::max(hop.fromPort, hop.toPort), machine.name, machine.streams));
+    }
+    if (machine.resyncCycles <= rests)
       return failure(llvm::formatv(
-          "link {0} of '{1}' has no stream of its number: there are {2}",
-          std::max(there, here), machine.name, machine.streams));
+          "the links of '{0}' rest for {1} cycles behind every "
+          "resynchronisation, which leaves too few of its resync_cycles ({2}); "
+          "transfers need {3}",
+          machine.name, machine.resyncRest(), machine.resyncCycles, rests + 1));
+  }
   if (interval() > 255)
     return failure(llvm::formatv(
         "the links of '{0}' take a vector every {1} cycles; transfers repeat "
         "an instruction at most every 255",
         machine.name, interval()));
-  if (machine.resyncCycles <= machine.resyncRest() + receiverRest())
-    return failure(llvm::formatv(
-        "the links of '{0}' rest for {1} cycles behind every "
-        "resynchronisation, which leaves too few of its resync_cycles ({2}); "
-        "transfers need {3}",
-        machine.name, machine.resyncRest(), machine.resyncCycles,
-        machine.resyncRest() + receiverRest() + 1));
   auto columns = columnsOf(t);
   if (!columns)
     return columns.takeError();
@@ -540,9 +559,10 @@ llvm::Expected<ScheduledProgram> Joiner::run() {
   }
   std::set<std::tuple<unsigned, unsigned, unsigned, unsigned>> wires;
   for (const Transfer &t : transfers)
-    for (auto [there, here] : t.wires)
-      if (wires.insert({t.from, there, t.to, here}).second)
-        package.wires.push_back({t.from, there, t.to, here});
+    for (const std::vector<LinkHop> &route : t.routes)
+      for (const LinkHop &h : route)
+        if (wires.insert({h.from, h.fromPort, h.to, h.toPort}).second)
+          package.wires.push_back({h.from, h.fromPort, h.to, h.toPort});
   if (llvm::Error error = bind(joined))
     return std::move(error);
   return joined;

@@ -45,6 +45,7 @@ template <> struct llvm::yaml::MappingTraits<Machine> {
     io.mapRequired("link_buffer", m.linkBuffer);
     io.mapRequired("resync_cycles", m.resyncCycles);
     io.mapRequired("node_chips", m.nodeChips);
+    io.mapOptional("uplinks", m.uplinks);
     io.mapRequired("host_interval", m.hostInterval);
     io.mapRequired("delay_sram_read", m.delaySramRead);
     io.mapRequired("delay_sram_write", m.delaySramWrite);

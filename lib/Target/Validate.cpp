@@ -119,6 +119,9 @@ std::vector<std::string> lpu::validate(const Machine &m) {
           "at least link_interval + 4 x link_margin + 1: behind a "
           "resynchronisation the links rest, and then a vector arrives");
   r.range("node_chips", m.nodeChips, 1, 1 << 16, "chips of a node");
+  if (m.uplinks)
+    r.range("uplinks", *m.uplinks, 0, m.links,
+            "of the links, those that leave the node");
   r.range("host_interval", m.hostInterval, 1, 1 << 16, "cycles per vector");
 
   r.delay("delay_sram_read", m.delaySramRead);

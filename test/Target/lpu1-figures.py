@@ -11,7 +11,7 @@ figures = {
     # published, or derived from published figures
     "clock_mhz": 900, "lanes": 320, "streams": 32, "slices_per_half": 44, "slices_per_hop": 2,
     "rows": 4096, "planes_per_half": 2, "plane_rows": 320, "install_rows": 16, "fp16_interval": 2,
-    "alus": 16, "fetch_bytes_per_cycle": 2304, "links": 11, "node_chips": 8,
+    "alus": 16, "fetch_bytes_per_cycle": 2304, "links": 11, "node_chips": 8, "uplinks": 4,
     # chosen
     "accumulator_rows": 64, "transcendental_alus": 4, "link_interval": 24, "link_latency": 216,
     "link_margin": 8, "host_interval": 10,

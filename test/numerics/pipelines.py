@@ -66,6 +66,15 @@ def main() -> int:
         same = all(outputs[0][n].tobytes() == outputs[1][n].tobytes() for n in outputs[0])
         print(f"  {stages} stages: 1 and 2 threads {'give equal bits' if same else 'FAILED: bits differ'}")
         passed &= same
+        # The same products, sums and conversions in the same order as on one chip.
+        one = keep / "one.lpu"
+        subprocess.run(["lpu-compile", model, "--target", options.target, "-o", one, "--quiet"], check=True)
+        subprocess.run(["lpu-run", one, "--inputs", keep / "in.npz", "--outputs", keep / "one.npz"], check=True,
+                       stdout=subprocess.DEVNULL)
+        with np.load(keep / "one.npz") as file:
+            same = all(file[n].tobytes() == outputs[0][n].tobytes() for n in outputs[0])
+        print(f"  {stages} stages: {'the bits of one chip' if same else 'FAILED: other bits than one chip'}")
+        passed &= same
         # Clocks that are off within the bound change no bit and no cycle.
         text = subprocess.run(["lpu-run", keep / "m.lpu", "--inputs", keep / "in.npz", "--outputs",
                                keep / "drift.npz", "--drift-random=7:40"], check=True, capture_output=True,

@@ -8,8 +8,9 @@
 // A topology is a formula, not a table: the link behind port p of chip c is
 // computed, so that 10,440 chips cost no more memory than eight. Kinds:
 //
-// * `nodes`: chips of a node are fully connected; the other ports of a node's
-//   chips join it to all other nodes, evenly.
+// * `nodes`: chips of a node are fully connected; `uplinks` other ports of each
+//   of its chips (all, if not said) join it to all other nodes, evenly, and
+//   spread: no two chips are joined by more than one link.
 // * `racks`: half of those ports join the nodes of a rack, the other half join
 //   racks, evenly.
 // * `ring`, `torus` (two or three dims): neighbours, `parallel` links each.
@@ -60,6 +61,7 @@ public:
   Kind kind = Nodes;
   unsigned chips = 1, chipsPerNode = 1, nodesPerRack = 1, linksPerChip = 0,
            parallel = 1;
+  std::optional<unsigned> uplinks;
   llvm::SmallVector<unsigned, 3> dims;      // torus
   std::map<LinkEnd, LinkEnd> list;          // links, both directions
   std::vector<unsigned> spare, brokenChips; // sorted

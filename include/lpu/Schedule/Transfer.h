@@ -26,6 +26,10 @@
 // The receiver's cycle 0 is that of its first receive, and its program is
 // shifted behind the last write.
 //
+// Where no link joins two chips, chips between hand the vectors on: from a link
+// at one end of the chip on a stream to a link at the other end, or back by way
+// of the shuffle unit. They do so behind their own programs.
+//
 // Every chip has a timetable of resyncs, one every resync_cycles, and columns
 // pause where their sender or their receiver rests behind one (docs/isa.md,
 // section 8). A receiver takes the timetable of the first chip that sends to
@@ -41,13 +45,19 @@
 
 namespace lpu::schedule {
 
+/// One link on the way of a value.
+struct LinkHop {
+  unsigned from, fromPort, to, toPort;
+};
+
 /// A value that chip `from` gives to chip `to`.
 struct Transfer {
   unsigned from = 0, to = 0;
   std::string output, input; // bindings of the two programs
   std::string name;          // for messages
-  /// Links from the one to the other, (port there, port here).
-  std::vector<std::pair<unsigned, unsigned>> wires;
+  /// Ways from the one to the other. Chips between must have smaller numbers
+  /// than `to`: they hand vectors on when their own work is done.
+  std::vector<std::vector<LinkHop>> routes;
   // Set by joinChips: vectors sent (a row may be sent twice), and program
   // cycles from the first read to the last write.
   uint64_t vectors = 0, first = 0, end = 0;

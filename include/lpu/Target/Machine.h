@@ -16,6 +16,7 @@
 
 #include "llvm/Support/Error.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,8 @@ struct Machine {
   unsigned bufferRows = 0, loopDepth = 0, fetchBytesPerCycle = 0;
   unsigned links = 0, linkInterval = 0, linkLatency = 0, linkMargin = 0,
            linkBuffer = 0, resyncCycles = 0, nodeChips = 0;
+  /// Links of a chip that leave its node, where the file says so.
+  std::optional<unsigned> uplinks;
   unsigned hostInterval = 0;
   unsigned delaySramRead = 0, delaySramWrite = 0, delayAlu = 0,
            delayTranscendental = 0, delayConvert = 0, delayReduceBase = 0,
@@ -106,6 +109,11 @@ struct Machine {
   /// Cycles behind a resynchronisation in which the links rest: the last vector
   /// leaves its port, and the clock moves by up to the margin, either way.
   unsigned resyncRest() const { return linkInterval + 2 * linkMargin; }
+  /// What a node does not need leaves it, unless the file says how many.
+  unsigned nodeUplinks() const {
+    unsigned others = links + 1 > nodeChips ? links + 1 - nodeChips : 0;
+    return uplinks ? *uplinks : others;
+  }
   unsigned instructionsPerRow() const { return lanes / 16; }
   /// Cycles one text row occupies the fetch path.
   unsigned fetchRowCycles() const { return lanes / 16; }
