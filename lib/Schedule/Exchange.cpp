@@ -53,7 +53,7 @@ static constexpr int64_t longAgo = INT64_MIN / 4;
 // Segments
 //===----------------------------------------------------------------------===//
 
-static bool hasExchange(const stream::Segment &segment) {
+bool SchedulerImpl::hasExchange(const stream::Segment &segment) {
   return llvm::any_of(segment.kernels, [](const stream::Kernel &kernel) {
     return std::holds_alternative<stream::Exchange>(kernel);
   });

@@ -399,6 +399,17 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   return placed[{tileIndex, panel, chunk, copy}] = std::move(result);
 }
 
+void Layout::loadPlaced() {
+  for (const auto &[key, columns] : placed) {
+    const Shape &shape = shapes[key.tile];
+    int64_t rows = program.tiles[key.tile].rows;
+    int64_t panels = (rows + shape.panelRows - 1) / shape.panelRows;
+    if (auto use = usage.find({key.tile, key.chunk}); use != usage.end())
+      for (const PlacedColumn &column : columns)
+        load[column.slice] += use->second / shape.stripes / panels;
+  }
+}
+
 void Layout::beginSegment(int64_t count) {
   iterations = count;
   std::fill(load.begin(), load.end(), 0);

@@ -132,6 +132,8 @@ public:
   void setUsage(std::map<std::pair<unsigned, unsigned>, int64_t> cycles) {
     usage = std::move(cycles);
   }
+  /// Loads the slices of what stands already with its cycles of this segment.
+  void loadPlaced();
   const std::string &error() const { return message; }
 
   /// Columns per panel and chunk, for bindings: every placed column.

@@ -97,6 +97,10 @@ void SchedulerImpl::collectPartners(const Segment &segment) {
     }
   }
   layout->setUsage(std::move(usage));
+  // An exchange keeps its slices for long, so it stays away from what stands
+  // there, and others from it.
+  if (hasExchange(segment))
+    layout->loadPlaced();
 }
 
 void SchedulerImpl::forEachAccess(

@@ -159,6 +159,7 @@ private:
   /// Adds the tiles that stand in one panel, or in one for each block, whose
   /// rows it returns.
   std::map<unsigned, int64_t> exchangedTiles(std::set<unsigned> &tables) const;
+  static bool hasExchange(const stream::Segment &segment);
   void beginExchanges(const stream::Segment &segment);
   bool scheduleExchange(const stream::Exchange &exchange);
   bool placeExchange(Template &t, const ExchangePlaces &places);
