@@ -25,6 +25,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto as T, helper, numpy_helper
 
+import all_reduce
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
@@ -171,6 +173,16 @@ def minilm(folder):
     line("MiniLM compile: peak memory", f"{memory:.0f} MiB", "<= 1 GB", "-", memory * 2**20 <= 1e9)
 
 
+def collectives():
+    what = "all-reduce of 1 MiB over 8 chips: link bound / cycles"
+    try:
+        _, bound, cycles = all_reduce.measure(bin_)
+    except RuntimeError as error:
+        not_measured(what, one_line(error), 0.85, 0.95)
+        return
+    line(what, f"{bound / cycles:.3f} ({bound:,.0f} / {cycles:,})", ">= 0.85", 0.95, bound / cycles >= 0.85)
+
+
 def main():
     model_name = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
@@ -181,6 +193,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         products(pathlib.Path(folder))
         minilm(pathlib.Path(folder))
+    collectives()
     print(f"\n{len(missed)} of the required numbers are missed" + (": " + "; ".join(missed) if missed else "."))
 
 
