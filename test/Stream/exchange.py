@@ -21,6 +21,9 @@ def run(*command):
     return done.stdout
 
 
+LINKS = {1: [1], 2: [2, 0], 3: [3, 0, 1], 4: [3, 2, 1, 0]}  # of all-to-alls
+
+
 class Program:
     """The text of one member's stream program."""
 
@@ -140,8 +143,9 @@ def main():
         {"f32": np.float32, "f16": np.float16}[kind])
     np.savez(inputs, x=x)
     text.write_text("".join(member(m, members, lanes, kind, what, rows, features, layers, weights) for m in range(members)))
+    links = ["--links", ",".join(map(str, LINKS[members]))] if what == "all-to-all" else []
     names = ",".join(f"m{m}" for m in range(members))
-    run("lpu-stream", text, "--target", machine, "--members", names, "--inputs", inputs, "--outputs", host, "-o", package)
+    run("lpu-stream", text, "--target", machine, "--members", names, *links, "--inputs", inputs, "--outputs", host, "-o", package)
     verified = run("lpu-verify", package)
     # Cycle by cycle, in threads, and with clocks that run apart as far as the verifier allows.
     report = run("lpu-run", package, "--inputs", inputs, "--outputs", chip)

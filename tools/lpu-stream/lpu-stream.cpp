@@ -69,6 +69,12 @@ static cl::list<std::string> memberNames(
     cl::desc("Programs of the chips of a group, in order (default: as many "
              "chips as the group of the only program has)"));
 
+static cl::list<unsigned>
+    memberLinks("links", cl::CommaSeparated, cl::cat(category),
+                cl::value_desc("number,..."),
+                cl::desc("Link number that leads to each member of the group "
+                         "(default: 0, 1, ...)"));
+
 static mlir::OwningOpRef<mlir::ModuleOp> load(mlir::MLIRContext &context) {
   if (!StringRef(inputFile).ends_with(".onnx"))
     return mlir::parseSourceFile<mlir::ModuleOp>(inputFile, &context);
@@ -169,13 +175,17 @@ static Error schedule(const Chips &chips, const lpu::Machine &machine) {
       kinds.push_back(chips.programs[i]);
     members.push_back({chips.kinds[i], chips.programs[i]});
   }
-  auto scheduled = lpu::schedule::scheduleGroup(kinds, machine, {});
-  if (!scheduled)
-    return scheduled.takeError();
-  std::vector<unsigned> links;
-  if (!kinds[0]->groups.empty())
+  std::vector<unsigned> links(memberLinks.begin(), memberLinks.end());
+  if (links.empty() && !kinds[0]->groups.empty())
     for (unsigned i = 0; i < chips.programs.size(); ++i)
       links.push_back(i);
+  if (links.size() != (kinds[0]->groups.empty() ? 0 : chips.programs.size()))
+    return createStringError("--links takes a number for each member");
+  lpu::schedule::ScheduleOptions options;
+  options.groupLinks.assign(kinds[0]->groups.size(), links);
+  auto scheduled = lpu::schedule::scheduleGroup(kinds, machine, options);
+  if (!scheduled)
+    return scheduled.takeError();
   auto joined = lpu::schedule::joinGroup(std::move(*scheduled), members,
                                          lpu::schedule::meshWires(links));
   if (!joined)
