@@ -141,9 +141,7 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
     if (!errorText.empty())
       return {};
   }
-  fail(llvm::formatv("no room for a copy of '{0}' in the half where its other "
-                     "rows stand; use a machine with more slices",
-                     info.name));
+  isScattered(info.name, info.name);
   return {};
 }
 
@@ -155,10 +153,12 @@ bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
   std::set<unsigned> avoid = used;
   for (unsigned slice : layout->slicesOf(tile, chunk))
     avoid.insert(slice);
-  if (layout
-          ->columns(tile, panel, chunk, copy,
-                    wantedHalf[tile] >= 0 ? wantedHalf[tile] : half, avoid)
-          .empty())
+  int wanted = wantedHalf[tile] >= 0 ? wantedHalf[tile] : half;
+  auto columns = layout->columns(tile, panel, chunk, copy, wanted, avoid);
+  // What may stand anywhere may also share slices with the tile's other rows.
+  if (columns.empty() && used.empty())
+    columns = layout->columns(tile, panel, chunk, copy, wanted, {});
+  if (columns.empty())
     return false;
   int64_t rows = layout->panelRows(tile), first = int64_t(panel) * rows;
   Flow flow;

@@ -150,9 +150,7 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
           for (Source &src : sources)
             if (src.group == s->index)
               src.consumer = op;
-      isa::Opcode o = node.op;
-      if (o == isa::Opcode::alu_acc_sum || o == isa::Opcode::alu_acc_max ||
-          o == isa::Opcode::alu_acc_min || o == isa::Opcode::alu_acc_argmax)
+      if (isRunning(node.op))
         period = node.period ? node.period : unsigned(n);
       continue;
     }
@@ -215,12 +213,8 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
       int side = -1;
       for (const auto &run : src.runs) {
         int s = run.column->slice >= machine.slicesPerHalf;
-        if (side >= 0 && side != s) {
-          fail(llvm::formatv(
-              "'{0}': the panels of tile '{1}' stand in both halves", flow.name,
-              program.tiles[tile].name));
-          return false;
-        }
+        if (side >= 0 && side != s)
+          return isScattered(flow.name, program.tiles[tile].name);
         side = s;
       }
       group.west = side == 1;
@@ -258,6 +252,7 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
     int64_t key = group.west ? at + position : at - position;
     group.run.keyLow = key;
     group.run.keyHigh = key + (count - 1) * step;
+    group.run.step = sharing.interleaves ? step : 1;
   };
   auto along = [](bool west, int position) {
     return west ? -position : position;
@@ -341,9 +336,7 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
       for (unsigned k = 0; k < reads.size(); ++k) {
         int from = machine.slicePosition(reads[k].first->slice);
         if (from == position || (from > position) != addressGroup.west) {
-          fail(llvm::formatv(
-              "'{0}': the addresses stand on both sides of the table",
-              flow.name));
+          isScattered(flow.name, program.tiles[access.tile].name);
           return std::nullopt;
         }
         QueueRun read;
@@ -458,12 +451,8 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
       for (auto &p : panels)
         for (const PlacedColumn &c : p.second) {
           used.insert(c.slice);
-          if (int(c.slice >= machine.slicesPerHalf) != side) {
-            fail(llvm::formatv(
-                "'{0}': the panels of tile '{1}' stand in both halves",
-                flow.name, tile.name));
-            return false;
-          }
+          if (int(c.slice >= machine.slicesPerHalf) != side)
+            return isScattered(flow.name, tile.name);
         }
 
       unsigned op = values[write.node].index;
@@ -538,12 +527,14 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
     }
   }
 
+  if (builder.gap)
+    return fail(llvm::formatv(
+        "kernel '{0}': two operands of one operation complete {1} cycles "
+        "apart; results stay readable for {2} cycles (history), and a move, "
+        "which takes {3} cycles (delay_alu), does not meet them either; use a "
+        "machine with a longer history",
+        flow.name, *builder.gap, machine.history, machine.delayAlu));
   return true;
-}
-
-static bool isRunning(isa::Opcode op) {
-  return op == isa::Opcode::alu_acc_sum || op == isa::Opcode::alu_acc_max ||
-         op == isa::Opcode::alu_acc_min || op == isa::Opcode::alu_acc_argmax;
 }
 
 bool SchedulerImpl::scheduleFlow(const Flow &flow) {

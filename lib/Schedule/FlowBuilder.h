@@ -15,7 +15,9 @@
 #define LPU_LIB_SCHEDULE_FLOWBUILDER_H
 
 #include "Template.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace lpu::schedule {
@@ -25,6 +27,8 @@ struct FlowBuilder {
   const Machine &m;
   Template &t;
   int64_t count, interval;
+  /// Cycles between two operands of an operation that nothing bridges.
+  std::optional<int64_t> gap;
 
   bool narrow(isa::ElementType type) const { return isa::byteWidth(type) < 4; }
   int64_t duration(const AluRun &run) const {
@@ -68,6 +72,16 @@ struct FlowBuilder {
       }
   }
 
+  /// Moves through which a result that completes in cycle `done` is readable in
+  /// cycle `at`: each is done delay_alu later and may wait in the history of
+  /// the one before. nullopt if none reach it.
+  std::optional<int64_t> movesTo(int64_t done, int64_t at) const {
+    int64_t wait = int64_t(m.history) - 1, delay = m.delayAlu;
+    int64_t moves = (at - done - wait + delay + wait - 1) / (delay + wait);
+    moves = std::max<int64_t>(0, moves);
+    return done + moves * delay <= at ? std::optional(moves) : std::nullopt;
+  }
+
   /// Appends an operation at its earliest time, with moves where an operand
   /// would leave the history before it is used.
   unsigned append(AluRun run) {
@@ -86,16 +100,33 @@ struct FlowBuilder {
             delta > 0 && t.alus[s->index].users == 0 &&
             canDelay(s->index, delta))
           delay(s->index, delta);
-    for (AluSource *s : sources)
-      while (s->kind == AluSource::Op &&
-             at - t.alus[s->index].done >= int64_t(m.history)) {
+    auto reach = [&] {
+      return llvm::all_of(sources, [&](const AluSource *s) {
+        return s->kind != AluSource::Op || movesTo(t.alus[s->index].done, at);
+      });
+    };
+    // Waits in a history overlap after so many moves.
+    for (int64_t earliest = at; !reach(); ++at)
+      if (at - earliest > int64_t(m.delayAlu) * (m.delayAlu + 1)) {
+        gap = 0;
+        for (AluSource *s : sources)
+          if (s->kind == AluSource::Op)
+            gap = std::max(*gap, earliest - t.alus[s->index].done);
+        at = earliest;
+        break;
+      }
+    for (AluSource *s : sources) {
+      if (s->kind != AluSource::Op || gap)
+        continue;
+      for (int64_t left = *movesTo(t.alus[s->index].done, at); left > 0;
+           --left) {
         AluRun move;
         move.op = isa::Opcode::alu_mov;
         move.a = *s;
         move.count = count;
         move.interval = interval;
         move.offset = std::min(t.alus[s->index].done + int64_t(m.history) - 1,
-                               at - int64_t(m.delayAlu));
+                               at - left * int64_t(m.delayAlu));
         move.done = move.offset + m.delayAlu;
         ++t.alus[s->index].users;
         t.alus.push_back(move);
@@ -108,6 +139,7 @@ struct FlowBuilder {
             *other = moved;
         *s = moved;
       }
+    }
     run.offset = at;
     run.done = at + duration(run);
     operands.clear();

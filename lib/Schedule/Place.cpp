@@ -45,20 +45,23 @@ static AluSpan spanOf(const Template &t, llvm::ArrayRef<unsigned> group,
                       const Machine &machine) {
   int64_t first = INT64_MAX, last = INT64_MIN, done = INT64_MAX,
           lastDone = INT64_MIN;
+  bool hasConstant = false;
   for (unsigned i : group) {
     const AluRun &run = t.alus[i];
     int64_t length = (run.count - 1) * run.interval;
-    // A lane constant is set in front of the run; its own completion precedes
-    // the others.
-    int64_t lead = run.hasConstant ? machine.delayAlu : 0;
-    int64_t slack = lead ? (run.done - run.offset) - machine.delayAlu : 0;
-    first = std::min(first, run.offset - lead);
+    first = std::min(first, run.offset);
     last = std::max(last, run.offset + length);
-    done = std::min(done, run.done - lead - slack);
+    done = std::min(done, run.done);
     lastDone = std::max(lastDone, run.done + length);
+    hasConstant |= run.hasConstant;
+  }
+  // A lane constant is set in front of all; its own completion precedes theirs.
+  if (hasConstant) {
+    done = first;
+    first -= machine.delayAlu;
   }
   const AluRun &run = t.alus[group[0]];
-  if (group.size() > 1 && run.count > 1) { // a loop
+  if (t.loopsAlus(group)) {
     --first;
     last = first + run.count * run.interval;
   }
@@ -88,7 +91,7 @@ int64_t SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
   for (unsigned g : order) {
     const std::vector<unsigned> &group = t.aluGroups[g];
     AluSpan span = spanOf(t, group, machine);
-    int64_t gap = group.size() > 1 ? gapBehindLoop(group.size()) : fetchGap;
+    int64_t gap = t.loopsAlus(group) ? gapBehindLoop(group.size()) : fetchGap;
     bool found = false;
     int64_t soonest = INT64_MAX; // cycles until a candidate is free
     for (unsigned alu : candidates(leadOf(t, group), machine)) {
@@ -118,7 +121,7 @@ int64_t SchedulerImpl::tryAlus(Template &t, int64_t anchor) {
   return 0;
 }
 
-bool SchedulerImpl::tryStreams(Template &t, int64_t anchor) {
+bool SchedulerImpl::tryStreams(Template &t, int64_t anchor, bool alone) {
   std::vector<std::vector<StreamRun>> mine(2 * machine.streams);
   for (StreamGroup &group : t.groups) {
     StreamRun run = group.run;
@@ -130,7 +133,7 @@ bool SchedulerImpl::tryStreams(Template &t, int64_t anchor) {
       unsigned s = (group.start / group.align + i) % choices * group.align;
       bool free = true;
       for (unsigned k = s; k < s + group.width && free; ++k) {
-        free = res.streams.isFree(group.west, k, run);
+        free = alone || res.streams.isFree(group.west, k, run);
         for (const StreamRun &other :
              mine[(group.west ? machine.streams : 0) + k])
           free = free && !run.collides(other);
@@ -218,6 +221,21 @@ static isa::Instruction instructionOf(const AluRun &run, const Template &t) {
   return inst;
 }
 
+/// Repeat number k of a run as an instruction of its own.
+static isa::Instruction oneOf(isa::Instruction inst, const AluRun &run,
+                              int64_t k) {
+  inst.count = 1;
+  inst.interval = 1;
+  if (isRunning(run.op)) {
+    int64_t period = run.period ? run.period : run.count;
+    setField(inst, "init", k % period == 0);
+    setField(inst, "period", 0);
+    if (k % period != period - 1)
+      setField(inst, "dst", isa::Dest().encode());
+  }
+  return inst;
+}
+
 std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
   // Data: what is read must be there, what is overwritten must have been read.
   for (const Touch &touch : t.touches) {
@@ -242,9 +260,9 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
   int64_t anchor = bound;
   while (true) {
     if (anchor > bound + searchWindow) {
-      fail(llvm::formatv("kernel '{0}': no cycle found at which its queues, "
-                         "streams and {1} ALUs are free together",
-                         t.name, t.alus.size()));
+      fail(llvm::formatv("kernel '{0}': no cycle found at which its {1} "
+                         "accesses and {2} operations can start: {3}",
+                         t.name, t.runs.size(), t.alus.size(), streamNeed(t)));
       return std::nullopt;
     }
     bool moved = false;
@@ -297,12 +315,12 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
     unsigned queue = machine.queueNumber(Unit::Alu, lead.alu);
     AluSpan span = spanOf(t, group, machine);
     res.queues[queue].insert(anchor + span.first,
-                             span.issues + (group.size() > 1
+                             span.issues + (t.loopsAlus(group)
                                                 ? gapBehindLoop(group.size())
                                                 : fetchGap));
     res.results[lead.alu].insert(anchor + span.done, span.completes);
     kernelFirst = std::min(kernelFirst, anchor + span.first);
-    bool isLoop = group.size() > 1 && lead.count > 1;
+    bool isLoop = t.loopsAlus(group), isUnrolled = t.unrollsAlus(group);
     int64_t start = anchor + span.first + 1; // of a loop's body
     std::vector<QueueItem> body;
     for (unsigned i : group) {
@@ -324,7 +342,13 @@ std::optional<int64_t> SchedulerImpl::place(Template &t, int64_t bound) {
         setField(set, "dst", isa::Dest().encode());
         setField(set, "imm", run.constant);
         issue(queue,
-              QueueItem::instruction(uint64_t(at - machine.delayAlu), set));
+              QueueItem::instruction(uint64_t(anchor + span.first), set));
+      }
+      if (isUnrolled) {
+        for (int64_t k = 0; k < run.count; ++k)
+          issue(queue, QueueItem::instruction(uint64_t(at + k * run.interval),
+                                              oneOf(inst, run, k)));
+        continue;
       }
       issue(queue, QueueItem::instruction(uint64_t(at), inst));
     }

@@ -7,6 +7,7 @@
 
 #include "QueueFetcher.h"
 #include "lpu/Support/Check.h"
+#include "llvm/ADT/STLExtras.h"
 #include <map>
 #include <set>
 
@@ -508,17 +509,28 @@ private:
   /// the last fetch then reaches behind the text.
   bool trim(std::vector<QueueItem> &out) const {
     unsigned rows = rowOf(state.position - 1) + 1;
-    for (size_t i = out.size(); i-- > 0 && state.next > rows;) {
-      if (out[i].isLoop() || out[i].inst.opcode != Opcode::fetch)
+    return state.next <= rows || trimLast(out, rows);
+  }
+
+  bool trimLast(std::vector<QueueItem> &items, unsigned rows) const {
+    for (QueueItem &item : llvm::reverse(items)) {
+      if (item.isLoop()) {
+        if (trimLast(item.body, rows))
+          return true;
         continue;
-      int64_t &first = out[i].inst.fields[isa::field::fetch::row];
-      int64_t &count = out[i].inst.fields[isa::field::fetch::rows];
+      }
+      if (item.inst.opcode != Opcode::fetch)
+        continue;
+      int64_t first = item.inst.get(isa::field::fetch::row);
+      int64_t &count = item.inst.fields[isa::field::fetch::rows];
+      if (first + count != int64_t(state.next))
+        continue;
       if (first >= int64_t(rows))
         return false;
-      count = std::min<int64_t>(count, rows - first);
+      count = rows - first;
       return true;
     }
-    return state.next <= rows;
+    return false;
   }
 };
 

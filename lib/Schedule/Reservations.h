@@ -45,10 +45,14 @@ struct StreamRun {
   /// Positions in the direction of travel: writer < p <= last reader
   /// (coordinates negated for westward streams).
   int posLow = 0, posHigh = 0;
+  /// Cycles between values: others with the same step may stand between them.
+  int64_t step = 1;
 
   bool collides(const StreamRun &other) const {
     return keyLow <= other.keyHigh && other.keyLow <= keyHigh &&
-           posLow < other.posHigh && other.posLow < posHigh;
+           posLow < other.posHigh && other.posLow < posHigh &&
+           !(step > 1 && step == other.step &&
+             (keyLow - other.keyLow) % step != 0);
   }
 };
 

@@ -93,6 +93,7 @@ struct Sharing {
   std::map<unsigned, int64_t> stagger; // source node -> cycle it is sampled
   std::map<int, unsigned> delays;      // write number -> moves in front of it
   std::vector<llvm::MutableArrayRef<PlacedColumn>> columns; // as chosen first
+  bool interleaves = false; // rows leave cycles to others on their streams
 };
 
 /// Copies of a panel from this number on were made because it stood in the way;
@@ -135,7 +136,25 @@ private:
     int64_t interval; // cycles between rows
   };
   std::optional<PlacedFlow> placeFlow(const FlowRequest &request);
+  std::optional<PlacedFlow> placeWhole(const FlowRequest &request);
+  std::optional<int64_t> cutOf(const FlowRequest &request) const;
+  /// The rows that a loop reads or writes of a tile stand in both halves and
+  /// would travel in two directions: fewer of them are tried.
+  bool isScattered(const std::string &kernel, const std::string &tile) {
+    scattered = "kernel '" + kernel + "': rows of '" + tile +
+                "' that one pipelined loop touches stand in both halves, and "
+                "there is no room to bring them together; use a machine with "
+                "more slices or rows";
+    return false;
+  }
   bool groupAlus(Template &t, int64_t n, int64_t interval) const;
+  /// The machine nests one loop more than the current segment takes.
+  bool mayLoop() const { return machine.loopDepth > (segmentLoops ? 1u : 0u); }
+  bool mayShare(const Template &t, unsigned i, llvm::ArrayRef<unsigned> group,
+                int64_t n, int64_t interval) const;
+  bool spreadSources(const FlowRequest &request, Template &t, int64_t &drain,
+                     int64_t &interval, Sharing &sharing);
+  std::string streamNeed(const Template &t) const;
   bool shareQueues(Template &t, const std::set<unsigned> &crowded, int64_t n,
                    int64_t interval);
   int64_t sharedInterval(const Template &t,
@@ -238,7 +257,7 @@ private:
   /// Chooses ALUs; 0 if all operations have one, else cycles after which to try
   /// again.
   int64_t tryAlus(Template &t, int64_t anchor);
-  bool tryStreams(Template &t, int64_t anchor);
+  bool tryStreams(Template &t, int64_t anchor, bool alone = false);
 
   // Columns for reading: a copy that does not collide with `used`.
   llvm::MutableArrayRef<PlacedColumn>
@@ -349,6 +368,7 @@ private:
   bool segmentLoops = false; // the current segment is a loop
   bool looped = false;       // an earlier segment stepped the base registers
   std::string errorText;
+  std::string scattered; // why the last loop was not built, if fewer rows may
   int64_t kernelFirst = 0, kernelLast = 0;
 };
 

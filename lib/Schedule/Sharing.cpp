@@ -18,6 +18,7 @@
 #include "SchedulerImpl.h"
 #include "lpu/Support/Check.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <numeric>
 
 using namespace lpu;
 using namespace lpu::schedule;
@@ -121,11 +122,11 @@ bool SchedulerImpl::shareQueues(Template &t, const std::set<unsigned> &crowded,
     if (!crowded.count(run.queue))
       result.push_back(run);
   constexpr int64_t fewRows = 3; // not worth a loop
-  bool mayLoop = n > fewRows && machine.loopDepth > (segmentLoops ? 1u : 0u);
+  bool loops = n > fewRows && mayLoop();
   for (unsigned queue : crowded) {
     auto runs = runsOf(t, queue);
     auto steps = loopRegisters(runs);
-    if (!steps || !mayLoop || runs[0]->inst.count != n) {
+    if (!steps || !loops || runs[0]->inst.count != n) {
       for (const QueueRun *run : runs)
         unroll(*run, run->inst.interval, result);
       continue;
@@ -170,8 +171,31 @@ bool SchedulerImpl::shareQueues(Template &t, const std::set<unsigned> &crowded,
   return crowdedQueues(t).empty();
 }
 
-/// Operations that share an ALU take turns, and all of an iteration before any
-/// of the next one. False if that takes more than `interval` cycles.
+/// Whether operation `i` can take turns with others on one ALU.
+bool SchedulerImpl::mayShare(const Template &t, unsigned i,
+                             llvm::ArrayRef<unsigned> group, int64_t n,
+                             int64_t interval) const {
+  const AluRun &run = t.alus[i];
+  for (unsigned other : group) {
+    const AluRun &with = t.alus[other];
+    if ((with.offset - run.offset) % interval == 0 ||
+        (with.done - run.done) % interval == 0)
+      return false;
+    // One lane constant, and one accumulator, of an ALU; a loop has neither.
+    if (t.unrolledAlus ? (run.hasConstant && with.hasConstant) ||
+                             (isRunning(run.op) && isRunning(with.op))
+                       : run.hasConstant || with.hasConstant ||
+                             isRunning(run.op) || isRunning(with.op))
+      return false;
+  }
+  // A loop takes all of an iteration before any of the next one: the first
+  // operation to the last, and endloop.
+  return n == 1 || t.unrolledAlus ||
+         run.offset - t.alus[group[0]].offset + 2 <= interval;
+}
+
+/// Operations that share an ALU take turns. False if that takes more than
+/// `interval` cycles.
 bool SchedulerImpl::groupAlus(Template &t, int64_t n, int64_t interval) const {
   t.aluGroups.clear();
   enum Kind { Simple, Transcendental, Reducing };
@@ -197,24 +221,6 @@ bool SchedulerImpl::groupAlus(Template &t, int64_t n, int64_t interval) const {
   llvm::stable_sort(order, [&](unsigned a, unsigned b) {
     return t.alus[a].offset < t.alus[b].offset;
   });
-  auto stepsAlone = [&](unsigned i) { // keeps state from repeat to repeat
-    const AluRun &run = t.alus[i];
-    return run.hasConstant || run.op == isa::Opcode::alu_acc_sum ||
-           run.op == isa::Opcode::alu_acc_max ||
-           run.op == isa::Opcode::alu_acc_min ||
-           run.op == isa::Opcode::alu_acc_argmax;
-  };
-  auto joins = [&](unsigned i, const std::vector<unsigned> &group) {
-    const AluRun &run = t.alus[i];
-    if (stepsAlone(i) || stepsAlone(group[0]))
-      return false;
-    for (unsigned other : group)
-      if ((t.alus[other].offset - run.offset) % interval == 0 ||
-          (t.alus[other].done - run.done) % interval == 0)
-        return false;
-    // loop: the first operation to the last, and endloop
-    return n == 1 || run.offset - t.alus[group[0]].offset + 2 <= interval;
-  };
   for (unsigned i : order) {
     Kind kind = kindOf(i);
     if (left[kind] > 0) {
@@ -225,7 +231,8 @@ bool SchedulerImpl::groupAlus(Template &t, int64_t n, int64_t interval) const {
     }
     bool found = false;
     for (size_t g = 0; g < kinds.size() && !found; ++g)
-      if ((kind == Simple || kinds[g] == kind) && joins(i, t.aluGroups[g])) {
+      if ((kind == Simple || kinds[g] == kind) &&
+          mayShare(t, i, t.aluGroups[g], n, interval)) {
         t.aluGroups[g].push_back(i);
         found = true;
       }
@@ -235,8 +242,130 @@ bool SchedulerImpl::groupAlus(Template &t, int64_t n, int64_t interval) const {
   return true;
 }
 
+/// The most streams of one direction that the runs of a template hold at once.
+std::string SchedulerImpl::streamNeed(const Template &t) const {
+  unsigned most = 0;
+  bool west = false;
+  for (const StreamGroup &group : t.groups) {
+    unsigned sum = 0;
+    for (const StreamGroup &other : t.groups)
+      if (other.west == group.west &&
+          (&other == &group || group.run.collides(other.run)))
+        sum += other.width;
+    if (sum > most) {
+      most = sum;
+      west = group.west;
+    }
+  }
+  return llvm::formatv("up to {0} streams going {1} are in use with one of "
+                       "them, the machine has {2}; use a machine with more "
+                       "streams",
+                       most, west ? "west" : "east", machine.streams);
+}
+
+/// Where streams are too few for all sources and results of a row at once, the
+/// sources of a row are sampled one after the other, and rows follow at an
+/// interval that leaves the streams to the others in between.
+bool SchedulerImpl::spreadSources(const FlowRequest &request, Template &t,
+                                  int64_t &drain, int64_t &interval,
+                                  Sharing &sharing) {
+  constexpr int64_t mostCycles = 64;
+  const auto &nodes = request.flow.nodes;
+  sharing.interleaves = true;
+  sharing.stagger.clear();
+  for (unsigned i = 0; i < nodes.size(); ++i)
+    if (nodes[i].kind != stream::Node::Alu) {
+      int64_t cycle = int64_t(sharing.stagger.size());
+      sharing.stagger[i] = cycle;
+    }
+  interval = std::max<int64_t>(interval, int64_t(sharing.stagger.size()));
+  for (int64_t end = interval + mostCycles; interval < end; ++interval) {
+    t = Template();
+    if (!buildFlow(t, drain, request, interval, sharing))
+      return false;
+    if (tryStreams(t, 0, /*alone=*/true))
+      return true;
+  }
+  return fail(llvm::formatv("kernel '{0}': {1}", t.name, streamNeed(t)));
+}
+
+/// The row where a loop is cut so that its first part touches one panel of
+/// every tile; nullopt if it does already, or must stay whole.
+std::optional<int64_t> SchedulerImpl::cutOf(const FlowRequest &request) const {
+  const stream::Flow &flow = request.flow;
+  int64_t whole = request.product ? request.product->gang->planes.size() : 1;
+  int64_t period = 1; // rows of a result
+  for (const stream::Node &node : flow.nodes)
+    if (node.kind == stream::Node::Alu && node.period)
+      period = node.period;
+  for (const stream::Node &node : flow.nodes)
+    if (node.kind == stream::Node::Alu && !node.period && isRunning(node.op))
+      return std::nullopt;
+  int64_t end = request.rowEnd;
+  auto clip = [&](const stream::Access &access, int64_t step) {
+    int64_t panel = layout->panelRows(access.tile);
+    int64_t row = request.rowBegin / step;
+    int64_t first = access.rowOf(row) / panel;
+    if (access.inner > 0 && row % access.inner)
+      end = std::min(end, (row / access.inner + 1) * access.inner * step);
+    for (; row * step < end; ++row)
+      if (access.rowOf(row) / panel != first)
+        end = row * step;
+  };
+  for (const stream::Node &node : flow.nodes)
+    if (node.kind == stream::Node::Read)
+      clip(node.access, 1);
+  for (const stream::Write &write : flow.writes)
+    clip(write.access, period);
+  if (request.gathers)
+    for (const auto &source : *request.gathers)
+      for (const stream::Access &address : source.second.address)
+        clip(address, 1);
+  whole = std::lcm(whole, period);
+  end = request.rowBegin + (end - request.rowBegin) / whole * whole;
+  if (end == request.rowBegin || end == request.rowEnd)
+    return std::nullopt;
+  return end;
+}
+
 std::optional<SchedulerImpl::PlacedFlow>
 SchedulerImpl::placeFlow(const FlowRequest &request) {
+  scattered.clear();
+  std::optional<PlacedFlow> placed = placeWhole(request);
+  if (placed || scattered.empty() || !errorText.empty())
+    return placed;
+  std::optional<int64_t> cut = cutOf(request);
+  if (!cut) {
+    fail(scattered);
+    return std::nullopt;
+  }
+  FlowRequest first = request, rest = request;
+  first.rowEnd = rest.rowBegin = *cut;
+  int64_t rows = *cut - request.rowBegin, total = request.rowEnd - *cut;
+  ProductSource product;
+  if (request.product) {
+    product = *request.product;
+    product.firstAcc += rows / int64_t(product.gang->planes.size());
+    rest.product = &product;
+    rest.drainReady += rows * request.interval;
+  }
+  auto head = placeFlow(first);
+  if (!head)
+    return std::nullopt;
+  auto tail = placeFlow(rest);
+  if (!tail)
+    return std::nullopt;
+  // As one run at the interval of the request that is nowhere earlier.
+  auto bound = [&](const PlacedFlow &part, int64_t row, int64_t n) {
+    return part.drainAt - row * request.interval +
+           std::max<int64_t>(0, n - 1) * (part.interval - request.interval);
+  };
+  return PlacedFlow{std::max(bound(*head, 0, rows), bound(*tail, rows, total)),
+                    request.interval};
+}
+
+std::optional<SchedulerImpl::PlacedFlow>
+SchedulerImpl::placeWhole(const FlowRequest &request) {
   Template t;
   Sharing sharing;
   int64_t drain = 0, interval = request.interval;
@@ -281,21 +410,37 @@ SchedulerImpl::placeFlow(const FlowRequest &request) {
         break;
     }
   }
-  // Rows follow as closely as queues and ALUs can take turns.
+  if (!tryStreams(t, 0, /*alone=*/true)) {
+    if (!spreadSources(request, t, drain, interval, sharing))
+      return std::nullopt;
+    crowded = crowdedQueues(t);
+  }
+  // Rows follow as closely as queues and ALUs can take turns: in loops if the
+  // machine has one to spare and its period is long enough, else one by one.
   constexpr int64_t maxInterval = 255;
+  const int64_t least = interval;
+  bool unrolled = !mayLoop();
   unsigned planes = request.product ? request.product->gang->planes.size() : 1;
   while (true) {
+    t.unrolledAlus = unrolled;
     int64_t wanted = n > 1 && !crowded.empty() ? sharedInterval(t, crowded) : 1;
-    if (wanted <= interval && groupAlus(t, n, n == 1 ? INT32_MAX : interval))
+    if (wanted <= interval && groupAlus(t, n, n == 1 ? INT32_MAX : interval) &&
+        (!sharing.interleaves || tryStreams(t, 0, /*alone=*/true)))
       break;
     interval = std::max(interval + 1, wanted);
     if (interval * planes > maxInterval || n == 1) {
-      fail(
-          llvm::formatv("kernel '{0}': the accesses of one pipelined loop meet "
-                        "in {1} slices, and its {2} operations in {3} ALUs; "
-                        "the machine has too few of them",
-                        t.name, crowded.size(), t.alus.size(), machine.alus));
-      return std::nullopt;
+      if (!unrolled) {
+        unrolled = true;
+        interval = least;
+      } else {
+        fail(llvm::formatv(
+            "kernel '{0}': the accesses of one pipelined loop meet in {1} "
+            "slices, and its {2} operations in {3} ALUs ({4} transcendental, "
+            "{5} reducing); the machine has too few of them",
+            t.name, crowded.size(), t.alus.size(), machine.alus,
+            machine.transcendentalAlus, machine.reduceAlus));
+        return std::nullopt;
+      }
     }
     if (!build())
       return std::nullopt;

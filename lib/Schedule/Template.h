@@ -107,6 +107,14 @@ struct Template {
   /// Operations that share an ALU, as indices into `alus`: one each where
   /// there are enough; others take turns in a loop.
   std::vector<std::vector<unsigned>> aluGroups;
+  /// They take turns one by one instead, where no loop can be.
+  bool unrolledAlus = false;
+  bool loopsAlus(llvm::ArrayRef<unsigned> group) const {
+    return group.size() > 1 && alus[group[0]].count > 1 && !unrolledAlus;
+  }
+  bool unrollsAlus(llvm::ArrayRef<unsigned> group) const {
+    return group.size() > 1 && alus[group[0]].count > 1 && unrolledAlus;
+  }
   std::vector<Touch> touches;
 
   /// Adds a run of reads or writes of one column.
@@ -123,6 +131,12 @@ void unroll(const QueueRun &run, int64_t interval, std::vector<QueueRun> &out);
 
 /// The queues in which runs of a template meet.
 std::set<unsigned> crowdedQueues(const Template &t);
+
+/// Operations that keep an accumulator from repeat to repeat.
+inline bool isRunning(isa::Opcode op) {
+  return op == isa::Opcode::alu_acc_sum || op == isa::Opcode::alu_acc_max ||
+         op == isa::Opcode::alu_acc_min || op == isa::Opcode::alu_acc_argmax;
+}
 
 /// Sets a field by name; the name must exist.
 void setField(isa::Instruction &inst, const char *name, int64_t value);

@@ -34,7 +34,7 @@ static constexpr size_t fewestTiles = 4;
 
 bool SchedulerImpl::loopsTiles() const {
   // Where a row of text holds many instructions, fetching is no limit.
-  return shortRows && machine.loopDepth > (segmentLoops ? 1u : 0u);
+  return shortRows && mayLoop();
 }
 
 /// True if tile k + 1 follows tile k at a constant step in B.
@@ -222,8 +222,9 @@ std::optional<int64_t> SchedulerImpl::placeTileLoop(
       next = std::max(next, span - 1 + (fp16 ? machine.fp16Interval : 1));
     }
 
-  // Weights are read without a gap for operands of the same slice.
-  if (!crowdedQueues(t).empty())
+  // Weights are read without a gap for operands of the same slice, or of the
+  // same streams.
+  if (!crowdedQueues(t).empty() || !tryStreams(t, 0, /*alone=*/true))
     return std::nullopt;
   int64_t bound = 0;
   for (const PassWork &work : works) {

@@ -4,6 +4,7 @@
 
     small_models.py FOLDER                      writes them all
     small_models.py FOLDER --run NAME --target lpu1   compiles, runs and compares one
+    small_models.py FOLDER --run NAME --target FILE --set loop_depth=1    on a machine changed so
 
 Sizes are odd on purpose: nothing fits a tile. Weights and inputs are seeded.
 """
@@ -126,12 +127,22 @@ def attention():
     return g.model(g.attention("x", 17, 3, 20))
 
 
+def layer(g, x):
+    x = g.norm(g.add("Add", x, g.attention(x, 17, 3, 20)), 60)
+    hidden = g.add("Relu", g.linear(x, 60, 140))
+    return g.norm(g.add("Add", x, g.linear(hidden, 140, 60)), 60)
+
+
 def block():
     """A transformer layer, norm after."""
     g = Graph("block", floats(17, 60))
-    x = g.norm(g.add("Add", "x", g.attention("x", 17, 3, 20)), 60)
-    hidden = g.add("Relu", g.linear(x, 60, 140))
-    return g.model(g.norm(g.add("Add", x, g.linear(hidden, 140, 60)), 60))
+    return g.model(layer(g, "x"))
+
+
+def layers():
+    """Three of them, which run as one loop."""
+    g = Graph("layers", floats(17, 60))
+    return g.model(layer(g, layer(g, layer(g, "x"))))
 
 
 def concat():
@@ -142,7 +153,7 @@ def concat():
 
 
 MODELS = {f.__name__: f for f in (add, matmul, matmul_large, linear_relu, mlp, layer_norm, softmax,
-                                  embedding, attention, block, concat)}
+                                  embedding, attention, block, layers, concat)}
 
 
 def main() -> int:
@@ -151,8 +162,18 @@ def main() -> int:
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--run", choices=list(MODELS))
     parser.add_argument("--target", default="lpu1")
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
+                        help="with the file of a target: another value of a parameter")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.set:
+        changes = dict(change.split("=", 1) for change in options.set)
+        lines = pathlib.Path(options.target).read_text().splitlines()
+        changed = [f"{key}: {changes.pop(key)}" if (key := line.split(":")[0]) in changes else line for line in lines]
+        if changes:
+            parser.error(f"{options.target} has no parameter {', '.join(changes)}")
+        options.target = options.folder / "machine.yaml"
+        options.target.write_text("\n".join(changed) + "\n")
     for name in [options.run] if options.run else MODELS:
         path = options.folder / f"{name}.onnx"
         onnx.save(MODELS[name](), path)
