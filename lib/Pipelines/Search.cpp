@@ -82,18 +82,26 @@ trySchedule(mlir::ModuleOp linalg, const Machine &machine,
   schedule::ScheduleOptions options;
   options.withoutWeights = withoutWeights;
   std::string message;
-  for (int64_t gap : gaps) {
-    options.fetchGap = gap;
-    auto scheduled = schedule::schedule(*program, machine, options);
-    if (!scheduled)
-      return scheduled.takeError();
-    std::vector<ClassProgram> plain = scheduled->program.classes;
-    llvm::Error error = insertFetches(scheduled->program);
-    if (!error)
-      return Candidate{std::move(*program), std::move(*scheduled),
-                       std::move(plain)};
-    message = llvm::toString(std::move(error));
-  }
+  for (int64_t gap : gaps)
+    for (bool keep : {false, true}) {
+      if (keep && !schedule::usesTextSlices(machine))
+        continue;
+      options.fetchGap = gap;
+      options.keepTextSlices = keep;
+      auto scheduled = schedule::schedule(*program, machine, options);
+      if (!scheduled && !keep)
+        return scheduled.takeError();
+      if (!scheduled) { // the data needs these slices
+        llvm::consumeError(scheduled.takeError());
+        continue;
+      }
+      std::vector<ClassProgram> plain = scheduled->program.classes;
+      llvm::Error error = insertFetches(scheduled->program);
+      if (!error)
+        return Candidate{std::move(*program), std::move(*scheduled),
+                         std::move(plain)};
+      message = llvm::toString(std::move(error));
+    }
   return failure(message);
 }
 

@@ -360,8 +360,11 @@ void SchedulerImpl::makePackage(Package &package) {
               {0, column.slice, column.bank, unsigned(column.row)});
       }
       if (panels > 1) {
-        fail("'" + tile.binding.name + "': " + std::to_string(tile.rows) +
-             " rows do not fit one bank of " + std::to_string(machine.rows));
+        fail("the model does not fit: '" + tile.binding.name + "' takes " +
+             std::to_string(tile.rows) + " rows of one bank, of whose " +
+             std::to_string(machine.rows) + " rows " +
+             std::to_string(panelRows) +
+             " may be its; use smaller dimensions or a machine with more rows");
         return;
       }
       if (complete)

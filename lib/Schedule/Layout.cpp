@@ -35,7 +35,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
                const std::vector<int64_t> &installCycles,
                const std::set<unsigned> &tables,
                const std::map<unsigned, int64_t> &blockRows,
-               const std::vector<Zone> &zones, ConstantPlaces &constantPlaces)
+               const std::vector<Zone> &zones, ConstantPlaces &constantPlaces,
+               bool keepTextSlices)
     : zones(zones), constantPlaces(constantPlaces), program(program),
       machine(machine), banks(machine.numSlices() * 2),
       unlearned(machine.numSlices() * 2), blockStart(machine.numSlices() * 2),
@@ -54,7 +55,7 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
   }
   // Where slices are few, one bank of the text slices serves for data; fetches
   // use the other.
-  constexpr size_t enoughSlices = 20;
+  const size_t enoughSlices = keepTextSlices ? 0 : slicesBesideText;
   for (unsigned i = 0; i < machine.slicesPerHalf; ++i) {
     unsigned west = machine.slicesPerHalf - 1 - i,
              east = machine.slicesPerHalf + i;

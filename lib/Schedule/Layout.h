@@ -66,6 +66,10 @@ enum class Zone : uint8_t { Any, Inner, Outer };
 
 class Layout {
 public:
+  /// A half with fewer slices puts data into text slices too, unless
+  /// `keepTextSlices`.
+  static constexpr unsigned slicesBesideText = 20;
+
   /// \p stripes: how many stripes a tile that is installed may have at most, as
   /// its uses start and end on whole stripes (0: not installed, or any).
   /// \p installCycles: cycles that an install of a weight tile may take without
@@ -78,7 +82,8 @@ public:
          const std::vector<int64_t> &installCycles,
          const std::set<unsigned> &tables,
          const std::map<unsigned, int64_t> &blockRows,
-         const std::vector<Zone> &zones, ConstantPlaces &constantPlaces);
+         const std::vector<Zone> &zones, ConstantPlaces &constantPlaces,
+         bool keepTextSlices);
 
   /// Rows of a panel and stripes of a tile; fixed per tile.
   int64_t panelRows(unsigned tile) const { return shapes[tile].panelRows; }

@@ -128,8 +128,10 @@ private:
     uint64_t busyUntil = 0; // the last fetch reads until here
     std::vector<unsigned> slotRow;
     std::vector<uint64_t> slotReady;
-    // Of the innermost loop that is fetched in every iteration:
+    // Of the loops that are fetched in every iteration: when rows that an
+    // iteration begins with are first taken, and one past the last such row.
     std::map<unsigned, uint64_t> firstTaken; // row -> cycle
+    unsigned watched = 0;
     std::optional<uint64_t> firstFetch;
     size_t padding = 0; // nops still to be put in
   };
@@ -189,7 +191,8 @@ private:
       miss(cycle, state.position, row);
       return false;
     }
-    state.firstTaken.try_emplace(row, cycle);
+    if (row < state.watched)
+      state.firstTaken.try_emplace(row, cycle);
     ++state.position;
     return true;
   }
@@ -417,6 +420,7 @@ private:
                 state.slotRow[slot] = noRow;
             state.next = bodyRow + p;
             state.firstTaken.clear();
+            state.watched = std::max(entry.watched, bodyRow + p);
             state.firstFetch.reset();
             state.padding = padding;
             Scope scope;
@@ -499,7 +503,9 @@ private:
       ready += shift;
     std::map<unsigned, uint64_t> taken = entry.firstTaken;
     taken.insert(state.firstTaken.begin(), state.firstTaken.end());
+    taken.erase(taken.lower_bound(entry.watched), taken.end());
     state.firstTaken = std::move(taken);
+    state.watched = entry.watched;
     state.padding = entry.padding;
     if (entry.firstFetch)
       state.firstFetch = entry.firstFetch;

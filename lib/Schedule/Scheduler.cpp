@@ -454,7 +454,7 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
         tables.insert(step.flow.nodes[source.first].access.tile);
   std::map<unsigned, int64_t> blockRows = exchangedTiles(tables);
   layout.emplace(program, machine, stripeLimits(), installCycles(), tables,
-                 blockRows, zones, constantPlaces);
+                 blockRows, zones, constantPlaces, options.keepTextSlices);
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;
@@ -488,6 +488,16 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
       result.temporaryRows +=
           machine.rows - layout->freeRows(slice, bank).second;
   return result;
+}
+
+bool lpu::schedule::usesTextSlices(const Machine &machine) {
+  unsigned text[2] = {0, 0};
+  for (unsigned slice : machine.textSlices)
+    ++text[slice >= machine.slicesPerHalf];
+  for (unsigned count : text)
+    if (count && machine.slicesPerHalf - count < Layout::slicesBesideText)
+      return true;
+  return false;
 }
 
 llvm::Expected<ScheduleResult>

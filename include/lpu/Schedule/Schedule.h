@@ -49,7 +49,12 @@ struct ScheduleOptions {
   /// No cycle, spread or interval of the result's alignment may be smaller than
   /// here.
   Alignment notBefore;
+  /// Put no data into text slices, even where other slices are few.
+  bool keepTextSlices = false;
 };
+
+/// Whether keepTextSlices makes a difference on the machine.
+bool usesTextSlices(const Machine &machine);
 
 /// One kernel of the report. Cycles are those of one iteration of its segment,
 /// relative to the segment's start.

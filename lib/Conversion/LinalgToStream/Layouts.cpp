@@ -117,8 +117,20 @@ private:
       graph.order.push_back(&copy);
       output.view = wholeView(&copy);
     }
-    for (Output &output : graph.outputs)
-      output.view.source->isOutput = true;
+    // A binding is one run of rows in one bank. Said here, before kernels are
+    // made for every row.
+    for (Output &output : graph.outputs) {
+      Tensor &source = *output.view.source;
+      source.isOutput = true;
+      if (source.layout.rows <= int64_t(machine.rows))
+        continue;
+      failed = true;
+      emitError(output.location)
+          << "the model does not fit: output '" << output.name << "' takes "
+          << source.layout.rows << " rows of one bank, a bank of '"
+          << machine.name << "' has " << machine.rows
+          << "; use smaller dimensions or a machine with more rows";
+    }
   }
 
   void report(Tensor &t, const Twine &reason) {
