@@ -106,12 +106,14 @@ def compare(name: str, got: np.ndarray, want: np.ndarray, precision: str = "fp16
     return result
 
 
-def reference(model: pathlib.Path, inputs: dict) -> dict:
+def reference(model: pathlib.Path, inputs: dict, optimise: bool = True) -> dict:
     """The model's outputs by ONNX Runtime."""
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     options.log_severity_level = 3
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     wanted = {i.name for i in session.get_inputs()}
     names = [o.name for o in session.get_outputs()]

@@ -97,7 +97,8 @@ private:
     tile.weights = op.getWeights();
     for (auto attr : op.getSources().getAsRange<SourceAttr>()) {
       ConstantSource &source = tile.sources.emplace_back();
-      source.elementType = typeName(attr.getElementType());
+      source.elementType =
+          attr.getOffsetBinary() ? "b8" : typeName(attr.getElementType());
       if (attr.getFile())
         source.file = attr.getFile().getValue().str();
       else

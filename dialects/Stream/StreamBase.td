@@ -90,11 +90,13 @@ def Stream_SourceAttr : AttrDef<Stream_Dialect, "Source"> {
     elements held here. The source element of tile row r and feature f is offset +
     (mixed-radix r over the row axes) + (mixed-radix f over the feature axes),
     outermost axis first; what lies outside the axes is zero. `splat`: the source
-    is one element.
+    is one element. `offset_binary`: bytes hold unsigned numbers, the element is the
+    number less 128.
   }];
   let parameters = (ins "::mlir::Type":$elementType, "::mlir::StringAttr":$file,
                         "uint64_t":$fileOffset, "uint64_t":$fileLength,
-                        "::mlir::DenseElementsAttr":$data, "bool":$splat, "int64_t":$offset,
+                        "::mlir::DenseElementsAttr":$data, "bool":$splat, "bool":$offsetBinary,
+                        "int64_t":$offset,
                         ArrayRefParameter<"int64_t", "size, step, size, step ...">:$rowAxes,
                         ArrayRefParameter<"int64_t", "size, step, size, step ...">:$featureAxes);
   let hasCustomAssemblyFormat = 1;

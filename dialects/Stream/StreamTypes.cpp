@@ -131,6 +131,7 @@ mlir::Attribute SourceAttr::parse(mlir::AsmParser &parser, mlir::Type) {
     return {};
   }
   bool splat = parser.parseOptionalKeyword("splat").succeeded();
+  bool offsetBinary = parser.parseOptionalKeyword("offset_binary").succeeded();
   if (parser.parseOptionalKeyword("offset").succeeded() &&
       parser.parseInteger(offset))
     return {};
@@ -144,7 +145,7 @@ mlir::Attribute SourceAttr::parse(mlir::AsmParser &parser, mlir::Type) {
     return {};
   return parser.getChecked<SourceAttr>(
       location, parser.getContext(), elementType, file, fileOffset, fileLength,
-      data, splat, offset, rows, features);
+      data, splat, offsetBinary, offset, rows, features);
 }
 
 void SourceAttr::print(mlir::AsmPrinter &printer) const {
@@ -154,7 +155,8 @@ void SourceAttr::print(mlir::AsmPrinter &printer) const {
             << ']';
   else
     printer << getData();
-  printer << (getSplat() ? " splat" : "");
+  printer << (getSplat() ? " splat" : "")
+          << (getOffsetBinary() ? " offset_binary" : "");
   if (getOffset())
     printer << " offset " << getOffset();
   printAxes(printer, " rows [", getRowAxes());
@@ -162,10 +164,13 @@ void SourceAttr::print(mlir::AsmPrinter &printer) const {
   printer << '>';
 }
 
-mlir::LogicalResult SourceAttr::verify(
-    EmitError emitError, mlir::Type elementType, mlir::StringAttr file,
-    uint64_t, uint64_t, mlir::DenseElementsAttr data, bool, int64_t,
-    llvm::ArrayRef<int64_t> rowAxes, llvm::ArrayRef<int64_t> featureAxes) {
+mlir::LogicalResult SourceAttr::verify(EmitError emitError,
+                                       mlir::Type elementType,
+                                       mlir::StringAttr file, uint64_t,
+                                       uint64_t, mlir::DenseElementsAttr data,
+                                       bool, bool offsetBinary, int64_t,
+                                       llvm::ArrayRef<int64_t> rowAxes,
+                                       llvm::ArrayRef<int64_t> featureAxes) {
   bool isKnown =
       elementType.isF16() || elementType.isF32() || elementType.isF64() ||
       elementType.isSignlessInteger(1) || elementType.isSignlessInteger(8) ||
@@ -174,6 +179,9 @@ mlir::LogicalResult SourceAttr::verify(
   if (!isKnown)
     return emitError() << "source elements are f16, f32, f64, i1, i8, ui8, i32 "
                           "or i64, not "
+                       << elementType;
+  if (offsetBinary && !elementType.isSignlessInteger(8))
+    return emitError() << "offset binary is a form of i8, not of "
                        << elementType;
   if (bool(file) == bool(data))
     return emitError() << "a source is either in a file or given here";

@@ -111,7 +111,8 @@ private:
   }
 
   mlir::Attribute sourceOf(const ConstantSource &source) {
-    mlir::Type type = sourceType(source.elementType);
+    bool offsetBinary = source.elementType == "b8";
+    mlir::Type type = sourceType(offsetBinary ? "i8" : source.elementType);
     mlir::StringAttr file;
     mlir::DenseElementsAttr data;
     if (!source.file.empty()) {
@@ -135,8 +136,9 @@ private:
       return numbers;
     };
     return SourceAttr::get(builder.getContext(), type, file, source.fileOffset,
-                           source.fileLength, data, source.splat, source.offset,
-                           axes(source.rowAxes), axes(source.featureAxes));
+                           source.fileLength, data, source.splat, offsetBinary,
+                           source.offset, axes(source.rowAxes),
+                           axes(source.featureAxes));
   }
 
   mlir::Value write(const Tile &tile) {

@@ -72,6 +72,47 @@ static void fusedMatMul(OpContext &c) {
   c.result(c.b.binary(Op::Mul, y, c.b.scalarLike(y, alpha)));
 }
 
+/// What an Attention adds to its scores: `filter` where the mask says that a
+/// key is not seen. The mask is of three forms: one number per key ([batch,
+/// length], seen if positive), or per query and key ([batch, length, length]);
+/// the number of keys that are seen ([batch]); or that and the number of the
+/// first seen one
+/// ([2 * batch]: all ends, then all starts). Null if it is none of them.
+static Value *addedMask(OpContext &c, Value *mask, int64_t batch,
+                        int64_t length, DType type, float filter) {
+  Builder &b = c.b;
+  const Dims &dims = mask->dims;
+  Value *none = b.scalar(DType::I32, 0), *isSeen = nullptr;
+  auto as4 = [&](Value *v, int64_t first, int64_t third, int64_t last) {
+    return b.reshape(v, {first, 1, third, last});
+  };
+  if (mask->type == DType::I32 && dims == Dims{batch, length}) {
+    isSeen = as4(b.binary(Op::Greater, mask, none), batch, 1, length);
+  } else if (mask->type == DType::I32 && dims == Dims{batch, length, length}) {
+    isSeen = as4(b.binary(Op::Greater, mask, none), batch, length, length);
+  } else if (mask->type == DType::I32 &&
+             (dims == Dims{batch} || dims == Dims{2 * batch})) {
+    Tensor numbers(DType::I32, {1, 1, 1, length});
+    for (int64_t i = 0; i < length; ++i)
+      numbers.ints[i] = i;
+    Value *key = b.constant(numbers);
+    Value *end = as4(b.slice1(mask, 0, 0, batch), batch, 1, 1);
+    isSeen = b.binary(Op::Less, key, end);
+    if (dims[0] == 2 * batch) {
+      Value *start = as4(b.slice1(mask, 0, batch, batch), batch, 1, 1);
+      isSeen =
+          b.binary(Op::And, isSeen, b.binary(Op::GreaterOrEqual, key, start));
+    }
+  } else {
+    c.fail("its mask_index " + shapeName(mask->type, mask->dims) +
+           " is none of i32 [batch], [2 * batch], [batch, length] and [batch, "
+           "length, length], with batch = " +
+           llvm::Twine(batch) + " and length = " + llvm::Twine(length));
+    return nullptr;
+  }
+  return b.where(isSeen, b.scalar(type, 0), b.scalar(type, filter));
+}
+
 /// The fused attention of BERT: one weight matrix for query, key and value.
 static void attention(OpContext &c) {
   Value *x = c.in(0), *weight = c.in(1), *bias = c.in(2), *mask = c.in(3);
@@ -114,15 +155,9 @@ static void attention(OpContext &c) {
                           {0, 2, 1, 3});
   Value *added = nullptr, *seen = nullptr;
   if (mask) {
-    if (mask->type != DType::I32 || mask->dims != Dims{batch, length}) {
-      c.fail("only a mask_index of type i32 and shape [batch, length] is "
-             "supported");
+    added = addedMask(c, mask, batch, length, x->type, filter);
+    if (!added)
       return;
-    }
-    Value *one = b.scalar(x->type, 1);
-    added = b.binary(Op::Mul, b.binary(Op::Sub, one, b.cast(mask, x->type)),
-                     b.scalar(x->type, filter));
-    added = b.reshape(added, {batch, 1, 1, length});
   }
   if (causal) {
     Tensor triangle(DType::Bool, {length, length});
@@ -142,13 +177,15 @@ static void embedLayerNorm(OpContext &c) {
   Builder &b = c.b;
   float epsilon = c.number("epsilon", 1e-12f);
   c.ignore("mask_index_type");
-  if (c.wants(1) && c.has(7)) {
-    c.fail("its output mask_index is not supported");
-    return;
-  }
   Value *ids = c.in(0);
   if (ids->dims.size() != 2 || c.in(3)->dims.size() != 2) {
     c.fail("needs ids of rank 2 and a position table of rank 2");
+    return;
+  }
+  if (c.has(7) && (c.in(7)->type != DType::I32 || c.in(7)->dims != ids->dims)) {
+    c.fail("its mask " + shapeName(c.in(7)->type, c.in(7)->dims) +
+           " does not fit the ids " + shapeName(ids->type, ids->dims) +
+           "; an i32 per id is needed");
     return;
   }
   int64_t length = ids->dims[1];
@@ -165,14 +202,21 @@ static void embedLayerNorm(OpContext &c) {
   if (!sum)
     return;
   c.result(0, b.layerNorm(sum, c.in(5), c.in(6), 2, epsilon));
-  if (c.wants(1))
+  // The number of ones of the mask, 0 without a mask.
+  if (c.wants(1) && c.has(7))
+    c.result(1, b.reduce(Op::ReduceSum,
+                         b.cast(b.binary(Op::Equal, c.in(7),
+                                         b.scalar(DType::I32, 1)),
+                                DType::I32),
+                         {1}, false));
+  else if (c.wants(1))
     c.result(1, b.expand(b.scalar(DType::I32, 0), {ids->dims[0]}));
   c.result(2, sum);
 }
 
 static const OpRecord records[] = {
     {"Attention", "1", 2, 7, 2, attention,
-     "MatMul and Softmax; BERT form: mask_index [batch, length], no past"},
+     "MatMul and Softmax; BERT form, every mask_index but 4-D, no past"},
     {"BiasGelu", "1", 2, 2, 1, biasGelu, "Add and Gelu"},
     {"EmbedLayerNormalization", "1", 7, 9, 3, embedLayerNorm, "expanded"},
     {"FastGelu", "1", 1, 2, 1, fastGelu, "Add and Gelu (tanh)"},

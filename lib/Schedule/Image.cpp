@@ -27,7 +27,7 @@ using stream::ConstantSource;
 using stream::Tile;
 
 namespace {
-enum class SourceType { f32, f16, f64, i64, i32, i16, i8, u8, unknown };
+enum class SourceType { f32, f16, f64, i64, i32, i16, i8, u8, b8, unknown };
 
 SourceType sourceType(llvm::StringRef name) {
   return llvm::StringSwitch<SourceType>(name)
@@ -38,6 +38,7 @@ SourceType sourceType(llvm::StringRef name) {
       .Case("i32", SourceType::i32)
       .Case("i16", SourceType::i16)
       .Case("i8", SourceType::i8)
+      .Case("b8", SourceType::b8)
       .Cases({"u8", "i1", "ui8"}, SourceType::u8)
       .Default(SourceType::unknown);
 }
@@ -139,6 +140,9 @@ struct Reader {
       break;
     case SourceType::i8:
       i = int8_t(*at);
+      break;
+    case SourceType::b8:
+      i = int64_t(*at) - 128;
       break;
     default:
       i = *at;

@@ -226,6 +226,41 @@ case("arithmetic", "isinf", EXACT, node("IsInf", "x"), {"x": SPECIAL})
 case("arithmetic", "quantise", VECTOR, [node("QuantizeLinear", "x s z", "a"), node("DequantizeLinear", "a s z")], {"x": floats(3, 20)},
      s=np.float32(.03), z=np.uint8(128))
 
+# --- ONNX Runtime's fused operators, quantised products -----------------------
+def fused(op, operands, results="y", **attributes):
+    return node(op, operands, results, domain="com.microsoft", **attributes)
+
+
+def numbers(*values):
+    return np.array(values, np.int32)
+
+
+_HEADS = dict(w=floats(24, 72, scale=.2), b=floats(72, scale=.2))
+_SEEN = (rng.random((2, 9)) < .7).astype(np.int32)
+for _name, _mask in [("keys", _SEEN), ("ends", numbers(9, 4)), ("windows", numbers(9, 6, 0, 2)),
+                     ("pairs", (rng.random((2, 9, 9)) < .7).astype(np.int32))]:
+    case("fused", f"attention_{_name}", PRODUCT, fused("Attention", "x w b m", num_heads=3),
+         {"x": floats(2, 9, 24), "m": _mask}, **_HEADS)
+case("fused", "attention_causal", PRODUCT, fused("Attention", "x w b m", num_heads=3, unidirectional=1),
+     {"x": floats(2, 9, 24), "m": numbers(9, 4)}, **_HEADS)
+_TABLES = dict(word=floats(31, 24), place=floats(12, 24), part=floats(2, 24), g=floats(24), c=floats(24))
+_TOKENS = {"x": integers(2, 9, low=0, high=31, dtype=np.int32), "s": integers(2, 9, low=0, high=2, dtype=np.int32)}
+case("fused", "embed", PRODUCT, fused("EmbedLayerNormalization", "x s word place part g c", "y n"), _TOKENS, **_TABLES)
+case("fused", "embed_mask", PRODUCT, fused("EmbedLayerNormalization", "x s word place part g c m", "y n"),
+     _TOKENS | {"m": _SEEN}, **_TABLES)
+case("fused", "embed_attention", PRODUCT,
+     [fused("EmbedLayerNormalization", "x s word place part g c m", "e n"), fused("Attention", "e w b n", num_heads=3)],
+     _TOKENS | {"m": (np.arange(9) < [[9], [5]]).astype(np.int32)}, **_TABLES, **_HEADS)
+# Integer products of unsigned activations that are found when it runs: their range
+# is over rows and lanes, zero points of weights per column.
+for _sign in (np.int8, np.uint8):
+    _low = np.iinfo(_sign).min
+    case("fused", f"integer_{np.dtype(_sign).name}", EXACT, node("MatMulInteger", "x w za zb"),
+         {"x": integers(2, 5, 330, low=0, high=256, dtype=np.uint8), "za": np.array(117, np.uint8)},
+         w=integers(330, 37, low=_low, high=_low + 256, dtype=_sign), zb=integers(37, low=_low, high=_low + 256, dtype=_sign))
+case("fused", "dynamic_range", VECTOR,
+     [node("DynamicQuantizeLinear", "x", "q s z"), node("Cast", "q", "y", to=6), node("Cast", "z", "w", to=6)], {"x": np.arange(-700, 1385, 3, np.float32).reshape(5, 139) / 8})
+
 
 def model(name):
     """The ONNX model of (family, name); outputs are what no node reads."""
@@ -240,7 +275,8 @@ def model(name):
         nodes, name[1], [info(k, v) for k, v in inputs.items()],
         [helper.make_empty_tensor_value_info(m) for m in made if m not in read],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items() if k in read])
-    result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)],
+                               ir_version=8)
     return onnx.shape_inference.infer_shapes(result, data_prop=True), gate, inputs
 
 

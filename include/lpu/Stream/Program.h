@@ -58,7 +58,7 @@ struct ConstantSource {
   std::string file;                        // empty: `data`
   uint64_t fileOffset = 0, fileLength = 0; // bytes
   std::shared_ptr<std::vector<uint8_t>> data;
-  /// Source element type: "f32", "f16", "f64", "i64", "i32", "i8", "u8", "i1".
+  /// "f32", "f16", "f64", "i64", "i32", "i8", "u8", "i1"; "b8": u8 less 128.
   std::string elementType;
   int64_t offset = 0; // elements
   std::vector<Axis> rowAxes, featureAxes;

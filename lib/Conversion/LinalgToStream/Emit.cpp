@@ -502,6 +502,7 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
   mlir::FailureOr<std::unique_ptr<Graph>> graph = buildGraph(module);
   if (mlir::failed(graph))
     return mlir::failure();
+  foldConstants(**graph);
   sinkSlices(**graph);
   if (mlir::failed(findRanges(**graph)) ||
       mlir::failed(assignLayouts(**graph, machine)))

@@ -181,6 +181,9 @@ struct Graph {
 /// Reads the module's function. Reports everything it cannot express.
 mlir::FailureOr<std::unique_ptr<Graph>> buildGraph(mlir::ModuleOp module);
 
+/// Integer tensors that depend on constants only become constants.
+void foldConstants(Graph &graph);
+
 /// Replaces a product or elementwise tensor of which only disjoint parts are
 /// read (queries, keys and values of one matrix) by one tensor per part.
 void sinkSlices(Graph &graph);

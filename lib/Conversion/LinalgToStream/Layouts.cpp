@@ -164,8 +164,7 @@ private:
       v.source->users.push_back(&t);
   }
 
-  //===--- Moves
-  //-----------------------------------------------------------===//
+  //===--- Moves ---===//
 
   /// Whether a region in `domain` can read the view as it stands.
   bool isReadable(const View &v, const Layout &domain) {
@@ -299,8 +298,7 @@ private:
                             featureDims(t.shape, t.layout)));
   }
 
-  //===--- Elementwise and reductions
-  //--------------------------------------===//
+  //===--- Elementwise and reductions ---===//
 
   void map(Tensor &t) {
     std::optional<Layout> best;
@@ -356,8 +354,11 @@ private:
         lanes += space->feature[d] != 0;
       for (unsigned d = 0; d < v.rank(); ++d)
         kept += !t.reduced[d] && space->feature[d] != 0;
-      bool isOnRows = lanes == 0;
-      if (!isOnRows && (lanes != reduced.size() || kept != 0))
+      bool isOnRows = lanes == 0,
+           isOnBoth = !isOnRows && lanes != reduced.size();
+      if (isOnBoth && kept == 0)
+        return reduceInTwo(t, *space);
+      if (isOnBoth || (!isOnRows && kept != 0))
         moveOperand();
       // Running reductions are in fp32; large integers need several, on lanes.
       else if (isOnRows && !t.isFloat() && !isExactInFloat(t))
@@ -397,6 +398,43 @@ private:
       }
   }
 
+  /// A reduction over rows and all lanes, of which no element moves: over the
+  /// rows first, which leaves one row, then over its lanes; the other way for
+  /// integers that a running reduction cannot hold.
+  void reduceInTwo(Tensor &t, const Layout &space) {
+    const View operand = t.operands[0];
+    Tensor &from = *operand.source;
+    const bool rowsFirst = t.isFloat() || isExactInFloat(t);
+    Tensor &first = graph.add(Tensor::Reduce, t.location);
+    first.name = t.name;
+    first.element = t.element;
+    first.reduceKind = t.reduceKind;
+    // Partial sums are between an element and the sum of all.
+    first.range = {std::min(from.range.low, t.range.low),
+                   std::max(from.range.high, t.range.high)};
+    SmallVector<bool, 6> left; // what the second one reduces
+    for (unsigned d = 0; d < operand.rank(); ++d) {
+      bool isOfRows = space.feature[d] == 0;
+      first.reduced.push_back(t.reduced[d] && operand.sizes[d] > 1 &&
+                              isOfRows == rowsFirst);
+      if (first.reduced[d])
+        continue;
+      first.shape.push_back(operand.sizes[d]);
+      left.push_back(t.reduced[d]);
+    }
+    first.operands.push_back(operand);
+    first.users.push_back(&t);
+    from.users.push_back(&first);
+    t.operands[0] = wholeView(&first);
+    t.reduced = left;
+    forget(from, t);
+    reduce(first);
+    decideStage(first);
+    graph.order.push_back(&first);
+    if (!failed)
+      reduce(t);
+  }
+
   /// All of a tile crosses links, row by row.
   void exchange(Tensor &t) {
     if (t.operands[0].source->isLight)
@@ -413,8 +451,7 @@ private:
     t.layout.isSplat = from.layout.isSplat;
   }
 
-  //===--- Gathers and products
-  //--------------------------------------------===//
+  //===--- Gathers and products ---===//
 
   void gather(Tensor &t) {
     unsigned indexRank = t.operands[1].rank();
@@ -546,8 +583,7 @@ private:
       contract(t, attempt + 1);
   }
 
-  //===--- Stages
-  //----------------------------------------------------------===//
+  //===--- Stages ---===//
 
   void decideStage(Tensor &t) {
     for (const View &v : t.operands) {

@@ -182,7 +182,7 @@ static std::optional<NpyType> sourceType(llvm::StringRef name) {
     return NpyType::Int32;
   if (name == "i8")
     return NpyType::Int8;
-  if (name == "u8" || name == "i1")
+  if (name == "u8" || name == "i1" || name == "b8")
     return NpyType::UInt8;
   return std::nullopt;
 }
@@ -242,7 +242,10 @@ llvm::Error Interpreter::load(unsigned tile, int64_t iteration) {
       int64_t index = source.splat ? 0 : source.offset + rows[r] + features[f];
       if (index < 0 || index >= count)
         return fail("an element outside its bytes");
-      element(tile, r, f) = elements.convert(index, t.type);
+      element(tile, r, f) =
+          source.elementType == "b8"
+              ? Elements::fromInt(int64_t(bytes[index]) - 128, t.type)
+              : elements.convert(index, t.type);
     }
   return llvm::Error::success();
 }

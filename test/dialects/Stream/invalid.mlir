@@ -26,6 +26,14 @@ stream.program @element {
 
 // -----
 
+// Only bytes have an offset.
+stream.program @offset {
+  // expected-error@+1 {{offset binary is a form of i8, not of 'f32'}}
+  %x = stream.constant "x" [#stream.source<f32 from dense<1.0> : tensor<1xf32> offset_binary>] : <1x1xf32, chunk 16>
+}
+
+// -----
+
 // An instruction holds one number.
 stream.program @numbers {
   %y = stream.output "y" host "float32" shape [1] rows [0] features [0] : <1x1xf32, chunk 16>

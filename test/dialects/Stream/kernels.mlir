@@ -14,10 +14,10 @@ stream.program @"all kernels" {
   // One instance per iteration.
   // CHECK: %layer_w = stream.constant "layer/w" weights [
   // CHECK-NEXT: #stream.source<f16 from "weights.bin"[4096, 1024] offset 16 rows [16 step 1] features [20 step 16]>,
-  // CHECK-NEXT: #stream.source<i8 from dense<3> : tensor<1xi8> splat>] : <16x20xf16, chunk 16>
+  // CHECK-NEXT: #stream.source<i8 from dense<3> : tensor<1xi8> splat offset_binary>] : <16x20xf16, chunk 16>
   %w = stream.constant "layer/w" weights [
     #stream.source<f16 from "weights.bin"[4096, 1024] offset 16 rows [16 step 1] features [20 step 16]>,
-    #stream.source<i8 from dense<3> : tensor<1xi8> splat>] : <16x20xf16, chunk 16>
+    #stream.source<i8 from dense<3> : tensor<1xi8> splat offset_binary>] : <16x20xf16, chunk 16>
   // CHECK: %x = stream.temporary "x" both_halves : <4x16xf16, chunk 16>
   %x = stream.temporary "x" both_halves : <4x16xf16, chunk 16>
   // Two groups of eight features side by side.
