@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/ADT/bit.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace lpu::linalg_to_stream;
@@ -126,6 +127,44 @@ std::optional<ScalarOperand> ScalarBuilder::compare(Operation &op) {
   return std::nullopt;
 }
 
+bool ScalarBuilder::isWhole(ScalarOperand a) const {
+  if (a.kind == ScalarOperand::Immediate) {
+    float value = llvm::bit_cast<float>(a.value);
+    return value == std::nearbyint(value);
+  }
+  if (a.kind != ScalarOperand::Step)
+    return false;
+  const ScalarStep &from = steps[a.value];
+  switch (from.op) {
+  case Opcode::alu_rint:
+  case Opcode::alu_floor:
+  case Opcode::alu_trunc:
+  case Opcode::alu_i2f:
+    return true;
+  case Opcode::alu_add:
+  case Opcode::alu_sub:
+  case Opcode::alu_min:
+  case Opcode::alu_max:
+    return isWhole(from.a) && isWhole(from.b);
+  default:
+    return false;
+  }
+}
+
+bool ScalarBuilder::isBetween(ScalarOperand a, float low, float high) const {
+  auto limit = [&](Opcode op) -> std::optional<float> {
+    if (a.kind != ScalarOperand::Step || steps[a.value].op != op ||
+        steps[a.value].b.kind != ScalarOperand::Immediate)
+      return std::nullopt;
+    float value = llvm::bit_cast<float>(steps[a.value].b.value);
+    a = steps[a.value].a;
+    return value;
+  };
+  std::optional<float> most = limit(Opcode::alu_min),
+                       least = limit(Opcode::alu_max);
+  return most && least && low <= *least && *least <= *most && *most <= high;
+}
+
 /// Conversions between element types.
 std::optional<ScalarOperand> ScalarBuilder::convert(Operation &op,
                                                     ScalarOperand a) {
@@ -145,8 +184,10 @@ std::optional<ScalarOperand> ScalarBuilder::convert(Operation &op,
     return step(O::alu_i2f, a);
   }
   if (llvm::isa<arith::FPToSIOp>(op) || llvm::isa<arith::FPToUIOp>(op)) {
-    ScalarOperand whole = step(O::alu_f2i, step(O::alu_trunc, a));
-    if (to.isInteger(8)) // the bits of a byte, sign-extended
+    bool isByte = isBetween(a, -128, 127);
+    ScalarOperand whole =
+        step(O::alu_f2i, isWhole(a) ? a : step(O::alu_trunc, a));
+    if (to.isInteger(8) && !isByte) // the bits of a byte, sign-extended
       whole = step(O::alu_sar, step(O::alu_shl, whole, imm(24)), imm(24));
     return whole;
   }

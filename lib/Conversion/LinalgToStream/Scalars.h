@@ -38,6 +38,10 @@ private:
   static ScalarOperand number(float value);
   ScalarOperand logicalNot(ScalarOperand a);
   ScalarOperand divide(ScalarOperand a, ScalarOperand b);
+  /// A float step that leaves whole numbers (or what is none).
+  bool isWhole(ScalarOperand a) const;
+  /// A float that is clamped to numbers between these (or NaN).
+  bool isBetween(ScalarOperand a, float low, float high) const;
   std::optional<ScalarOperand> compare(mlir::Operation &op);
   std::optional<ScalarOperand> convert(mlir::Operation &op, ScalarOperand a);
 

@@ -13,7 +13,9 @@
 
 #include "Lowering.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace lpu;
@@ -51,33 +53,64 @@ static bool checkParameters(Lowering &l, int64_t axis) {
   return true;
 }
 
+/// Integers with their top bits flipped: unsigned ones as signed ones that are
+/// less by half of the range, or back. Twice is nothing.
+static Value flipped(Lowering &l, Value x) {
+  Type type = elementOf(x);
+  int64_t top = int64_t(-1) << (type.getIntOrFloatBitWidth() - 1);
+  auto map = x.getDefiningOp<linalg::GenericOp>();
+  if (map && map.getInputs().size() == 1 &&
+      map.getInputs()[0].getType() == x.getType() &&
+      map.getIndexingMapsArray()[0].isIdentity())
+    if (auto flip = map.getBody()
+                        ->getTerminator()
+                        ->getOperand(0)
+                        .getDefiningOp<arith::XOrIOp>())
+      if (flip.getLhs() == map.getBody()->getArgument(0) &&
+          getConstantIntValue(flip.getRhs()) == top)
+        return map.getInputs()[0];
+  return l.elementwise(x, [&](Scalars &s, ValueRange v) -> Value {
+    return arith::XOrIOp::create(s.b, v[0],
+                                 s.constant(type, static_cast<double>(top)));
+  });
+}
+
 static void lowerQuantizeLinear(Lowering &l) {
   int64_t axis = cast<onnx::QuantizeLinearOp>(l.node).getAxis();
   if (!checkParameters(l, axis))
     return;
-  Type f32 = l.b.getF32Type(), to = l.elementOut();
+  Type f32 = l.b.getF32Type(), i32 = l.b.getI32Type(), to = l.elementOut();
   Value x = l.convertFloat(l.operand(0), f32);
   int64_t rank = rankOf(x);
-  Value scale = alongAxis(l, l.convertFloat(l.operand(1), f32), axis, rank);
-  Value steps =
-      l.elementwise({x, scale}, [](Scalars &s, ValueRange v) -> Value {
-        return math::RoundEvenOp::create(s.b, s.div(v[0], v[1]));
-      });
-  if (l.has(2) && l.splat(2) != 0.0) {
-    Value zero =
-        l.convert(alongAxis(l, l.operand(2), axis, rank), l.elementIn(2), f32);
-    steps = l.elementwise({steps, zero}, [](Scalars &s, ValueRange v) {
-      return s.add(v[0], v[1]);
-    });
-  }
-  unsigned bits = to.getIntOrFloatBitWidth();
+  SmallVector<Value> operands{
+      x, alongAxis(l, l.convertFloat(l.operand(1), f32), axis, rank)};
   bool isUnsigned = to.isUnsignedInteger();
-  double low = isUnsigned ? 0 : -static_cast<double>(1LL << (bits - 1));
-  double high = low + static_cast<double>((1LL << bits) - 1);
-  steps = l.elementwise(steps, [&](Scalars &s, ValueRange v) {
-    return s.min(s.max(v[0], s.constant(f32, low)), s.constant(f32, high));
-  });
-  l.set(l.convert(steps, f32, to));
+  unsigned bits = to.getIntOrFloatBitWidth();
+  double low = -static_cast<double>(1LL << (bits - 1)), high = -low - 1;
+  // Unsigned results as signed ones, less by `middle`: that is what planes
+  // multiply, and what a byte holds without a wrap.
+  double middle = isUnsigned ? -low : 0;
+  bool hasZero = l.has(2) && l.splat(2) != 0.0;
+  if (hasZero) {
+    Value zero =
+        l.convert(alongAxis(l, l.operand(2), axis, rank), l.elementIn(2), i32);
+    if (middle != 0)
+      zero = l.elementwise(zero, [&](Scalars &s, ValueRange v) {
+        return s.sub(v[0], s.constant(i32, middle));
+      });
+    operands.push_back(zero);
+  }
+  Value steps = l.elementwise(
+      operands, l.resultElement(), [&](Scalars &s, ValueRange v) -> Value {
+        Value q = math::RoundEvenOp::create(s.b, s.div(v[0], v[1]));
+        if (hasZero)
+          q = s.add(q, arith::SIToFPOp::create(s.b, f32, v[2]));
+        else if (middle != 0)
+          q = s.sub(q, s.constant(f32, middle));
+        q = s.min(s.max(q, s.constant(f32, low)), s.constant(f32, high));
+        return arith::FPToSIOp::create(s.b, l.resultElement(), q);
+      });
+  l.set(isUnsigned ? flipped(l, steps) : steps);
 }
 
 static void lowerDequantizeLinear(Lowering &l) {
@@ -114,9 +147,7 @@ static SignedBytes signedBytes(Lowering &l, unsigned i, bool perRow) {
   bool isUnsigned = l.isUnsignedIn(i);
   SignedBytes result{x, Value()};
   if (isUnsigned)
-    result.bytes = l.elementwise(x, [](Scalars &s, ValueRange v) -> Value {
-      return arith::XOrIOp::create(s.b, v[0], s.constant(v[0].getType(), -128));
-    });
+    result.bytes = flipped(l, x);
   if (l.has(i + 2) && l.splat(i + 2) != (isUnsigned ? 128.0 : 0.0)) {
     Value zero = l.convert(l.operand(i + 2), l.elementIn(i + 2), i32);
     if (isUnsigned)

@@ -33,17 +33,35 @@ func.func @dynamic(%a: tensor<3x8xui8>, %za: tensor<ui8>, %b: tensor<8x4xi8>) ->
   return %0 : tensor<3x4xi32>
 }
 
-// Quantising divides, rounds half to even, moves by the zero point, saturates.
+// Quantising divides, rounds half to even, moves by the zero point, saturates;
+// unsigned results are signed ones, less by 128, whose top bit is flipped at the end.
 // CHECK-LABEL: func.func @quantize
+// CHECK: arith.constant 128 : i32
+// CHECK: arith.subi
 // CHECK: arith.divf
 // CHECK: math.roundeven
+// CHECK: arith.sitofp
 // CHECK: arith.addf
-// CHECK: arith.constant 0.000000e+00 : f32
+// CHECK: arith.constant -1.280000e+02 : f32
 // CHECK: arith.maximumf
-// CHECK: arith.constant 2.550000e+02 : f32
+// CHECK: arith.constant 1.270000e+02 : f32
 // CHECK: arith.minimumf
-// CHECK: arith.fptoui
+// CHECK: arith.fptosi
+// CHECK: arith.constant -128 : i8
+// CHECK: arith.xori
 func.func @quantize(%x: tensor<4xf32>, %s: tensor<f32>, %z: tensor<ui8>) -> tensor<4xui8> {
   %0 = onnx.QuantizeLinear %x, %s, %z {axis = 0 : i64} : (tensor<4xf32>, tensor<f32>, tensor<ui8>) -> tensor<4xui8>
   return %0 : tensor<4xui8>
+}
+
+// What is quantised only to be multiplied never becomes unsigned.
+// CHECK-LABEL: func.func @both
+// CHECK: arith.fptosi
+// CHECK-NOT: arith.xori
+// CHECK: iterator_types = ["parallel", "parallel", "reduction"]
+func.func @both(%x: tensor<3x8xf32>, %s: tensor<f32>, %z: tensor<ui8>, %b: tensor<8x4xi8>) -> tensor<3x4xi32> {
+  %zb = onnx.Constant {value = dense<0> : tensor<i8>} : () -> tensor<i8>
+  %a = onnx.QuantizeLinear %x, %s, %z {axis = 0 : i64} : (tensor<3x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<3x8xui8>
+  %0 = onnx.MatMulInteger %a, %b, %z, %zb : (tensor<3x8xui8>, tensor<8x4xi8>, tensor<ui8>, tensor<i8>) -> tensor<3x4xi32>
+  return %0 : tensor<3x4xi32>
 }
