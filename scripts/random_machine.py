@@ -16,21 +16,24 @@ import random
 
 
 def draw(seed: int, megabytes: float, roomy: bool = False) -> dict:
-    """Parameters of a machine. A roomy one is what the compiler needs today for any model
-    (docs/status.md): 24 or more slices a half, since all columns of a flow stand in different
-    slices; text buffers and banks for kernels whose repeats are not rolled into loops."""
+    """Parameters of a machine. A roomy one has what programs physically need beside the SRAM for
+    weights: where a row of text holds less than four instructions, the text is as long as the rows
+    that it moves, so there are four text slices per half, and twice the rows."""
     rng = random.Random(seed)
     lanes = 16 * rng.choice([1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20])
     streams = 4 * rng.randint(4, 16)
     planes = rng.randint(1, 3)
-    slices = rng.randint(24, 48) if roomy else rng.randint(4, 48)
+    slices = rng.randint(4, 48)
     # Rows for the wanted size; more slices where a bank would get too long.
     wanted = int(megabytes * 1e6)
     rows = max(512, math.ceil(wanted / (2 * slices * 2 * lanes)))
     while rows > 65536:
         slices += 4
         rows = math.ceil(wanted / (2 * slices * 2 * lanes))
-    text = 4 if roomy else rng.randint(1, min(4, slices // 2))
+    text = rng.randint(1, min(4, slices // 2))
+    if roomy and lanes < 64:
+        text = min(4, slices // 2)
+        rows = min(2 * rows, 65536)
     machine = {
         "name": f"random-{seed}",
         "clock_mhz": rng.randint(50, 2000),
@@ -43,19 +46,19 @@ def draw(seed: int, megabytes: float, roomy: bool = False) -> dict:
         # A plane is as deep as the lanes, less, or more.
         "plane_rows": max(16, 2 * rng.choice([lanes // 2, lanes // 2, lanes // 4, lanes * 3 // 8])),
         "install_rows": rng.choice([n for n in (2, 4, 6, 8, 10, 16, 20) if n <= streams]),
-        "accumulator_rows": rng.choice([32, 64, 100] if roomy else [8, 16, 24, 32, 64, 100]),
+        "accumulator_rows": rng.choice([8, 16, 24, 32, 64, 100]),
         "fp16_interval": rng.randint(1, 3),
     }
-    alus = rng.randint(12 if roomy else 8, 20)
+    alus = rng.randint(8, 20)
     reduce_alus = rng.randint(1, 2)
     machine |= {
         "alus": alus,
         "transcendental_alus": rng.randint(2, min(4, alus - reduce_alus)),
         "reduce_alus": reduce_alus,
-        "history": rng.choice([48, 64, 48, 64] if roomy else [24, 32, 48, 64]),
-        "buffer_rows": rng.randint(8, 24) + (128 * 16 // lanes if roomy else 0),
+        "history": rng.choice([24, 32, 48, 64]),
+        "buffer_rows": rng.randint(8, 24),
         "loop_depth": rng.randint(3, 5),
-        "fetch_bytes_per_cycle": 16 * rng.randint(64 if roomy else 4, 160),
+        "fetch_bytes_per_cycle": 16 * rng.randint(4, 160),
         "links": rng.randint(0, 11),
         "link_interval": rng.randint(2, 30),
         "link_latency": rng.randint(10, 300),
@@ -88,7 +91,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--megabytes", type=float, default=1)
-    parser.add_argument("--roomy", action="store_true", help="a machine that any model compiles for")
+    parser.add_argument("--roomy", action="store_true", help="more room for text where its rows are short")
     parser.add_argument("-o", "--out", type=pathlib.Path, required=True)
     options = parser.parse_args()
     machine = write(options.seed, options.megabytes, options.out, options.roomy)
