@@ -31,7 +31,7 @@ def dim_sizes(path: pathlib.Path, batch: int, seq: int) -> dict:
 
 def case(model: pathlib.Path, dims: dict, target, folder: pathlib.Path, seed: int = 0) -> bool:
     options = argparse.Namespace(model=model, target=target, chips=1, compile_flag=[], run_flag=[],
-                                 texts=None, seed=seed, runs=1, precision="fp16")
+                                 texts=None, seed=seed, runs=1, precision="fp16", reference=None, equal=0)
     try:
         return run_model.run_case(options, dims, folder)
     except run_model.Failed as failure:
