@@ -23,9 +23,12 @@ void Reader::report(Operation &op, const Twine &reason) {
   failed = true;
   InFlightDiagnostic error = op.emitError();
   std::string name = nodeName(op.getLoc());
+  // The node says what it is to the user; without one, the operation does.
   if (!name.empty())
-    error << "ONNX node \"" << name << "\": ";
-  error << op.getName() << " cannot run on the chip: " << reason;
+    error << "ONNX node \"" << name << "\"";
+  else
+    error << op.getName();
+  error << " cannot run on the chip: " << reason;
   for (mlir::Value result : op.getResults())
     error << "; result " << result.getType();
 }

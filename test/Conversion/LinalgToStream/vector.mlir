@@ -109,7 +109,7 @@ func.func @move(%x: tensor<16x8xf32>, %w: tensor<8x16xf32>) -> tensor<16x16xf32>
 #a = affine_map<(m, n, k) -> (m, k)>
 #b = affine_map<(m, n, k) -> (k, n)>
 #c = affine_map<(m, n, k) -> (m, n)>
-// CHECK: error: {{.*}}ONNX node "/wide/MatMul": linalg.generic cannot run on the chip: the matrix planes multiply floats or signed bytes, not i32 by i32; result 'tensor<4x4xi32>'
+// CHECK: error: {{.*}}ONNX node "/wide/MatMul" cannot run on the chip: the matrix planes multiply floats or signed bytes, not i32 by i32; result 'tensor<4x4xi32>'
 func.func @integers(%x: tensor<4x4xi32>) -> tensor<4x4xi32> {
   %zero = arith.constant 0 : i32
   %e = tensor.empty() : tensor<4x4xi32>
@@ -126,8 +126,8 @@ func.func @integers(%x: tensor<4x4xi32>) -> tensor<4x4xi32> {
 //--- bodies.mlir
 // All offenders at once.
 #id = affine_map<(m) -> (m)>
-// CHECK: error: {{.*}}ONNX node "/first": linalg.generic cannot run on the chip: no instruction of the vector unit for math.sin
-// CHECK: error: {{.*}}ONNX node "/second": linalg.generic cannot run on the chip: no instruction of the vector unit for math.atan
+// CHECK: error: {{.*}}ONNX node "/first" cannot run on the chip: no instruction of the vector unit for math.sin
+// CHECK: error: {{.*}}ONNX node "/second" cannot run on the chip: no instruction of the vector unit for math.atan
 func.func @bodies(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   %e = tensor.empty() : tensor<4xf32>
   %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
