@@ -10,6 +10,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
+#include <array>
 #include <cstring>
 #include <map>
 #include <set>
@@ -49,6 +50,8 @@ public:
       binding(tensor, "input", inputs);
     for (const TensorBinding &tensor : p.outputs)
       binding(tensor, "output", outputs);
+    if (violations.empty())
+      inputsApart();
     if (violations.empty() && p.interval != 0)
       intervals();
     return std::move(violations);
@@ -87,6 +90,49 @@ private:
       return false;
     }
     return true;
+  }
+
+  /// What the host writes is no text, no image and no other input.
+  void inputsApart() {
+    struct Rows {
+      unsigned first, end;
+      const TensorBinding *input; // null: of the image
+    };
+    std::map<std::array<unsigned, 3>, std::vector<Rows>> banks;
+    for (const TensorBinding &input : p.inputs)
+      for (const Placement &placement : input.placements)
+        for (size_t c = 0; c < placement.columns.size(); ++c) {
+          const Column &column = placement.columns[c];
+          unsigned stripe =
+              unsigned(c / byteWidth(input.chipType) % placement.stripes);
+          unsigned rows =
+              (placement.tensorRows + placement.stripes - 1 - stripe) /
+              placement.stripes;
+          banks[{column.chip, column.slice, column.bank}].push_back(
+              {column.row, column.row + rows, &input});
+        }
+    for (unsigned c = 0; c < p.chips.size(); ++c)
+      for (const ImageSegment &segment : p.chips[c].image)
+        if (auto it = banks.find({c, segment.slice, segment.bank});
+            it != banks.end())
+          it->second.push_back(
+              {segment.row, segment.row + segment.rows, nullptr});
+    for (auto &[bank, all] : banks) {
+      llvm::stable_sort(
+          all, [](const Rows &a, const Rows &b) { return a.first < b.first; });
+      for (size_t i = 1; i < all.size(); ++i) {
+        const Rows &a = all[i - 1], &b = all[i];
+        if (b.first >= a.end || (!a.input && !b.input))
+          continue;
+        const Rows &input = a.input ? a : b, &other = a.input ? b : a;
+        fail("input '" + input.input->name + "': row " + llvm::Twine(b.first) +
+             " of chip " + llvm::Twine(bank[0]) + " slice " +
+             llvm::Twine(bank[1]) + " bank " + llvm::Twine(bank[2]) +
+             " belongs to " +
+             (other.input ? "input '" + other.input->name + "' too"
+                          : std::string("the image or the text of the chip")));
+      }
+    }
   }
 
   void chipClass(unsigned number) {

@@ -129,7 +129,7 @@ static std::optional<int64_t> binaryInt(const Node &node, int64_t a,
                                         int64_t b) {
   uint64_t ua = a, ub = b; // wraps without undefined behaviour
   bool overflows = b == -1 && a == std::numeric_limits<int64_t>::min();
-  bool isBool = node.operands[0]->type == DType::Bool;
+  bool isBool = !node.operands.empty() && node.operands[0]->type == DType::Bool;
   switch (node.op) {
   case Op::Add:
     return static_cast<int64_t>(ua + ub);
