@@ -78,6 +78,11 @@ struct PartitionPass : MachinePass {
                             llvm::cl::desc("Operations at which stages begin")};
   ListOption<unsigned> widths{*this, "widths",
                               llvm::cl::desc("Chips of each stage")};
+  Option<uint64_t> mostTable{
+      *this, "most-table",
+      llvm::cl::desc("Bytes of a table before its rows are looked up in parts "
+                     "(0: never)"),
+      llvm::cl::init(0)};
   Option<bool> report{*this, "report",
                       llvm::cl::desc("Print the plan to stderr"),
                       llvm::cl::init(false)};
@@ -114,6 +119,8 @@ struct PartitionPass : MachinePass {
     options.cuts.assign(cuts.begin(), cuts.end());
     options.widths.assign(widths.begin(), widths.end());
     PartitionReport result;
+    if (mostTable)
+      splitTables(module, mostTable);
     auto parts = partitionModel(module, *m, *topology, options, result);
     if (failed(parts))
       return signalPassFailure();

@@ -9,10 +9,12 @@
 #include "dialects/Fabric/Fabric.h"
 #include "dialects/Stream/Translate.h"
 #include "lpu/Partition/Partition.h"
+#include "lpu/Schedule/Group.h"
 #include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Schedule/Transfer.h"
 #include "lpu/Support/NodeName.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <deque>
 #include <map>
 
 using namespace lpu;
@@ -23,12 +25,13 @@ static llvm::Error failure(const llvm::Twine &text) {
 }
 
 namespace {
-/// A send or receive of a chip, by the number of its port in the body.
+/// A send or receive of a chip, by the number of its port in the body; what a
+/// group does together is none of both.
 struct Port {
   unsigned peer = 0; // chip of the plan
   std::string binding;
   std::string value; // the ONNX node that it comes from
-  bool isSend = false;
+  bool isSend = false, isReceive = false;
 };
 } // namespace
 
@@ -42,7 +45,7 @@ portsOf(mlir::func::FuncOp function, const fabric::ChipClass &chipClass,
   for (unsigned p = 0; p < ports.size(); ++p) {
     mlir::Operation *op = chipClass.ports[p];
     if (fabric::isCollective(op))
-      return failure("a stage of several chips cannot be scheduled yet");
+      continue; // stays in the body
     auto peer = numbers.find(unsigned(instance.peers[p]));
     if (peer == numbers.end())
       return failure(llvm::formatv("port {0} names chip {1}, which is not of "
@@ -51,6 +54,7 @@ portsOf(mlir::func::FuncOp function, const fabric::ChipClass &chipClass,
     ports[p].peer = peer->second;
     ports[p].binding = llvm::formatv("port {0} of the chip", p);
     ports[p].isSend = op->getNumOperands() > 0;
+    ports[p].isReceive = !ports[p].isSend;
     ports[p].value = nodeName(op->getLoc());
   }
   auto rename = [&](mlir::DictionaryAttr attrs, auto set) {
@@ -75,7 +79,7 @@ matchPorts(const std::vector<std::vector<Port>> &ports) {
   for (unsigned to = 0; to < ports.size(); ++to) {
     std::map<unsigned, size_t> next; // by peer: where its next send may stand
     for (const Port &recv : ports[to]) {
-      if (recv.isSend)
+      if (!recv.isReceive)
         continue;
       size_t &at = next[recv.peer];
       const std::vector<Port> &theirs = ports[recv.peer];
@@ -98,13 +102,58 @@ matchPorts(const std::vector<std::vector<Port>> &ports) {
 }
 
 namespace {
+/// The chips of a stage: one, or a group whose members run in step, in the
+/// group's order.
+struct Crew {
+  std::vector<unsigned> chips;
+  /// By member: a link number that reaches it from every other member, and
+  /// leads back on itself.
+  std::vector<unsigned> links;
+};
+
 /// The module of every chip, by its number in the package, with its ports.
 struct Prepared {
   std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
   std::vector<std::vector<Port>> ports;
-  std::vector<unsigned> systemNumbers;
+  std::vector<unsigned> systemNumbers, classes;
+  std::vector<Crew> crews;
+
+  /// The port of a chip leads back on itself, and nowhere else: it is the
+  /// chip's own link in a group.
+  bool isLooped(unsigned chip, unsigned port) const {
+    for (const Crew &crew : crews)
+      for (auto [member, link] : llvm::zip(crew.chips, crew.links))
+        if (member == chip && link == port)
+          return true;
+    return false;
+  }
 };
 } // namespace
+
+/// Text names the members of a group by one link number each.
+static llvm::Error findLinks(const Prepared &prepared, const Topology &topology,
+                             Crew &crew) {
+  for (unsigned to : crew.chips) {
+    unsigned target = prepared.systemNumbers[to];
+    std::optional<unsigned> found;
+    for (unsigned port = 0; port < topology.linksPerChip && !found; ++port)
+      if (llvm::all_of(crew.chips, [&](unsigned from) {
+            if (from == to)
+              return true;
+            auto end = topology.peer(prepared.systemNumbers[from], port);
+            return end && end->chip == target;
+          }))
+        found = port;
+    if (!found)
+      return failure(llvm::formatv(
+          "{0} chips that share a stage must be joined directly, each by the "
+          "same port of all others, with a port to spare; chip {1} is not: "
+          "lower --tp to at most the chips of a node, {2}",
+          crew.chips.size(), target, topology.chipsPerNode));
+    crew.links.push_back(*found);
+  }
+  return llvm::Error::success();
+}
 
 static llvm::Expected<Prepared> prepare(const fabric::Program &program) {
   // Chips of the package are those of the plan, in the order of the system.
@@ -132,7 +181,34 @@ static llvm::Expected<Prepared> prepare(const fabric::Program &program) {
     result.ports.push_back(std::move(*own));
     result.modules.push_back(std::move(one));
     result.systemNumbers.push_back(chip);
+    result.classes.push_back(job.chipClass);
   }
+  std::vector<bool> isPlaced(numbers.size());
+  auto place = [&](llvm::ArrayRef<int64_t> group) -> llvm::Error {
+    Crew crew;
+    for (int64_t chip : group) {
+      unsigned number = numbers.at(unsigned(chip));
+      if (isPlaced[number])
+        return failure(llvm::formatv("chip {0} is in two groups", chip));
+      isPlaced[number] = true;
+      crew.chips.push_back(number);
+    }
+    if (group.size() > 1)
+      if (llvm::Error error = findLinks(result, program.topology, crew))
+        return error;
+    result.crews.push_back(std::move(crew));
+    return llvm::Error::success();
+  };
+  for (llvm::ArrayRef<int64_t> group : program.groups)
+    if (llvm::Error error = place(group))
+      return std::move(error);
+  for (const auto &[chip, number] : numbers)
+    if (!isPlaced[number])
+      if (llvm::Error error = place(int64_t(chip)))
+        return std::move(error);
+  llvm::sort(result.crews, [](const Crew &a, const Crew &b) {
+    return a.chips.front() < b.chips.front();
+  });
   return result;
 }
 
@@ -148,36 +224,56 @@ static std::vector<const stream::Tile *> tilesOf(const stream::Program &program,
   return tiles;
 }
 
-/// The first chip that would read a value in another form than that in which it
-/// is sent, or that cannot be lowered; 0 if there is none.
-static unsigned firstMisfit(Prepared &prepared, const Machine &machine) {
-  std::vector<stream::Program> programs;
-  for (mlir::OwningOpRef<mlir::ModuleOp> &module : prepared.modules) {
-    mlir::OwningOpRef<mlir::ModuleOp> copy = module->clone();
-    unsigned chip = unsigned(programs.size());
+/// The first stage with a chip that would read a value in another form than
+/// that in which it is sent, or that cannot be lowered; 0 if there is none.
+static unsigned firstMisfit(const Prepared &prepared, const Machine &machine) {
+  std::vector<unsigned> stageOf(prepared.modules.size());
+  for (unsigned s = 0; s < prepared.crews.size(); ++s)
+    for (unsigned chip : prepared.crews[s].chips)
+      stageOf[chip] = s;
+  std::map<unsigned, stream::Program> programs; // by class
+  for (unsigned chip = 0; chip < prepared.modules.size(); ++chip) {
+    unsigned number = prepared.classes[chip];
+    if (programs.count(number))
+      continue;
+    mlir::OwningOpRef<mlir::ModuleOp> copy =
+        mlir::ModuleOp(*prepared.modules[chip]).clone();
     if (mlir::failed(lowerToStream(*copy, machine, {})))
-      return std::max(1u, chip);
+      return std::max(1u, stageOf[chip]);
     auto program =
         stream::fromIR(*copy->getBody()->getOps<stream::ProgramOp>().begin());
     if (mlir::failed(program))
-      return std::max(1u, chip);
-    programs.push_back(std::move(*program));
+      return std::max(1u, stageOf[chip]);
+    programs.emplace(number, std::move(*program));
   }
   for (const schedule::Transfer &t : matchPorts(prepared.ports)) {
-    auto sent = tilesOf(programs[t.from], t.output);
-    for (const stream::Tile *read : tilesOf(programs[t.to], t.input)) {
+    auto sent = tilesOf(programs.at(prepared.classes[t.from]), t.output);
+    for (const stream::Tile *read :
+         tilesOf(programs.at(prepared.classes[t.to]), t.input)) {
       if (sent.empty())
-        return t.to;
+        return stageOf[t.to];
       const stream::Tile &a = *sent[0], &b = *read;
       const Placement &p = a.binding.placements[0],
                       &q = b.binding.placements[0];
       if (a.type != b.type || a.rows != b.rows || a.features != b.features ||
           a.groupSize != b.groupSize || a.groupsPerChunk != b.groupsPerChunk ||
           p.rowStride != q.rowStride || p.featureStride != q.featureStride)
-        return t.to;
+        return stageOf[t.to];
     }
   }
   return 0;
+}
+
+/// A plan as a module whose collectives are those of a schedule.
+static mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+partitioned(mlir::ModuleOp linalg, const Machine &machine,
+          const Topology &topology, const PartitionOptions &choice,
+          PartitionReport &report) {
+  auto module = partitionModel(linalg, machine, topology, choice, report);
+  if (mlir::succeeded(module) &&
+      mlir::failed(fabric::decomposeCollectives(**module, machine)))
+    return mlir::failure();
+  return module;
 }
 
 /// Values cross links in the form in which both chips have them in SRAM. Where
@@ -187,14 +283,15 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
                             const Topology &topology, PartitionOptions choice,
                             bool &quiet, PartitionReport &report,
                             mlir::OwningOpRef<mlir::ModuleOp> &module) {
-  const std::vector<partition::Stage> &stages = report.plan.stages;
+  const std::vector<partition::Stage> stages = report.plan.stages;
   std::vector<unsigned> wanted;
   for (size_t s = 1; s < stages.size(); ++s)
     wanted.push_back(stages[s].begin);
   unsigned heavy = stages.back().end;
   std::vector<unsigned> cuts = wanted, tries(cuts.size());
   choice.stages = choice.tensorWidth = 0;
-  choice.widths.assign(stages.size(), 1);
+  for (const partition::Stage &stage : stages)
+    choice.widths.push_back(stage.width);
   constexpr unsigned mostTries = 24; // of each cut
   while (true) {
     auto program = fabric::readProgram(*module, machine);
@@ -204,13 +301,13 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
     if (!prepared)
       return prepared.takeError();
     quiet = true;
-    unsigned chip = firstMisfit(*prepared, machine);
+    unsigned stage = firstMisfit(*prepared, machine);
     quiet = false;
-    if (chip == 0)
+    if (stage == 0)
       return llvm::Error::success();
     // One operation later, one earlier, two later, ...
-    unsigned cut = chip - 1;
-    bool isPlaced = false;
+    unsigned cut = stage - 1;
+    bool isPlaced = cuts.empty();
     while (!isPlaced && tries[cut] < mostTries) {
       unsigned step = ++tries[cut];
       int64_t at =
@@ -223,7 +320,7 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
       choice.cuts = cuts;
       PartitionReport moved;
       quiet = true;
-      auto other = partitionModel(linalg, machine, topology, choice, moved);
+      auto other = partitioned(linalg, machine, topology, choice, moved);
       quiet = false;
       if (mlir::failed(other))
         continue; // does not fit
@@ -231,7 +328,7 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
       report = std::move(moved);
       module = std::move(*other);
     }
-    if (!isPlaced)
+    if (!isPlaced || cuts.empty())
       return llvm::Error::success(); // refused when the chips are joined
   }
 }
@@ -247,10 +344,11 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   PartitionOptions choice;
   choice.chips = options.chips;
   choice.stages = options.stages;
-  choice.tensorWidth = options.stages ? 1 : 0;
-  choice.mostWidth = 1; // wider stages are not scheduled yet
+  choice.tensorWidth = options.tensorWidth;
+  // The members of a group are joined directly, and each by a loop to itself.
+  choice.mostWidth = std::min(machine.nodeChips, machine.links);
   PartitionReport report;
-  auto module = partitionModel(linalg, machine, *topology, choice, report);
+  auto module = partitioned(linalg, machine, *topology, choice, report);
   if (mlir::failed(module))
     return failure("");
   if (report.plan.chipsPerReplica() > 1) {
@@ -269,23 +367,30 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
 }
 
 /// A shortest way from one chip of the plan to another by way of chips whose
-/// work is done before the receiver's begins: those of smaller numbers.
+/// work is done before the receiver's begins: those of earlier stages.
 static std::optional<std::vector<schedule::LinkHop>>
-routeAround(const Topology &topology, llvm::ArrayRef<unsigned> systemNumbers,
-            unsigned from, unsigned to) {
+routeAround(const Topology &topology, const Prepared &prepared, unsigned from,
+            unsigned to) {
+  unsigned before = to;
+  for (const Crew &crew : prepared.crews)
+    if (llvm::is_contained(crew.chips, to))
+      before = crew.chips.front();
   std::map<unsigned, schedule::LinkHop> reached; // by chip: the hop to it
   std::vector<unsigned> work = {from};
   for (size_t next = 0; next < work.size() && !reached.count(to); ++next)
     for (unsigned chip = 0; chip <= to; ++chip) {
-      if (chip == from || reached.count(chip))
+      if (chip == from || reached.count(chip) || (chip >= before && chip != to))
         continue;
-      unsigned a = systemNumbers[work[next]];
-      auto ports = topology.portsTo(a, systemNumbers[chip]);
-      if (ports.empty())
-        continue;
-      reached[chip] = {work[next], ports[0], chip,
-                       topology.peer(a, ports[0])->port};
-      work.push_back(chip);
+      unsigned a = prepared.systemNumbers[work[next]];
+      for (unsigned port : topology.portsTo(a, prepared.systemNumbers[chip])) {
+        unsigned there = topology.peer(a, port)->port;
+        if (prepared.isLooped(work[next], port) ||
+            prepared.isLooped(chip, there))
+          continue;
+        reached[chip] = {work[next], port, chip, there};
+        work.push_back(chip);
+        break;
+      }
     }
   if (!reached.count(to))
     return std::nullopt;
@@ -293,6 +398,77 @@ routeAround(const Topology &topology, llvm::ArrayRef<unsigned> systemNumbers,
   for (unsigned chip = to; chip != from; chip = route.front().from)
     route.insert(route.begin(), reached[chip]);
   return route;
+}
+
+static std::string nameOf(const Crew &crew) {
+  std::string first = "chip " + std::to_string(crew.chips.front());
+  return crew.chips.size() == 1
+             ? first
+             : first + " to " + std::to_string(crew.chips.back());
+}
+
+/// The chips of a stage as a program of their own, in the order of the package.
+/// Fills their parts of `result`.
+static llvm::Expected<ScheduledProgram>
+scheduleCrew(const Prepared &prepared, const Crew &crew, const Machine &machine,
+             const CompileOptions &options, bool &quiet,
+             CompileResult &result) {
+  // One schedule for each class among them.
+  std::vector<unsigned> classes;
+  std::vector<mlir::ModuleOp> modules;
+  for (unsigned chip : crew.chips)
+    if (!llvm::is_contained(classes, prepared.classes[chip])) {
+      classes.push_back(prepared.classes[chip]);
+      modules.push_back(*prepared.modules[chip]);
+    }
+  schedule::ScheduleOptions schedule;
+  schedule.withoutWeights = options.withoutWeights;
+  if (crew.chips.size() > 1)
+    schedule.groupLinks.push_back(crew.links);
+  auto best = searchSchedule(modules, machine, schedule, quiet);
+  if (!best)
+    return best.takeError();
+
+  std::vector<schedule::GroupMember> members;
+  std::deque<stream::Program> programs;
+  std::vector<bool> isTaken(classes.size());
+  for (unsigned chip : crew.chips) {
+    unsigned kind =
+        llvm::find(classes, prepared.classes[chip]) - classes.begin();
+    ClassSchedule &own = best->classes[kind];
+    if (isTaken[kind]) {
+      // The same with other constants.
+      auto program =
+          streamProgram(*prepared.modules[chip], machine, best->toStream);
+      if (!program)
+        return program.takeError();
+      programs.push_back(std::move(*program));
+    } else {
+      programs.push_back(own.program);
+      isTaken[kind] = true;
+    }
+    members.push_back({kind, &programs.back()});
+    StageReport &stage = result.stages[chip];
+    stage.programCycles = uint64_t(own.scheduled.cycles);
+    for (const schedule::KernelReport &kernel : own.scheduled.kernels) {
+      stage.gridBound += uint64_t(kernel.gridBound * kernel.iterations);
+      stage.macs += uint64_t(kernel.macs * kernel.iterations);
+    }
+    stage.constantRows = own.scheduled.constantRows;
+    result.constantRows += own.scheduled.constantRows;
+    result.temporaryRows += own.scheduled.temporaryRows;
+  }
+  std::vector<schedule::ScheduleResult> kinds;
+  for (ClassSchedule &own : best->classes) {
+    llvm::append_range(result.kernels, own.scheduled.kernels);
+    own.scheduled.program.classes = std::move(own.withoutFetches);
+    kinds.push_back(std::move(own.scheduled));
+  }
+  auto part = schedule::joinGroup(std::move(kinds), members,
+                                  schedule::meshWires(crew.links));
+  for (ClassSchedule &own : best->classes)
+    result.programs.push_back(std::move(own.program));
+  return part;
 }
 
 llvm::Expected<ScheduledProgram>
@@ -310,41 +486,29 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
   std::vector<unsigned> &systemNumbers = prepared->systemNumbers;
 
   std::vector<ScheduledProgram> parts;
-  for (mlir::OwningOpRef<mlir::ModuleOp> &one : prepared->modules) {
-    auto best = searchSchedule(*one, machine, options.withoutWeights, quiet);
-    if (!best) {
-      std::string text = llvm::toString(best.takeError());
-      return failure(text.empty() ? text
-                                  : "chip " + std::to_string(parts.size()) +
-                                        ": " + text);
+  result.stages.resize(prepared->modules.size());
+  for (const Crew &crew : prepared->crews) {
+    auto part = scheduleCrew(*prepared, crew, machine, options, quiet, result);
+    if (!part) {
+      std::string text = llvm::toString(part.takeError());
+      return failure(text.empty() ? text : nameOf(crew) + ": " + text);
     }
-    schedule::ScheduleResult &scheduled = best->scheduled;
-    StageReport stage;
-    stage.programCycles = uint64_t(scheduled.cycles);
-    for (const schedule::KernelReport &kernel : scheduled.kernels) {
-      stage.gridBound += uint64_t(kernel.gridBound * kernel.iterations);
-      stage.macs += uint64_t(kernel.macs * kernel.iterations);
-    }
-    stage.constantRows = scheduled.constantRows;
-    result.stages.push_back(stage);
-    llvm::append_range(result.kernels, scheduled.kernels);
-    result.constantRows += scheduled.constantRows;
-    result.temporaryRows += scheduled.temporaryRows;
-    scheduled.program.classes = std::move(best->withoutFetches);
-    parts.push_back(std::move(scheduled.program));
-    result.programs.push_back(std::move(best->program));
+    parts.push_back(std::move(*part));
   }
 
   std::vector<schedule::Transfer> transfers = matchPorts(ports);
   for (schedule::Transfer &transfer : transfers) {
     unsigned from = systemNumbers[transfer.from],
              to = systemNumbers[transfer.to];
-    for (unsigned port : program->topology.portsTo(from, to))
-      transfer.routes.push_back({{transfer.from, port, transfer.to,
-                                  program->topology.peer(from, port)->port}});
+    for (unsigned port : program->topology.portsTo(from, to)) {
+      unsigned there = program->topology.peer(from, port)->port;
+      if (!prepared->isLooped(transfer.from, port) &&
+          !prepared->isLooped(transfer.to, there))
+        transfer.routes.push_back({{transfer.from, port, transfer.to, there}});
+    }
     if (transfer.routes.empty())
-      if (auto route = routeAround(program->topology, systemNumbers,
-                                   transfer.from, transfer.to))
+      if (auto route = routeAround(program->topology, *prepared, transfer.from,
+                                   transfer.to))
         transfer.routes.push_back(std::move(*route));
   }
   auto joined = schedule::joinChips(std::move(parts), transfers);
@@ -352,9 +516,10 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
     return joined.takeError();
   for (unsigned c = 0; c < result.stages.size(); ++c) {
     StageReport &stage = result.stages[c];
-    stage.start = joined->package.chips[c].start;
-    stage.cycles =
-        uint64_t(schedule::programCycles(joined->classes[c], machine));
+    const Chip &chip = joined->package.chips[c];
+    stage.start = chip.start;
+    stage.cycles = uint64_t(
+        schedule::programCycles(joined->classes[chip.chipClass], machine));
     for (const schedule::Transfer &t : transfers)
       if (t.to == c) {
         stage.vectorsIn += t.vectors;

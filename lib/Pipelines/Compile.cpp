@@ -241,20 +241,53 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
 
   enter("schedule");
   ScheduledProgram scheduled;
+  schedule::ScheduleOptions single;
+  single.withoutWeights = options.withoutWeights;
+  auto useOneChip = [&](ClassSchedule &only) {
+    result.stages.clear();
+    result.programs.clear();
+    result.programs.push_back(std::move(only.program));
+    result.kernels = std::move(only.scheduled.kernels);
+    result.constantRows = only.scheduled.constantRows;
+    result.temporaryRows = only.scheduled.temporaryRows;
+    scheduled = std::move(only.scheduled.program);
+  };
   if (plan.module) {
     auto joined = scheduleChips(*plan.module, machine, options, quiet, result);
-    if (!joined)
+    // What the planner chooses by itself is never slower than one chip.
+    std::optional<Candidate> alone;
+    if (options.stages == 0 && options.tensorWidth == 0) {
+      quiet = true;
+      auto best = searchSchedule(*module, machine, single, quiet);
+      quiet = false;
+      if (best)
+        alone = std::move(*best);
+      else
+        llvm::consumeError(best.takeError());
+    }
+    if (alone &&
+        (!joined || uint64_t(alone->cycles()) <= joined->package.cycles)) {
+      result.plan += llvm::formatv(
+          "one chip      {0} cycles, which is {1}: one chip is used\n",
+          alone->cycles(),
+          joined ? llvm::formatv("no more than the {0} of the plan",
+                                 joined->package.cycles)
+                       .str()
+                 : std::string("what can be scheduled"));
+      if (!joined)
+        llvm::consumeError(joined.takeError());
+      useOneChip(alone->classes.front());
+      plan.module = nullptr;
+    } else if (!joined) {
       return refuse(joined.takeError());
-    scheduled = std::move(*joined);
+    } else {
+      scheduled = std::move(*joined);
+    }
   } else {
-    auto best = searchSchedule(*module, machine, options.withoutWeights, quiet);
+    auto best = searchSchedule(*module, machine, single, quiet);
     if (!best)
       return refuse(best.takeError());
-    result.programs.push_back(std::move(best->program));
-    result.kernels = std::move(best->scheduled.kernels);
-    result.constantRows = best->scheduled.constantRows;
-    result.temporaryRows = best->scheduled.temporaryRows;
-    scheduled = std::move(best->scheduled.program);
+    useOneChip(best->classes.front());
   }
   result.classes = scheduled.classes;
   for (const ClassProgram &one : result.classes)

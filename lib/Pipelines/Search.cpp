@@ -7,6 +7,7 @@
 
 #include "Search.h"
 #include "dialects/Stream/Translate.h"
+#include "lpu/Schedule/Group.h"
 #include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Stream/Passes.h"
 #include "lpu/Support/NodeName.h"
@@ -50,16 +51,11 @@ mlir::LogicalResult pipelines::verifyStream(mlir::ModuleOp module,
   return passes.run(module);
 }
 
-/// Stream program, schedule and text for one set of options; with the first of
-/// `gaps` (ScheduleOptions::fetchGap) with which the text can be fetched.
-/// Diagnostics of the conversion go to the context's handler; everything else
-/// is in the error, one line each.
-static llvm::Expected<Candidate>
-trySchedule(mlir::ModuleOp linalg, const Machine &machine,
-            const LinalgToStreamOptions &toStream, bool withoutWeights,
-            llvm::ArrayRef<int64_t> gaps) {
+llvm::Expected<stream::Program>
+pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
+                         const LinalgToStreamOptions &options) {
   mlir::OwningOpRef<mlir::ModuleOp> module = linalg.clone();
-  if (mlir::failed(lowerToStream(*module, machine, toStream)))
+  if (mlir::failed(lowerToStream(*module, machine, options)))
     return failure("");
   std::string text;
   {
@@ -79,8 +75,27 @@ trySchedule(mlir::ModuleOp linalg, const Machine &machine,
       stream::fromIR(*module->getBody()->getOps<stream::ProgramOp>().begin());
   if (mlir::failed(program))
     return failure("");
-  schedule::ScheduleOptions options;
-  options.withoutWeights = withoutWeights;
+  return std::move(*program);
+}
+
+/// Stream programs, schedules and text for one set of options; with the first
+/// of `gaps` (ScheduleOptions::fetchGap) with which the text can be fetched.
+/// Diagnostics of the conversion go to the context's handler; everything else
+/// is in the error, one line each.
+static llvm::Expected<Candidate>
+trySchedule(llvm::ArrayRef<mlir::ModuleOp> linalg, const Machine &machine,
+            const LinalgToStreamOptions &toStream,
+            schedule::ScheduleOptions options, llvm::ArrayRef<int64_t> gaps) {
+  std::vector<stream::Program> programs;
+  for (mlir::ModuleOp module : linalg) {
+    auto program = streamProgram(module, machine, toStream);
+    if (!program)
+      return program.takeError();
+    programs.push_back(std::move(*program));
+  }
+  std::vector<const stream::Program *> kinds;
+  for (const stream::Program &program : programs)
+    kinds.push_back(&program);
   std::string message;
   for (int64_t gap : gaps)
     for (bool keep : {false, true}) {
@@ -88,19 +103,26 @@ trySchedule(mlir::ModuleOp linalg, const Machine &machine,
         continue;
       options.fetchGap = gap;
       options.keepTextSlices = keep;
-      auto scheduled = schedule::schedule(*program, machine, options);
+      auto scheduled = schedule::scheduleGroup(kinds, machine, options);
       if (!scheduled && !keep)
         return scheduled.takeError();
       if (!scheduled) { // the data needs these slices
         llvm::consumeError(scheduled.takeError());
         continue;
       }
-      std::vector<ClassProgram> plain = scheduled->program.classes;
-      llvm::Error error = insertFetches(scheduled->program);
-      if (!error)
-        return Candidate{std::move(*program), std::move(*scheduled),
-                         std::move(plain)};
-      message = llvm::toString(std::move(error));
+      Candidate candidate{toStream, {}};
+      message.clear();
+      for (auto [program, one] : llvm::zip(programs, *scheduled)) {
+        std::vector<ClassProgram> plain = one.program.classes;
+        if (llvm::Error error = insertFetches(one.program)) {
+          message = llvm::toString(std::move(error));
+          break;
+        }
+        candidate.classes.push_back(
+            {program, std::move(one), std::move(plain)});
+      }
+      if (message.empty())
+        return candidate;
     }
   return failure(message);
 }
@@ -116,24 +138,25 @@ static unsigned loopBody(const stream::Program &program) {
 
 static size_t instructions(const Candidate &candidate) {
   size_t count = 0;
-  for (const ClassProgram &one : candidate.scheduled.program.classes)
-    for (const QueueProgram &queue : one.queues)
-      count += flatten(queue).size();
+  for (const ClassSchedule &each : candidate.classes)
+    for (const ClassProgram &one : each.scheduled.program.classes)
+      for (const QueueProgram &queue : one.queues)
+        count += flatten(queue).size();
   return count;
 }
 
-llvm::Expected<Candidate> pipelines::searchSchedule(mlir::ModuleOp linalg,
-                                                    const Machine &machine,
-                                                    bool withoutWeights,
-                                                    bool &quiet) {
+llvm::Expected<Candidate>
+pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
+                          const Machine &machine,
+                          schedule::ScheduleOptions options, bool &quiet) {
   // Equal layers run as one loop, and kernels overlap within an iteration only:
   // where the loop begins decides which kernels can. There is no rule for the
   // best place that beats trying them; a schedule of short text takes a few
   // hundredths of a second, and of long text fewer are tried.
   constexpr size_t mostTries = 16, mostInstructions = 200000;
   const int64_t gaps[] = {0, 2, 8};
-  llvm::Expected<Candidate> best = trySchedule(
-      linalg, machine, LinalgToStreamOptions(), withoutWeights, gaps);
+  llvm::Expected<Candidate> best =
+      trySchedule(linalg, machine, LinalgToStreamOptions(), options, gaps);
   std::string firstError;
   if (!best)
     firstError = llvm::toString(best.takeError());
@@ -141,8 +164,9 @@ llvm::Expected<Candidate> pipelines::searchSchedule(mlir::ModuleOp linalg,
   // Where the first place fails, a second one and straight-line text are tried.
   size_t phases = 2;
   if (best)
-    phases = std::min({size_t(loopBody(best->program)), mostTries,
-                       mostInstructions / (1 + instructions(*best)) + 1});
+    phases =
+        std::min({size_t(loopBody(best->classes.front().program)), mostTries,
+                  mostInstructions / (1 + instructions(*best)) + 1});
   for (size_t phase = 1; phase <= phases; ++phase) {
     LinalgToStreamOptions toStream;
     // The last try is straight-line: for models whose loop cannot be fetched.
@@ -150,14 +174,14 @@ llvm::Expected<Candidate> pipelines::searchSchedule(mlir::ModuleOp linalg,
     toStream.outlineRepeats = phase < phases;
     if (phase == phases && best)
       break;
-    auto other = trySchedule(linalg, machine, toStream, withoutWeights,
+    auto other = trySchedule(linalg, machine, toStream, options,
                              best ? llvm::ArrayRef(gaps).take_front()
                                   : llvm::ArrayRef(gaps));
     if (!other) {
       std::string text = llvm::toString(other.takeError());
       if (text.empty())
         break; // the model itself is refused
-    } else if (!best || other->scheduled.cycles < best->scheduled.cycles) {
+    } else if (!best || other->cycles() < best->cycles()) {
       best = std::move(other);
     }
   }

@@ -29,20 +29,42 @@ mlir::LogicalResult lowerToStream(mlir::ModuleOp module, const Machine &machine,
                                   const LinalgToStreamOptions &options);
 mlir::LogicalResult verifyStream(mlir::ModuleOp module, const Machine &machine);
 
-/// One way to schedule a module, ready to be assembled.
-struct Candidate {
+/// The schedule of one chip class.
+struct ClassSchedule {
   stream::Program program;
   schedule::ScheduleResult scheduled;
   /// The queues before text was fetched, to which more can be added.
   std::vector<ClassProgram> withoutFetches;
 };
 
-/// The shortest schedule of those that are tried. Diagnostics of the first
+/// One way to schedule the classes whose chips run in step, ready to be
+/// assembled.
+struct Candidate {
+  LinalgToStreamOptions toStream;
+  std::vector<ClassSchedule> classes;
+
+  int64_t cycles() const {
+    int64_t most = 0;
+    for (const ClassSchedule &each : classes)
+      most = std::max(most, each.scheduled.cycles);
+    return most;
+  }
+};
+
+/// The shortest schedule of those that are tried, for one chip (one module) or
+/// for the classes of a group (a module each). Diagnostics of the first
 /// conversion go to the context's handler while `quiet` is false, and
 /// everything else is in the error, one line each (empty: all was reported).
-llvm::Expected<Candidate> searchSchedule(mlir::ModuleOp linalg,
+llvm::Expected<Candidate> searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
                                          const Machine &machine,
-                                         bool withoutWeights, bool &quiet);
+                                         schedule::ScheduleOptions options,
+                                         bool &quiet);
+
+/// Lowers and checks a module; what is wrong is in the error, or has been
+/// reported (empty).
+llvm::Expected<stream::Program>
+streamProgram(mlir::ModuleOp linalg, const Machine &machine,
+              const LinalgToStreamOptions &options);
 
 } // namespace lpu::pipelines
 

@@ -373,6 +373,13 @@ bool SchedulerImpl::placeExchange(Template &t, const ExchangePlaces &places) {
                                 places.sends[j]);
     bound = std::max(bound, links.received[link] + 1 - places.recvs[j]);
   }
+  // Of two templates more vectors may wait at once than of either.
+  int64_t buffer = std::max(1u, machine.linkBuffer);
+  int64_t earliest = int64_t(machine.linkLatency) - machine.linkMargin;
+  int64_t waiting = places.lastRecv - earliest + 1;
+  if (std::max(waiting, links.waiting) >
+      buffer * std::min(places.interval, links.interval))
+    bound = std::max(bound, links.end + 1 - earliest);
   // In a rest nothing is under way. Later than `bound` there is room for one.
   int64_t rest = int64_t(machine.resyncRest()),
           behindRest = links.end + rest + 1;
@@ -402,6 +409,7 @@ bool SchedulerImpl::placeExchange(Template &t, const ExchangePlaces &places) {
     links.received[link] = *first + places.recvs[j] + places.length;
   }
   links.interval = places.interval;
+  links.waiting = waiting;
   links.end = std::max(links.end, *first + places.length + places.lastRecv);
   steps.push_back(
       {places.group, places.rows, *first, places.spread, places.interval});

@@ -83,9 +83,11 @@ lpu::schedule::scheduleGroup(llvm::ArrayRef<const stream::Program *> kinds,
       return result.takeError();
     results.push_back(std::move(*result));
   }
-  // Bounds only rise, and what rises is what another program needs; a few
-  // rounds do.
-  constexpr unsigned mostRounds = 16;
+  // Bounds only rise, and what rises is what another program needs. Every round
+  // settles one more exchange at least, most of them nearly all.
+  unsigned mostRounds = 16;
+  for (const SegmentAlignment &segment : results[0].alignment.segments)
+    mostRounds += unsigned(segment.steps.size());
   for (unsigned round = 0; round < mostRounds; ++round) {
     Alignment latest = results[0].alignment;
     for (size_t k = 1; k < results.size(); ++k)
@@ -129,8 +131,7 @@ std::vector<LinkWire> lpu::schedule::meshWires(llvm::ArrayRef<unsigned> links) {
 
 /// Adds what `chip` has of the bindings of its kind.
 static llvm::Error bind(std::vector<TensorBinding> &all,
-                        const std::vector<TensorBinding> &own, unsigned chip,
-                        bool isInput) {
+                        const std::vector<TensorBinding> &own, unsigned chip) {
   for (const TensorBinding &binding : own) {
     TensorBinding here = binding;
     for (Placement &placement : here.placements)
@@ -143,10 +144,8 @@ static llvm::Error bind(std::vector<TensorBinding> &all,
       all.push_back(std::move(here));
       continue;
     }
-    if (!isInput) // the same on all chips
-      continue;
     if (known->chipType != here.chipType || known->shape != here.shape)
-      return failure("the input '" + here.name +
+      return failure("'" + here.name +
                      "' has different types on different chips of a group");
     for (Placement &placement : here.placements)
       known->placements.push_back(std::move(placement));
@@ -190,9 +189,9 @@ lpu::schedule::joinGroup(std::vector<ScheduleResult> kinds,
     package.chips.push_back(std::move(chip));
     package.cycles = std::max(package.cycles, kind.program.package.cycles);
     const Package &own = kind.program.package;
-    if (llvm::Error error = bind(package.inputs, own.inputs, m, true))
+    if (llvm::Error error = bind(package.inputs, own.inputs, m))
       return std::move(error);
-    if (llvm::Error error = bind(package.outputs, own.outputs, m, false))
+    if (llvm::Error error = bind(package.outputs, own.outputs, m))
       return std::move(error);
   }
   for (ScheduleResult &kind : kinds)

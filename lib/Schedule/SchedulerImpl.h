@@ -104,6 +104,7 @@ constexpr unsigned maxReplicas = 6;
 struct LinkState {
   std::vector<int64_t> sent, received; // last issue, by link
   int64_t interval = 1;                // between the last rows
+  int64_t waiting = 0; // most cycles of them in a receive buffer
   int64_t end = 0;     // the last recv so far: nothing is under way behind it
   int64_t aligned = 0; // the last resync
 };

@@ -13,6 +13,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,6 +31,7 @@ namespace {
 /// A chip while it is joined. Cycles are program cycles until its start is
 /// known, and `queues` then holds items in cycles of the chip.
 struct JoinedChip {
+  unsigned part = 0, local = 0; // its number there
   ClassProgram *program = nullptr;
   uint64_t start = 0;
   bool isReady = false;
@@ -62,8 +64,14 @@ struct Step {
 class Joiner {
 public:
   Joiner(std::vector<ScheduledProgram> &parts, std::vector<Transfer> &transfers)
-      : parts(parts), transfers(transfers), machine(parts[0].package.machine),
-        chips(parts.size()) {}
+      : parts(parts), transfers(transfers), machine(parts[0].package.machine) {
+    for (unsigned p = 0; p < parts.size(); ++p)
+      for (unsigned c = 0; c < parts[p].package.chips.size(); ++c) {
+        chips.emplace_back();
+        chips.back().part = p;
+        chips.back().local = c;
+      }
+  }
 
   llvm::Expected<ScheduledProgram> run();
 
@@ -76,12 +84,14 @@ private:
   void place(Transfer &t, const Strip &column);
   void placeRows(Transfer &t, llvm::ArrayRef<Step> steps, uint64_t at,
                  unsigned first, unsigned count);
-  void finishPrologue(unsigned chip);
+  void finishPrologue(unsigned part);
+  void finishProgram(unsigned chip);
   void resync(JoinedChip &chip);
   llvm::Error bind(ScheduledProgram &joined);
   std::vector<QueueItem> &items(JoinedChip &chip, unsigned queue);
-  bool isTransferred(unsigned chip, const std::string &name,
+  bool isTransferred(unsigned part, const std::string &name,
                      bool isInput) const;
+  bool isReady(unsigned part) const;
 
   /// Cycles between the vectors of a link: no faster than it sends, and no
   /// faster than the receive buffer takes them, where a vector waits for at
@@ -157,26 +167,43 @@ std::vector<QueueItem> &Joiner::items(JoinedChip &chip, unsigned queue) {
   return chip.program->queues.back().items;
 }
 
-bool Joiner::isTransferred(unsigned chip, const std::string &name,
+bool Joiner::isTransferred(unsigned part, const std::string &name,
                            bool isInput) const {
   return llvm::any_of(transfers, [&](const Transfer &t) {
-    return isInput ? t.to == chip && t.input == name
-                   : t.from == chip && t.output == name;
+    return isInput ? chips[t.to].part == part && t.input == name
+                   : chips[t.from].part == part && t.output == name;
   });
 }
 
+/// The placements of a binding on one chip of its part.
+static std::vector<const Placement *> placementsOn(const TensorBinding &binding,
+                                                   unsigned chip) {
+  std::vector<const Placement *> result;
+  for (const Placement &placement : binding.placements)
+    if (!placement.columns.empty() && placement.columns.front().chip == chip)
+      result.push_back(&placement);
+  return result;
+}
+
 llvm::Expected<std::vector<Strip>> Joiner::columnsOf(const Transfer &t) const {
-  const TensorBinding *output = find(parts[t.from].package.outputs, t.output),
-                      *input = find(parts[t.to].package.inputs, t.input);
+  const JoinedChip &sender = chips[t.from], &receiver = chips[t.to];
+  const TensorBinding *output =
+                          find(parts[sender.part].package.outputs, t.output),
+                      *input =
+                          find(parts[receiver.part].package.inputs, t.input);
   std::vector<Strip> result;
   if (!input) // nothing reads it
     return result;
-  if (!output || output->placements.empty())
+  std::vector<const Placement *> made, read;
+  if (output)
+    made = placementsOn(*output, sender.local);
+  read = placementsOn(*input, receiver.local);
+  if (made.empty())
     return failure("'" + t.name + "' is sent and not made");
-  const Placement &from = output->placements[0];
+  const Placement &from = *made.front();
   if (output->chipType != input->chipType ||
-      !llvm::all_of(input->placements,
-                    [&](const Placement &to) { return sameShape(from, to); }))
+      !llvm::all_of(read,
+                    [&](const Placement *to) { return sameShape(from, *to); }))
     return failure("'" + t.name +
                    "' is made in one type or layout and read in another, which "
                    "cannot cross a link yet; choose another number of stages "
@@ -187,8 +214,8 @@ llvm::Expected<std::vector<Strip>> Joiner::columnsOf(const Transfer &t) const {
   for (size_t c = 0; c < from.columns.size(); ++c) {
     // Copies in one slice cannot be written while one vector passes.
     std::vector<Strip> waves;
-    for (const Placement &to : input->placements) {
-      const Column &target = to.columns[c];
+    for (const Placement *to : read) {
+      const Column &target = to->columns[c];
       auto wave = llvm::find_if(waves, [&](const Strip &other) {
         return llvm::none_of(other.targets, [&](const Column &o) {
           return o.slice == target.slice;
@@ -409,21 +436,67 @@ llvm::Error Joiner::transfer(Transfer &t) {
   return llvm::Error::success();
 }
 
-/// The chip's cycle 0 is its first receive; its program follows its last write.
-void Joiner::finishPrologue(unsigned number) {
-  JoinedChip &chip = chips[number];
-  if (!chip.prologue.empty()) {
-    uint64_t shift = chip.prologueEnd - chip.start + fetchGap();
+bool Joiner::isReady(unsigned part) const {
+  return llvm::all_of(chips, [&](const JoinedChip &chip) {
+    return chip.part != part || chip.isReady;
+  });
+}
+
+static bool usesLinks(const ClassProgram &program) {
+  return llvm::any_of(program.queues, [](const QueueProgram &queue) {
+    return queue.unit == Unit::LinkSend && !queue.items.empty();
+  });
+}
+
+/// Cycle 0 of a part is its first receive; its programs follow the last write.
+void Joiner::finishPrologue(unsigned part) {
+  std::vector<unsigned> members;
+  uint64_t start = UINT64_MAX, end = 0;
+  bool hasExchanges = false;
+  for (unsigned c = 0; c < chips.size(); ++c) {
+    const JoinedChip &chip = chips[c];
+    if (chip.part != part)
+      continue;
+    members.push_back(c);
+    hasExchanges |= usesLinks(*chip.program);
+    if (chip.prologue.empty())
+      continue;
+    start = std::min(start, chip.start);
+    end = std::max(end, chip.prologueEnd);
+  }
+  for (unsigned c : members) {
+    JoinedChip &chip = chips[c];
+    if (start == UINT64_MAX) { // nothing is received
+      finishProgram(c);
+      continue;
+    }
+    chip.start = start;
+    uint64_t shift = end - start + fetchGap();
+    // The programs count on an alignment in their cycle 0.
+    uint64_t aligned = shift;
+    if (hasExchanges)
+      shift += machine.resyncRest() + 1;
     for (QueueProgram &queue : chip.program->queues)
       for (QueueItem &item : queue.items)
         item.at += shift;
+    if (hasExchanges) {
+      isa::Instruction inst;
+      inst.opcode = Opcode::control_resync;
+      auto &control = items(chip, machine.queueNumber(Unit::Control, 0));
+      control.insert(control.begin(), QueueItem::instruction(aligned, inst));
+    }
     for (auto &[queue, received] : chip.prologue) {
       for (QueueItem &item : received)
         item.at -= chip.start;
       std::vector<QueueItem> &all = items(chip, queue);
       all.insert(all.begin(), received.begin(), received.end());
     }
+    finishProgram(c);
   }
+}
+
+void Joiner::finishProgram(unsigned number) {
+  JoinedChip &chip = chips[number];
   // What follows is sent behind the last effect, and behind the last issue.
   chip.free.clear();
   chip.programEnd = uint64_t(programCycles(*chip.program, machine));
@@ -469,21 +542,26 @@ void Joiner::resync(JoinedChip &chip) {
     items(chip, control)
         .push_back(QueueItem::instruction(aligned - chip.start, inst));
   }
+  // Those of the program itself stand between.
+  llvm::stable_sort(
+      items(chip, control),
+      [](const QueueItem &a, const QueueItem &b) { return a.at < b.at; });
 }
 
 llvm::Error Joiner::bind(ScheduledProgram &joined) {
   Package &package = joined.package;
-  for (unsigned c = 0; c < parts.size(); ++c) {
+  unsigned firstChip = 0;
+  for (unsigned p = 0; p < parts.size(); ++p) {
     for (auto [isInput, own, all] :
-         {std::make_tuple(true, &parts[c].package.inputs, &package.inputs),
-          std::make_tuple(false, &parts[c].package.outputs,
+         {std::make_tuple(true, &parts[p].package.inputs, &package.inputs),
+          std::make_tuple(false, &parts[p].package.outputs,
                           &package.outputs)}) {
       for (TensorBinding &binding : *own) {
-        if (isTransferred(c, binding.name, isInput))
+        if (isTransferred(p, binding.name, isInput))
           continue;
         for (Placement &placement : binding.placements)
           for (Column &column : placement.columns)
-            column.chip = c;
+            column.chip += firstChip;
         auto known = llvm::find_if(*all, [&](const TensorBinding &other) {
           return other.name == binding.name;
         });
@@ -501,38 +579,55 @@ llvm::Error Joiner::bind(ScheduledProgram &joined) {
           known->placements.push_back(std::move(placement));
       }
     }
+    firstChip += unsigned(parts[p].package.chips.size());
   }
   return llvm::Error::success();
 }
 
-llvm::Expected<ScheduledProgram> Joiner::run() {
-  ScheduledProgram joined;
-  for (unsigned c = 0; c < parts.size(); ++c) {
-    LPU_CHECK(parts[c].classes.size() == 1 &&
-                  parts[c].package.chips.size() == 1,
-              "parts are programs of one chip");
-    joined.classes.push_back(std::move(parts[c].classes[0]));
-  }
-  for (unsigned c = 0; c < parts.size(); ++c)
-    chips[c].program = &joined.classes[c];
+static bool sameItems(const std::vector<QueueItem> &a,
+                      const std::vector<QueueItem> &b) {
+  return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [](auto pair) {
+           auto &[x, y] = pair;
+           return x.at == y.at && x.iterations == y.iterations &&
+                  x.period == y.period &&
+                  (x.isLoop() ? sameItems(x.body, y.body) : x.inst == y.inst);
+         });
+}
 
-  // A chip is ready when all that it gets has been sent.
-  for (unsigned done = 0; done < chips.size(); ++done) {
+static bool sameText(const ClassProgram &a, const ClassProgram &b) {
+  return a.queues.size() == b.queues.size() &&
+         llvm::all_of(llvm::zip(a.queues, b.queues), [](auto pair) {
+           auto &[x, y] = pair;
+           return x.unit == y.unit && x.index == y.index &&
+                  sameItems(x.items, y.items);
+         });
+}
+
+llvm::Expected<ScheduledProgram> Joiner::run() {
+  std::deque<ClassProgram> programs; // of every chip
+  for (JoinedChip &chip : chips) {
+    const ScheduledProgram &part = parts[chip.part];
+    programs.push_back(part.classes[part.package.chips[chip.local].chipClass]);
+    chip.program = &programs.back();
+  }
+
+  // A part is ready when all that its chips get has been sent.
+  for (unsigned done = 0; done < parts.size(); ++done) {
     unsigned next = 0;
-    auto waits = [&](unsigned chip) {
+    auto waits = [&](unsigned part) {
       return llvm::any_of(transfers, [&](const Transfer &t) {
-        return t.to == chip && !chips[t.from].isReady;
+        return chips[t.to].part == part && !chips[t.from].isReady;
       });
     };
-    while (next < chips.size() && (chips[next].isReady || waits(next)))
+    while (next < parts.size() && (isReady(next) || waits(next)))
       ++next;
-    if (next == chips.size())
+    if (next == parts.size())
       return failure("chips wait for one another in a circle, which needs "
                      "transfers inside of their programs");
     // What is made first is received first.
     std::vector<Transfer *> incoming;
     for (Transfer &t : transfers)
-      if (t.to == next)
+      if (chips[t.to].part == next)
         incoming.push_back(&t);
     llvm::stable_sort(incoming, [&](Transfer *a, Transfer *b) {
       return chips[a->from].start + chips[a->from].programEnd <
@@ -544,25 +639,53 @@ llvm::Expected<ScheduledProgram> Joiner::run() {
     finishPrologue(next);
   }
 
+  ScheduledProgram joined;
   Package &package = joined.package;
   package.machine = machine;
   package.programName = parts[0].package.programName;
-  for (unsigned c = 0; c < parts.size(); ++c) {
+  std::set<std::tuple<unsigned, unsigned, unsigned, unsigned>> wires;
+  auto addWire = [&](const LinkWire &wire) {
+    if (wires.insert({wire.fromChip, wire.fromLink, wire.toChip, wire.toLink})
+            .second)
+      package.wires.push_back(wire);
+  };
+  size_t firstClass = 0;
+  uint32_t firstShare = 0, lastShare = 0; // of a part, and of all so far
+  for (unsigned c = 0; c < chips.size(); ++c) {
     resync(chips[c]);
-    Chip chip = std::move(parts[c].package.chips[0]);
-    chip.chipClass = c;
+    ScheduledProgram &part = parts[chips[c].part];
+    if (chips[c].local == 0) {
+      firstClass = joined.classes.size();
+      firstShare = lastShare;
+      for (LinkWire wire : part.package.wires) {
+        wire.fromChip += c;
+        wire.toChip += c;
+        addWire(wire);
+      }
+    }
+    size_t number = firstClass;
+    while (number < joined.classes.size() &&
+           !sameText(joined.classes[number], *chips[c].program))
+      ++number;
+    if (number == joined.classes.size())
+      joined.classes.push_back(*chips[c].program);
+    Chip chip = std::move(part.package.chips[chips[c].local]);
+    chip.chipClass = unsigned(number);
+    for (ImageSegment &segment : chip.image)
+      if (segment.share) {
+        segment.share += firstShare;
+        lastShare = std::max(lastShare, segment.share);
+      }
     chip.start = chips[c].start;
     package.chips.push_back(std::move(chip));
     package.cycles = std::max(
         package.cycles,
-        chips[c].start + uint64_t(programCycles(joined.classes[c], machine)));
+        chips[c].start + uint64_t(programCycles(*chips[c].program, machine)));
   }
-  std::set<std::tuple<unsigned, unsigned, unsigned, unsigned>> wires;
   for (const Transfer &t : transfers)
     for (const std::vector<LinkHop> &route : t.routes)
-      for (const LinkHop &h : route)
-        if (wires.insert({h.from, h.fromPort, h.to, h.toPort}).second)
-          package.wires.push_back({h.from, h.fromPort, h.to, h.toPort});
+      for (const LinkHop &hop : route)
+        addWire({hop.from, hop.fromPort, hop.to, hop.toPort});
   if (llvm::Error error = bind(joined))
     return std::move(error);
   return joined;

@@ -49,7 +49,7 @@ isa.program @"two chips" machine "nano" cycles 2 {
   }
   isa.wire chip 0 link 1 to chip 1 link 0
   isa.input "x" host "float32" chip f16 shape [2, 16] {
-    isa.placement rows 2 stride [1, 0] features stride [0, 1] group 16 per_chunk 1 chunks 1 stripes 1 columns (0 0 0 3) (0 1 0 3)
+    isa.placement rows 2 stride [1, 0] features stride [0, 1] group 16 per_chunk 1 chunks 1 stripes 1 columns (0 0 0 8) (0 1 0 8)
   }
   isa.debug "notes" "hello"
 }

@@ -84,6 +84,7 @@ case("move", "split", EXACT, node("Split", "x", "y z", axis=-1), {"x": floats(5,
 for _name, _shape, _pads in [("end", (2, 17), (0, 0, 0, 2)), ("one", (1,), (0, 2)), ("both", (3, 8, 8), (0, 1, 1, 0, 1, 1)),
                              ("below", (4, 17), (2, 0, 0, 2)), ("long", (2, 330), (0, 0, 0, 320))]:
     case("move", f"pad_{_name}", EXACT, node("Pad", "x p v"), {"x": floats(*_shape)}, p=ints(*_pads), v=np.float32(3))
+case("move", "twice", EXACT, [node("Min", "x x"), node("Min", "x x", "u")], {"x": floats(3, 4)})
 case("move", "unread", EXACT, node("Relu", "x"), {"x": floats(3, 4), "z": integers(3, 4)})
 case("move", "pad", EXACT, node("Pad", "x p v"), {"x": floats(4, 5)}, p=ints(1, 2, 0, 3), v=np.float32(2.5))
 case("move", "tile", EXACT, node("Tile", "x r"), {"x": floats(3, 4)}, r=ints(2, 1))
@@ -142,6 +143,9 @@ for axis in (0, 1):
     case("integer", f"argmax{axis}", EXACT, node("ArgMax", "x", axis=axis), {"x": floats(9, 41)})
     case("integer", f"sum_of_negated{axis}", EXACT, [node("Neg", "x", "p"), node("ReduceSum", "p a")],
          {"x": integers(9, 20, low=-2 ** 26, high=2 ** 26)}, a=ints(axis))
+for op in ("Prod", "Sum", "Max", "Min"):
+    case("integer", f"constant_{op.lower()}", EXACT, [node(f"Reduce{op}", "w" if op != "Sum" else "w a", "s", keepdims=0), node("Add", "x s")],
+         {"x": integers(3, 5, low=-9, high=9)}, w=ints(3, -4, 5), **({"a": ints(0)} if op == "Sum" else {}))
 case("integer", "argmax_joined", EXACT, [node("ArgMax", "x", "m", axis=1, keepdims=0), node("ScatterND", "m i u")],
      {"x": integers(3, 2, dtype=np.int32)}, i=ints(1).reshape(1, 1), u=ints(5))
 case("integer", "running_then_gather", EXACT,

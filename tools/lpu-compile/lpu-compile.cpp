@@ -26,7 +26,11 @@ static cl::opt<unsigned> chips("chips", cl::desc("Chips that may be used"),
                                cl::init(1), cl::cat(category));
 static cl::opt<unsigned>
     pp("pp",
-       cl::desc("Stages of the pipeline, one chip each (default: the planner "
+       cl::desc("Stages of the pipeline (default: the planner chooses)"),
+       cl::init(0), cl::cat(category));
+static cl::opt<unsigned>
+    tp("tp",
+       cl::desc("Chips that share each stage's tensors (default: the planner "
                 "chooses)"),
        cl::init(0), cl::cat(category));
 static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
@@ -154,18 +158,22 @@ int main(int argc, char **argv) {
     return fail("--emit " + emit + ": onnx, linalg or stream", 2);
   if (chips == 0)
     return fail("--chips 0: give at least 1", 2);
-  if (pp.getNumOccurrences() && pp == 0)
-    return fail("--pp 0: give at least 1, or leave it out", 2);
-  if (pp > chips)
-    return fail(formatv("--pp {0} needs {0} chips, --chips gives {1}; raise "
-                        "--chips or lower --pp",
-                        pp.getValue(), chips.getValue()),
-                2);
-  if (pp != 0 && pp < chips)
-    return fail(formatv("--pp {0} uses {0} of the {1} chips: stages of several "
-                        "chips cannot be scheduled yet (docs/fabric.md); use "
-                        "--chips {0} or --pp {1}",
-                        pp.getValue(), chips.getValue()),
+  for (const cl::opt<unsigned> *width : {&pp, &tp}) {
+    if (width->getNumOccurrences() && *width == 0)
+      return fail(formatv("--{0} 0: give at least 1, or leave it out",
+                          width->ArgStr),
+                  2);
+    if (*width > chips)
+      return fail(formatv("--{0} {1} needs {1} chips, --chips gives {2}; raise "
+                          "--chips or lower --{0}",
+                          width->ArgStr, width->getValue(), chips.getValue()),
+                  2);
+  }
+  if (uint64_t(pp) * tp > chips)
+    return fail(formatv("--tp {0} --pp {1} need {2} chips, --chips gives {3}; "
+                        "raise --chips or lower one of them",
+                        tp.getValue(), pp.getValue(), uint64_t(pp) * tp,
+                        chips.getValue()),
                 2);
   if (chips != 1 && emit == "stream")
     return fail("--emit stream prints the program of one chip; leave out "
@@ -173,6 +181,7 @@ int main(int argc, char **argv) {
                 2);
   options.chips = chips;
   options.stages = pp;
+  options.tensorWidth = tp;
   options.import.allowLinks = allowLinks;
   bool analyzes = analyze || analyzeJSON;
   if (output.empty() && emit.empty() && !analyzes)

@@ -65,6 +65,10 @@ partitionModel(mlir::ModuleOp module, const Machine &machine,
                const Topology &topology, const PartitionOptions &options,
                PartitionReport &report);
 
+/// Lookups in constant float tables of more than `mostBytes` become sums of
+/// lookups in parts of their rows. The program computes the same bits.
+void splitTables(mlir::ModuleOp module, uint64_t mostBytes);
+
 /// fabric-partition, fabric-decompose, fabric-ports, verify-fabric.
 void registerPartitionPasses();
 

@@ -19,9 +19,9 @@ namespace lpu {
 struct CompileOptions {
   std::string input;
   ImportOptions import;
-  /// Chips that may be used, and stages of one chip each (0: the planner
+  /// Chips that may be used; stages, and chips of each (0: the planner
   /// chooses how many).
-  unsigned chips = 1, stages = 0;
+  unsigned chips = 1, stages = 0, tensorWidth = 0;
   /// Leave the weights out of the image; the program is the same.
   bool withoutWeights = false;
   /// Run the verifier on the assembled package.

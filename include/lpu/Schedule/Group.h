@@ -36,9 +36,9 @@ struct GroupMember {
 };
 
 /// Puts the members into one package: a class for each kind, an image for each
-/// member in which equal bytes are shared, inputs for all chips that read them,
-/// each output from the first chip that has it. Text is not placed yet
-/// (insertFetches), and `wires` are the package's.
+/// member in which equal bytes are shared, inputs and
+/// outputs on all chips that have them (an output is read from the first). Text
+/// is not placed yet (insertFetches), and `wires` are the package's.
 llvm::Expected<ScheduledProgram> joinGroup(std::vector<ScheduleResult> kinds,
                                            llvm::ArrayRef<GroupMember> members,
                                            std::vector<LinkWire> wires);

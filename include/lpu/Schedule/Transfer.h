@@ -50,7 +50,8 @@ struct LinkHop {
   unsigned from, fromPort, to, toPort;
 };
 
-/// A value that chip `from` gives to chip `to`.
+/// A value that chip `from` gives to chip `to`; chips are numbered over all
+/// parts.
 struct Transfer {
   unsigned from = 0, to = 0;
   std::string output, input; // bindings of the two programs
@@ -63,11 +64,12 @@ struct Transfer {
   uint64_t vectors = 0, first = 0, end = 0;
 };
 
-/// Joins programs of one chip and class each. Chip i of the result is that of
-/// part i, with a class of its own; the bindings of transfers are gone, inputs
-/// of one name are one binding with the placements of all chips, and an output
-/// of several chips is read from the first. Text is not placed yet. Errors: a
-/// transfer without a link, in a circle, or between layouts that differ.
+/// Joins programs whose chips run in step each. Chips of the result are those
+/// of the parts, one part after the other; chips of a part with the same text
+/// are one class. The bindings of transfers are gone, inputs of one name are
+/// one binding with the placements of all chips, and an output of several chips
+/// is read from the first. Text is not placed yet. Errors: a transfer without a
+/// link, in a circle, or between layouts that differ.
 llvm::Expected<ScheduledProgram> joinChips(std::vector<ScheduledProgram> parts,
                                            std::vector<Transfer> &transfers);
 

@@ -287,7 +287,18 @@ static Opcode reduceOp(ReduceKind kind) {
                                    : Opcode::alu_reduce_min;
 }
 
+/// Reductions take what an operation has left in an ALU.
+VectorOperand Dag::materialized(VectorOperand a) {
+  if (a.kind == VectorOperand::Node)
+    return a;
+  VectorNode node;
+  node.op = Opcode::alu_mov;
+  node.a = a;
+  return intern(node);
+}
+
 VectorOperand Dag::laneReduce(ReduceKind kind, VectorOperand a, bool allLanes) {
+  a = materialized(a);
   VectorNode node;
   node.kind = VectorNode::LaneReduce;
   node.op = reduceOp(kind);
@@ -303,9 +314,9 @@ VectorOperand Dag::rowReduce(ReduceKind kind, VectorOperand a, int64_t period) {
   node.op = kind == ReduceKind::Sum   ? Opcode::alu_acc_sum
             : kind == ReduceKind::Max ? Opcode::alu_acc_max
                                       : Opcode::alu_acc_min;
-  node.a = a;
+  node.a = materialized(a);
   node.period = period;
-  node.single = a.kind != VectorOperand::Node || nodes[a.value].single;
+  node.single = nodes[node.a.value].single;
   return intern(node);
 }
 

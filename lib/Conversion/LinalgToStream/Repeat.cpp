@@ -270,6 +270,8 @@ bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels) {
     for (size_t t = 1; t < loop.iterations; ++t)
       isSame &= images[t][tile] == tile;
     bool isWritten = firstWrite.count(tile);
+    if (!isSame && program.tiles[tile].kind == Tile::Output)
+      return false; // each is read by the host
     if (isSame) {
       // Written again in every iteration: the last value counts.
       if (isWritten && readFirst[tile])

@@ -119,6 +119,7 @@ public:
   std::vector<TileRead> reads;
 
 private:
+  VectorOperand materialized(VectorOperand a);
   VectorOperand intern(const VectorNode &node);
   std::map<std::array<uint64_t, 8>, unsigned> known;
 };
