@@ -57,6 +57,7 @@ public:
     finishOutputs();
     for (unsigned i = 0; i < graph.order.size(); ++i)
       graph.order[i]->id = i;
+    checkSizes();
     return failure(failed);
   }
 
@@ -130,6 +131,24 @@ private:
           << source.layout.rows << " rows of one bank, a bank of '"
           << machine.name << "' has " << machine.rows
           << "; use smaller dimensions or a machine with more rows";
+    }
+  }
+
+  /// What is moved stands in SRAM as a whole. Where it cannot, nobody need look
+  /// at its elements.
+  void checkSizes() {
+    int64_t capacity = int64_t(machine.numSlices()) * 2 * machine.rows;
+    for (Tensor *t : graph.order) {
+      bool isStored = t->kind == Tensor::Join || t->kind == Tensor::Gather ||
+                      t->kind == Tensor::Move || t->kind == Tensor::Exchange;
+      int64_t chunks = (t->layout.features + machine.lanes - 1) / machine.lanes;
+      if (!isStored ||
+          chunks <= capacity / std::max<int64_t>(1, t->layout.rows))
+        continue;
+      report(*t, "the model does not fit: this takes " + Twine(t->layout.rows) +
+                     " x " + Twine(chunks) +
+                     " rows of SRAM at least, a chip of '" + machine.name +
+                     "' has " + Twine(capacity) + "; use smaller dimensions");
     }
   }
 
