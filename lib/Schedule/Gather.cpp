@@ -103,6 +103,8 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     }
     panel.table =
         internalTile(part, half, fromOutside ? Zone::Inner : Zone::Any);
+    if (!isComputed)
+      partOf[panel.table] = gather.table;
     if (isComputed)
       fillPanel(gather, panel.table, panel.first, panel.rows, steps);
     for (unsigned byte = 0; byte < (fromOutside ? 1 : width); ++byte) {

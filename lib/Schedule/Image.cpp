@@ -203,15 +203,32 @@ static std::string keyOf(const ConstantSource &source, const Tile &tile,
   return key;
 }
 
+/// A constant as the scheduler has placed it, with the bytes of `program`.
+static Tile tileOf(const ImagePlan &plan, const stream::Program &program,
+                   unsigned number) {
+  if (number < program.tiles.size())
+    return program.tiles[number];
+  Tile tile = plan.added[number - program.tiles.size()];
+  const ImagePlan::Part &part = plan.parts[number - program.tiles.size()];
+  if (part.tile < 0)
+    return tile;
+  for (size_t k = 0; k < tile.sources.size(); ++k) {
+    ConstantSource source = program.tiles[part.tile].sources[k];
+    source.offset += part.offsets[k];
+    source.rowAxes = tile.sources[k].rowAxes;
+    source.featureAxes = tile.sources[k].featureAxes;
+    tile.sources[k] = std::move(source);
+  }
+  return tile;
+}
+
 llvm::Expected<ConstantImage>
 lpu::schedule::makeImage(const ImagePlan &plan, const stream::Program &program,
                          const Machine &machine) {
   ConstantImage image;
   std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>> files;
   for (const ConstantColumn &c : plan.columns) {
-    const Tile &tile = c.tile < program.tiles.size()
-                           ? program.tiles[c.tile]
-                           : plan.added[c.tile - program.tiles.size()];
+    const Tile tile = tileOf(plan, program, c.tile);
     auto failure = [&](const llvm::Twine &what) {
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                      "constant '" + tile.name + "': " + what);
@@ -304,8 +321,17 @@ ImagePlan SchedulerImpl::imagePlan() const {
   for (unsigned tile = 0; tile < program.tiles.size(); ++tile) {
     plan.panelRows.push_back(layout->panelRows(tile));
     plan.stripes.push_back(layout->stripes(tile));
-    if (tile >= givenTiles)
-      plan.added.push_back(program.tiles[tile]);
+    if (tile < givenTiles)
+      continue;
+    plan.added.push_back(program.tiles[tile]);
+    ImagePlan::Part &part = plan.parts.emplace_back();
+    if (auto of = partOf.find(tile); of != partOf.end()) {
+      part.tile = of->second;
+      const auto &whole = program.tiles[of->second].sources;
+      for (size_t k = 0; k < whole.size(); ++k)
+        part.offsets.push_back(program.tiles[tile].sources[k].offset -
+                               whole[k].offset);
+    }
   }
   return plan;
 }

@@ -350,7 +350,9 @@ private:
   int64_t alignedAt = 0;           // program cycle of the last resync
   Alignment alignment;
   std::vector<int> wantedHalf; // by tile; -1 none
-  std::vector<Zone> zones;     // by tile
+  std::map<unsigned, unsigned>
+      partOf;              // internal tiles that are rows of a table
+  std::vector<Zone> zones; // by tile
   std::vector<IssueRecord> issues;
   std::vector<Gang> gangs[2]; // int8, fp16
   bool gangFormatFp16 = true;

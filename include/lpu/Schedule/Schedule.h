@@ -80,6 +80,13 @@ struct ImagePlan {
   std::vector<ConstantColumn> columns;
   std::vector<int64_t> panelRows, stripes; // by tile
   std::vector<stream::Tile> added; // by the scheduler, behind the program's
+  /// By added tile: the program's constant that its bytes are a part of (-1:
+  /// none), and where in it, in elements, by source.
+  struct Part {
+    int64_t tile = -1;
+    std::vector<int64_t> offsets;
+  };
+  std::vector<Part> parts;
   bool withoutBytes = false;
 };
 
