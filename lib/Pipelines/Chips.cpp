@@ -209,6 +209,15 @@ static llvm::Expected<Prepared> prepare(const fabric::Program &program) {
   llvm::sort(result.crews, [](const Crew &a, const Crew &b) {
     return a.chips.front() < b.chips.front();
   });
+  // Stages are joined one after the other.
+  unsigned next = 0;
+  for (const Crew &crew : result.crews)
+    for (unsigned chip : crew.chips)
+      if (chip != next++)
+        return failure(llvm::formatv(
+            "chip {0} of the plan stands between the chips of another stage; "
+            "choose other --tp or --pp",
+            chip));
   return result;
 }
 
@@ -267,8 +276,8 @@ static unsigned firstMisfit(const Prepared &prepared, const Machine &machine) {
 /// A plan as a module whose collectives are those of a schedule.
 static mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 partitioned(mlir::ModuleOp linalg, const Machine &machine,
-          const Topology &topology, const PartitionOptions &choice,
-          PartitionReport &report) {
+            const Topology &topology, const PartitionOptions &choice,
+            PartitionReport &report) {
   auto module = partitionModel(linalg, machine, topology, choice, report);
   if (mlir::succeeded(module) &&
       mlir::failed(fabric::decomposeCollectives(**module, machine)))

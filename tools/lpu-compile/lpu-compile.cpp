@@ -25,8 +25,7 @@ static cl::opt<std::string>
 static cl::opt<unsigned> chips("chips", cl::desc("Chips that may be used"),
                                cl::init(1), cl::cat(category));
 static cl::opt<unsigned>
-    pp("pp",
-       cl::desc("Stages of the pipeline (default: the planner chooses)"),
+    pp("pp", cl::desc("Stages of the pipeline (default: the planner chooses)"),
        cl::init(0), cl::cat(category));
 static cl::opt<unsigned>
     tp("tp",
@@ -160,9 +159,9 @@ int main(int argc, char **argv) {
     return fail("--chips 0: give at least 1", 2);
   for (const cl::opt<unsigned> *width : {&pp, &tp}) {
     if (width->getNumOccurrences() && *width == 0)
-      return fail(formatv("--{0} 0: give at least 1, or leave it out",
-                          width->ArgStr),
-                  2);
+      return fail(
+          formatv("--{0} 0: give at least 1, or leave it out", width->ArgStr),
+          2);
     if (*width > chips)
       return fail(formatv("--{0} {1} needs {1} chips, --chips gives {2}; raise "
                           "--chips or lower --{0}",

@@ -69,8 +69,8 @@ mlir::FailureOr<Program> readProgram(mlir::ModuleOp module,
 /// for ever. Reports all offenders, each with its ONNX node.
 mlir::LogicalResult verifyProgram(const Program &program);
 
-/// One function of linalg forms and collectives for one chip class; see docs/fabric.md, "For a
-/// compiler of one chip".
+/// One function of linalg forms and collectives for one chip class; see
+/// docs/fabric.md, "For a compiler of one chip".
 mlir::OwningOpRef<mlir::ModuleOp> portModule(const Program &program,
                                              unsigned chipClass);
 
@@ -85,7 +85,6 @@ void setInstance(const Program &program, mlir::func::FuncOp body,
 /// program again.
 mlir::LogicalResult decomposeCollectives(mlir::ModuleOp module,
                                          const Machine &machine);
-
 
 } // namespace lpu::fabric
 

@@ -14,7 +14,8 @@
 namespace lpu {
 
 /// The machine of a pass: one that its creator gave, or the one that its option
-/// `target` names (a name or a file), which is loaded. Reports if there is none.
+/// `target` names (a name or a file), which is loaded. Reports if there is
+/// none.
 inline mlir::LogicalResult loadPassTarget(std::optional<Machine> &machine,
                                           llvm::StringRef target,
                                           mlir::Location location) {

@@ -199,9 +199,9 @@ bool Emitter::transpose(const std::string &name, llvm::ArrayRef<int64_t> sizes,
       rest /= sizes[d];
     }
     // Lanes that move are rows of a plane.
-    auto xs = stretches(x, sizes, source.featureStride, source.feature,
-                        target.row, rowTo, lanes, 0,
-                        std::min<int64_t>(lanes, machine.planeRows));
+    auto xs =
+        stretches(x, sizes, source.featureStride, source.feature, target.row,
+                  rowTo, lanes, 0, std::min<int64_t>(lanes, machine.planeRows));
     auto ys = stretches(y, sizes, source.rowStride, rowFrom, target.feature, 0,
                         0, lanes, lanes);
     // Each move clears the other lanes of the rows that it writes.
