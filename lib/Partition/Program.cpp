@@ -138,6 +138,10 @@ FailureOr<Program> fabric::readProgram(ModuleOp module,
   return program;
 }
 
+std::string fabric::portName(unsigned port) {
+  return "port " + std::to_string(port) + " of the chip";
+}
+
 OwningOpRef<ModuleOp> fabric::portModule(const Program &program,
                                          unsigned number) {
   const ChipClass &chipClass = program.classes[number];
@@ -154,10 +158,9 @@ OwningOpRef<ModuleOp> fabric::portModule(const Program &program,
     argumentAttrs.push_back(body.getArgAttrDict(i));
   auto portDict = [&](size_t p) {
     Operation *port = chipClass.ports[p];
-    std::string name = "port" + std::to_string(p);
     return builder.getDictionaryAttr(
         {builder.getNamedAttr(portAttr, builder.getI64IntegerAttr(p)),
-         builder.getNamedAttr("onnx.name", builder.getStringAttr(name)),
+         builder.getNamedAttr("onnx.name", builder.getStringAttr(portName(p))),
          builder.getNamedAttr("fabric.op", port->getName().getIdentifier())});
   };
   SmallVector<Type> results;

@@ -7,8 +7,6 @@
 
 #include "Chips.h"
 #include "dialects/Fabric/Fabric.h"
-#include "dialects/Stream/Translate.h"
-#include "lpu/Partition/Partition.h"
 #include "lpu/Schedule/Group.h"
 #include "lpu/Schedule/InsertFetches.h"
 #include "lpu/Schedule/Transfer.h"
@@ -35,13 +33,10 @@ struct Port {
 };
 } // namespace
 
-/// Names bindings of ports apart from those of the host, and lists the ports.
 static llvm::Expected<std::vector<Port>>
-portsOf(mlir::func::FuncOp function, const fabric::ChipClass &chipClass,
-        const fabric::Instance &instance,
+portsOf(const fabric::ChipClass &chipClass, const fabric::Instance &instance,
         const std::map<unsigned, unsigned> &numbers) {
   std::vector<Port> ports(chipClass.ports.size());
-  mlir::Builder builder(function.getContext());
   for (unsigned p = 0; p < ports.size(); ++p) {
     mlir::Operation *op = chipClass.ports[p];
     if (fabric::isCollective(op))
@@ -52,23 +47,11 @@ portsOf(mlir::func::FuncOp function, const fabric::ChipClass &chipClass,
                                    "the plan",
                                    p, instance.peers[p]));
     ports[p].peer = peer->second;
-    ports[p].binding = llvm::formatv("port {0} of the chip", p);
+    ports[p].binding = fabric::portName(p);
     ports[p].isSend = op->getNumOperands() > 0;
     ports[p].isReceive = !ports[p].isSend;
     ports[p].value = nodeName(op->getLoc());
   }
-  auto rename = [&](mlir::DictionaryAttr attrs, auto set) {
-    if (auto port = attrs.getAs<mlir::IntegerAttr>(fabric::portAttr))
-      set(builder.getStringAttr(ports[port.getInt()].binding));
-  };
-  for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    rename(function.getArgAttrDict(i), [&](mlir::StringAttr name) {
-      function.setArgAttr(i, "onnx.name", name);
-    });
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    rename(function.getResultAttrDict(i), [&](mlir::StringAttr name) {
-      function.setResultAttr(i, "onnx.name", name);
-    });
   return ports;
 }
 
@@ -174,8 +157,7 @@ static llvm::Expected<Prepared> prepare(const fabric::Program &program) {
         fabric::portModule(program, job.chipClass);
     auto function = *one->getOps<mlir::func::FuncOp>().begin();
     fabric::setInstance(program, function, *job.instance);
-    auto own = portsOf(function, program.classes[job.chipClass], *job.instance,
-                       numbers);
+    auto own = portsOf(program.classes[job.chipClass], *job.instance, numbers);
     if (!own)
       return own.takeError();
     result.ports.push_back(std::move(*own));
@@ -219,160 +201,6 @@ static llvm::Expected<Prepared> prepare(const fabric::Program &program) {
             "choose other --tp or --pp",
             chip));
   return result;
-}
-
-/// The tiles of a stream program that a binding has.
-static std::vector<const stream::Tile *> tilesOf(const stream::Program &program,
-                                                 const std::string &binding) {
-  std::vector<const stream::Tile *> tiles;
-  for (const stream::Tile &tile : program.tiles)
-    if ((tile.kind == stream::Tile::Input ||
-         tile.kind == stream::Tile::Output) &&
-        tile.binding.name == binding)
-      tiles.push_back(&tile);
-  return tiles;
-}
-
-/// The first stage with a chip that would read a value in another form than
-/// that in which it is sent, or that cannot be lowered; 0 if there is none.
-static unsigned firstMisfit(const Prepared &prepared, const Machine &machine) {
-  std::vector<unsigned> stageOf(prepared.modules.size());
-  for (unsigned s = 0; s < prepared.crews.size(); ++s)
-    for (unsigned chip : prepared.crews[s].chips)
-      stageOf[chip] = s;
-  std::map<unsigned, stream::Program> programs; // by class
-  for (unsigned chip = 0; chip < prepared.modules.size(); ++chip) {
-    unsigned number = prepared.classes[chip];
-    if (programs.count(number))
-      continue;
-    mlir::OwningOpRef<mlir::ModuleOp> copy =
-        mlir::ModuleOp(*prepared.modules[chip]).clone();
-    if (mlir::failed(lowerToStream(*copy, machine, {})))
-      return std::max(1u, stageOf[chip]);
-    auto program =
-        stream::fromIR(*copy->getBody()->getOps<stream::ProgramOp>().begin());
-    if (mlir::failed(program))
-      return std::max(1u, stageOf[chip]);
-    programs.emplace(number, std::move(*program));
-  }
-  for (const schedule::Transfer &t : matchPorts(prepared.ports)) {
-    auto sent = tilesOf(programs.at(prepared.classes[t.from]), t.output);
-    for (const stream::Tile *read :
-         tilesOf(programs.at(prepared.classes[t.to]), t.input)) {
-      if (sent.empty())
-        return stageOf[t.to];
-      const stream::Tile &a = *sent[0], &b = *read;
-      const Placement &p = a.binding.placements[0],
-                      &q = b.binding.placements[0];
-      if (a.type != b.type || a.rows != b.rows || a.features != b.features ||
-          a.groupSize != b.groupSize || a.groupsPerChunk != b.groupsPerChunk ||
-          p.rowStride != q.rowStride || p.featureStride != q.featureStride)
-        return stageOf[t.to];
-    }
-  }
-  return 0;
-}
-
-/// A plan as a module whose collectives are those of a schedule.
-static mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
-partitioned(mlir::ModuleOp linalg, const Machine &machine,
-            const Topology &topology, const PartitionOptions &choice,
-            PartitionReport &report) {
-  auto module = partitionModel(linalg, machine, topology, choice, report);
-  if (mlir::succeeded(module) &&
-      mlir::failed(fabric::decomposeCollectives(**module, machine)))
-    return mlir::failure();
-  return module;
-}
-
-/// Values cross links in the form in which both chips have them in SRAM. Where
-/// a cut goes through a value that they have in different forms, it moves to
-/// the nearest operation where they agree.
-static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
-                            const Topology &topology, PartitionOptions choice,
-                            bool &quiet, PartitionReport &report,
-                            mlir::OwningOpRef<mlir::ModuleOp> &module) {
-  const std::vector<partition::Stage> stages = report.plan.stages;
-  std::vector<unsigned> wanted;
-  for (size_t s = 1; s < stages.size(); ++s)
-    wanted.push_back(stages[s].begin);
-  unsigned heavy = stages.back().end;
-  std::vector<unsigned> cuts = wanted, tries(cuts.size());
-  choice.stages = choice.tensorWidth = 0;
-  for (const partition::Stage &stage : stages)
-    choice.widths.push_back(stage.width);
-  constexpr unsigned mostTries = 24; // of each cut
-  while (true) {
-    auto program = fabric::readProgram(*module, machine);
-    if (mlir::failed(program))
-      return failure("");
-    auto prepared = prepare(*program);
-    if (!prepared)
-      return prepared.takeError();
-    quiet = true;
-    unsigned stage = firstMisfit(*prepared, machine);
-    quiet = false;
-    if (stage == 0)
-      return llvm::Error::success();
-    // One operation later, one earlier, two later, ...
-    unsigned cut = stage - 1;
-    bool isPlaced = cuts.empty();
-    while (!isPlaced && tries[cut] < mostTries) {
-      unsigned step = ++tries[cut];
-      int64_t at =
-          int64_t(wanted[cut]) + (step % 2 ? 1 : -1) * int64_t((step + 1) / 2);
-      int64_t low = cut == 0 ? 0 : cuts[cut - 1];
-      int64_t high = cut + 1 == cuts.size() ? heavy : cuts[cut + 1];
-      if (at <= low || at >= high)
-        continue;
-      cuts[cut] = unsigned(at);
-      choice.cuts = cuts;
-      PartitionReport moved;
-      quiet = true;
-      auto other = partitioned(linalg, machine, topology, choice, moved);
-      quiet = false;
-      if (mlir::failed(other))
-        continue; // does not fit
-      isPlaced = true;
-      report = std::move(moved);
-      module = std::move(*other);
-    }
-    if (!isPlaced || cuts.empty())
-      return llvm::Error::success(); // refused when the chips are joined
-  }
-}
-
-llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
-                                               const Machine &machine,
-                                               const CompileOptions &options,
-                                               bool &quiet) {
-  linalg.getContext()->loadDialect<fabric::FabricDialect>();
-  auto topology = defaultTopology(machine, options.chips);
-  if (!topology)
-    return topology.takeError();
-  PartitionOptions choice;
-  choice.chips = options.chips;
-  choice.stages = options.stages;
-  choice.tensorWidth = options.tensorWidth;
-  // The members of a group are joined directly, and each by a loop to itself.
-  choice.mostWidth = std::min(machine.nodeChips, machine.links);
-  PartitionReport report;
-  auto module = partitioned(linalg, machine, *topology, choice, report);
-  if (mlir::failed(module))
-    return failure("");
-  if (report.plan.chipsPerReplica() > 1) {
-    std::string compared = report.text;
-    if (llvm::Error error = moveCuts(linalg, machine, *topology, choice, quiet,
-                                     report, *module))
-      return std::move(error);
-    if (report.text != compared)
-      report.text += "cuts were moved to where values can cross links\n";
-  }
-  ChipsPlan plan;
-  plan.text = std::move(report.text);
-  if (report.plan.chipsPerReplica() > 1)
-    plan.module = std::move(*module);
-  return plan;
 }
 
 /// A shortest way from one chip of the plan to another by way of chips whose

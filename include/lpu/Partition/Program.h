@@ -69,6 +69,10 @@ mlir::FailureOr<Program> readProgram(mlir::ModuleOp module,
 /// for ever. Reports all offenders, each with its ONNX node.
 mlir::LogicalResult verifyProgram(const Program &program);
 
+/// The `onnx.name` of what a port of `portModule` receives or sends: no name
+/// of a model.
+std::string portName(unsigned port);
+
 /// One function of linalg forms and collectives for one chip class; see
 /// docs/fabric.md, "For a compiler of one chip".
 mlir::OwningOpRef<mlir::ModuleOp> portModule(const Program &program,

@@ -1,0 +1,244 @@
+//===- Plan.cpp - which chips a model is compiled for ---------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The partitioner knows what a plan costs, not in which form a stage keeps its
+// values. So each class of a plan is lowered here, and where a cut goes through
+// a value that its two sides keep in different forms, the cut moves; cuts
+// between equal stages move alike, so that the stages stay equal.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Chips.h"
+#include "dialects/Fabric/Fabric.h"
+#include "dialects/Stream/Translate.h"
+#include "lpu/Partition/Partition.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <map>
+
+using namespace lpu;
+using namespace lpu::pipelines;
+
+static llvm::Error failure(const llvm::Twine &text) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
+}
+
+namespace {
+/// The form in which a chip sends or receives at a port.
+using Form = std::vector<int64_t>;
+
+/// Of the ports of a class that are no collectives, by number: what is sent has
+/// one form, what is received one for each reader. None if the class cannot be
+/// lowered.
+using Forms = std::optional<std::vector<std::vector<Form>>>;
+
+struct Planned {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  PartitionReport report;
+};
+} // namespace
+
+static Form formOf(const stream::Tile &tile) {
+  const Placement &at = tile.binding.placements[0];
+  Form form = {int64_t(tile.type), tile.rows, tile.features, tile.groupSize,
+               tile.groupsPerChunk};
+  llvm::append_range(form, at.rowStride);
+  llvm::append_range(form, at.featureStride);
+  return form;
+}
+
+static Forms formsOf(const fabric::Program &program, unsigned number,
+                     const Machine &machine) {
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      fabric::portModule(program, number);
+  if (mlir::failed(lowerToStream(*module, machine, {})))
+    return std::nullopt;
+  auto lowered =
+      stream::fromIR(*module->getBody()->getOps<stream::ProgramOp>().begin());
+  if (mlir::failed(lowered))
+    return std::nullopt;
+  std::vector<std::vector<Form>> forms;
+  for (size_t p = 0; p < program.classes[number].ports.size(); ++p) {
+    forms.emplace_back();
+    for (const stream::Tile &tile : lowered->tiles)
+      if ((tile.kind == stream::Tile::Input ||
+           tile.kind == stream::Tile::Output) &&
+          tile.binding.name == fabric::portName(p))
+        forms.back().push_back(formOf(tile));
+  }
+  return forms;
+}
+
+/// Cuts, by number, that no value can cross: those at which the first stage
+/// begins whose chips read a value in another form than that in which it is
+/// sent, or that cannot be lowered, and all between stages of the same classes.
+static std::vector<unsigned> firstMisfit(const fabric::Program &program,
+                                         const partition::Plan &plan,
+                                         const Machine &machine) {
+  std::vector<Forms> forms;
+  std::map<unsigned, std::pair<unsigned, const fabric::Instance *>> work;
+  for (unsigned c = 0; c < program.classes.size(); ++c) {
+    forms.push_back(formsOf(program, c, machine));
+    for (const fabric::Instance &instance : program.classes[c].instances)
+      work[instance.chip] = {c, &instance};
+  }
+  // Chips rise from stage to stage.
+  std::map<unsigned, unsigned> stageOf;
+  std::vector<std::vector<unsigned>> kinds; // by stage: classes of its members
+  auto chip = work.begin();
+  for (const partition::Stage &stage : plan.stages) {
+    kinds.emplace_back();
+    for (unsigned m = 0; m < stage.width; ++m, ++chip) {
+      stageOf[chip->first] = kinds.size() - 1;
+      kinds.back().push_back(chip->second.first);
+    }
+  }
+  // The k-th send of chip a to chip b meets the k-th receive of b from a.
+  std::map<std::pair<unsigned, unsigned>, std::vector<unsigned>> sends;
+  auto isSend = [&](mlir::Operation *port) {
+    return !fabric::isCollective(port) && port->getNumOperands() > 0;
+  };
+  for (const auto &[from, job] : work)
+    for (auto [p, port] : llvm::enumerate(program.classes[job.first].ports))
+      if (isSend(port))
+        sends[{from, unsigned(job.second->peers[p])}].push_back(p);
+  unsigned first = plan.stages.size();
+  for (const auto &[to, job] : work) {
+    unsigned stage = stageOf[to];
+    if (stage >= first)
+      continue;
+    if (!forms[job.first]) {
+      first = std::max(1u, stage);
+      continue;
+    }
+    std::map<unsigned, unsigned> next; // by peer
+    for (auto [p, port] : llvm::enumerate(program.classes[job.first].ports)) {
+      if (fabric::isCollective(port) || isSend(port))
+        continue;
+      unsigned from = job.second->peers[p];
+      unsigned k = next[from]++;
+      const std::vector<unsigned> &theirs = sends[{from, to}];
+      if (k >= theirs.size())
+        continue; // verifyProgram refuses it
+      const Forms &sender = forms[work.at(from).first];
+      if (!sender || (*sender)[theirs[k]].empty() ||
+          llvm::any_of((*forms[job.first])[p], [&](const Form &form) {
+            return form != (*sender)[theirs[k]].front();
+          })) {
+        first = stage;
+        break;
+      }
+    }
+  }
+  std::vector<unsigned> cuts;
+  for (unsigned s = first; s < plan.stages.size(); ++s)
+    if (kinds[s] == kinds[first] && kinds[s - 1] == kinds[first - 1])
+      cuts.push_back(s - 1);
+  return cuts;
+}
+
+/// A plan as a module whose collectives are those of a schedule.
+static mlir::FailureOr<Planned> partitioned(mlir::ModuleOp linalg,
+                                            const Machine &machine,
+                                            const Topology &topology,
+                                            const PartitionOptions &choice) {
+  Planned planned;
+  auto module =
+      partitionModel(linalg, machine, topology, choice, planned.report);
+  if (mlir::failed(module) ||
+      mlir::failed(fabric::decomposeCollectives(**module, machine)))
+    return mlir::failure();
+  planned.module = std::move(*module);
+  return planned;
+}
+
+/// Values cross links in the form in which both chips have them in SRAM. Where
+/// a cut goes through a value that they have in different forms, it moves to
+/// the nearest operation where they agree.
+static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
+                            const Topology &topology, PartitionOptions choice,
+                            bool &quiet, Planned &planned) {
+  const std::vector<partition::Stage> stages = planned.report.plan.stages;
+  std::vector<unsigned> wanted;
+  for (size_t s = 1; s < stages.size(); ++s)
+    wanted.push_back(stages[s].begin);
+  unsigned heavy = stages.back().end;
+  std::vector<unsigned> cuts = wanted, tries(cuts.size());
+  choice.stages = choice.tensorWidth = 0;
+  for (const partition::Stage &stage : stages)
+    choice.widths.push_back(stage.width);
+  constexpr unsigned mostTries = 24; // of each cut
+  bool isMoved = false;
+  while (true) {
+    auto program = fabric::readProgram(*planned.module, machine);
+    if (mlir::failed(program))
+      return failure("");
+    quiet = true;
+    std::vector<unsigned> moving =
+        firstMisfit(*program, planned.report.plan, machine);
+    quiet = false;
+    if (moving.empty())
+      break;
+    // One operation later, one earlier, two later, ...
+    bool isPlaced = false;
+    while (!isPlaced && tries[moving[0]] < mostTries) {
+      unsigned step = ++tries[moving[0]];
+      std::vector<unsigned> next = cuts;
+      for (unsigned cut : moving) {
+        tries[cut] = step;
+        next[cut] = unsigned(int64_t(wanted[cut]) +
+                             (step % 2 ? 1 : -1) * int64_t((step + 1) / 2));
+      }
+      bool isRising = next.front() > 0 && next.back() < heavy;
+      for (size_t c = 1; c < next.size(); ++c)
+        isRising &= next[c - 1] < next[c];
+      if (!isRising)
+        continue;
+      choice.cuts = next;
+      quiet = true;
+      auto other = partitioned(linalg, machine, topology, choice);
+      quiet = false;
+      if (mlir::failed(other))
+        continue; // does not fit
+      isPlaced = isMoved = true;
+      cuts = std::move(next);
+      planned = std::move(*other);
+    }
+    if (!isPlaced)
+      break; // refused when the chips are joined
+  }
+  if (isMoved)
+    planned.report.text += "cuts were moved to where values can cross links\n";
+  return llvm::Error::success();
+}
+
+llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
+                                               const Machine &machine,
+                                               const CompileOptions &options,
+                                               bool &quiet) {
+  linalg.getContext()->loadDialect<fabric::FabricDialect>();
+  auto topology = defaultTopology(machine, options.chips);
+  if (!topology)
+    return topology.takeError();
+  PartitionOptions choice;
+  choice.chips = options.chips;
+  choice.stages = options.stages;
+  choice.tensorWidth = options.tensorWidth;
+  // The members of a group are joined directly, and each by a loop to itself.
+  choice.mostWidth = std::min(machine.nodeChips, machine.links);
+  auto planned = partitioned(linalg, machine, *topology, choice);
+  if (mlir::failed(planned))
+    return failure("");
+  ChipsPlan plan;
+  if (planned->report.plan.chipsPerReplica() > 1) {
+    if (llvm::Error error =
+            moveCuts(linalg, machine, *topology, choice, quiet, *planned))
+      return std::move(error);
+    plan.module = std::move(planned->module);
+  }
+  plan.text = std::move(planned->report.text);
+  return plan;
+}
