@@ -20,11 +20,10 @@ using stream::Tile;
 static unsigned weightStripes(const Tile &tile, const Machine &machine,
                               unsigned slices, int64_t cycles = 0) {
   unsigned width = isa::byteWidth(tile.type);
-  unsigned limit =
-      std::min(machine.installRows, std::max(slices, width)) / width;
+  unsigned most = std::min(machine.weightStripes(width), slices / width);
   unsigned kRows = machine.planeRows / width;
   unsigned stripes = 1;
-  while (stripes * 2 <= limit && kRows % (stripes * 2) == 0 &&
+  while (stripes * 2 <= most &&
          (cycles == 0 || int64_t(kRows / stripes) > cycles))
     stripes *= 2;
   return stripes;

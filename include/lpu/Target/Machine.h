@@ -115,6 +115,16 @@ struct Machine {
     return uplinks ? *uplinks : others;
   }
   unsigned instructionsPerRow() const { return lanes / 16; }
+  /// Stripes over which the rows of a weight tile of `width` bytes stand at
+  /// most: a power of two that an install takes at once and that divides a
+  /// plane's K. Tiles of a product begin at multiples of it.
+  unsigned weightStripes(unsigned width) const {
+    unsigned stripes = 1;
+    while (stripes * 2 <= installRows / width &&
+           planeRows / width % (stripes * 2) == 0)
+      stripes *= 2;
+    return stripes;
+  }
   /// Cycles one text row occupies the fetch path.
   unsigned fetchRowCycles() const { return lanes / 16; }
   uint64_t sramBytes() const {

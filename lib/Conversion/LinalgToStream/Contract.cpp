@@ -183,13 +183,13 @@ void Emitter::emitContract(Tensor &t, FlowMaker &flows) {
 
   // Installs begin at whole stripes: constant weights whose batch indices are
   // no whole number of them are a tile per batch index.
+  const unsigned stripes = machine.weightStripes(t.isInteger ? 1 : 2);
   const View &stationary = t.operands[1 - plan.moving];
   int64_t kRows = 1;
   for (unsigned d : plan.k)
     kRows *= t.domain[d];
   bool isTilePerBatch = stationary.source->kind == Tensor::Constant &&
-                        !plan.batchRows.empty() &&
-                        kRows % machine.installRows != 0;
+                        !plan.batchRows.empty() && kRows % stripes != 0;
   auto tileOfBatch = [&](llvm::ArrayRef<int64_t> batch) {
     View part = stationary;
     part.offset += dot(plan.batchRows, batch, part.strides);

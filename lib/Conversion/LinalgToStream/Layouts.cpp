@@ -550,7 +550,9 @@ private:
         copy(t, number);
     }
     const View *views[2] = {&t.operands[0], &t.operands[1]};
-    ProductSide sides[2] = {{*views[0], machine}, {*views[1], machine}};
+    const unsigned width = t.isInteger ? 1 : 2;
+    ProductSide sides[2] = {{*views[0], width, machine},
+                            {*views[1], width, machine}};
     ProductDims dims;
     for (unsigned d = 0; d < t.domain.size(); ++d) {
       if (t.domain[d] == 1)

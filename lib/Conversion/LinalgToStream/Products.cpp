@@ -23,15 +23,17 @@ bool lpu::linalg_to_stream::onFeatures(const Place &place,
                       [&](unsigned d) { return place.rowStride[d] == 0; });
 }
 
-ProductSide::ProductSide(const View &view, const lpu::Machine &machine)
+ProductSide::ProductSide(const View &view, unsigned width,
+                         const lpu::Machine &machine)
     : isConstant(view.source->kind == Tensor::Constant),
-      isFree(view.source->isLight), view(view), machine(machine) {
+      isFree(view.source->isLight), view(view), machine(machine), width(width) {
   if (!isFree)
     place = placeOf(view, view.source->layout);
 }
 
-/// A plane takes windows of neighbouring lanes, and constant weights begin at
-/// whole installs: whether the windows that `k` makes do.
+/// A plane takes windows of neighbouring lanes, and the rows of constant
+/// weights that it installs for one begin at whole stripes: whether those of
+/// the windows that `k` makes do.
 bool ProductSide::hasWholeWindows(const Place &at, ArrayRef<int64_t> sizes,
                                   ArrayRef<unsigned> k) const {
   SmallVector<unsigned, 4> dims(k);
@@ -48,7 +50,7 @@ bool ProductSide::hasWholeWindows(const Place &at, ArrayRef<int64_t> sizes,
       rest /= sizes[d];
     }
     bool begins = n == 0 || lane != last + 1 || lane % machine.lanes == 0;
-    if (begins && n % machine.installRows != 0)
+    if (begins && n % machine.weightStripes(width) != 0)
       return false;
     last = lane;
   }

@@ -30,7 +30,8 @@ struct ProductDims {
 /// An operand of a product.
 class ProductSide {
 public:
-  ProductSide(const View &view, const Machine &machine);
+  /// \p width: bytes of an element in a plane.
+  ProductSide(const View &view, unsigned width, const Machine &machine);
   bool isConstant, isFree; // free: its layout is ours to choose
   std::optional<Place> place;
 
@@ -49,6 +50,7 @@ private:
 
   const View &view;
   const Machine &machine;
+  unsigned width;
 };
 
 /// Sets plan and layout of a product whose operands can stay where they stand;

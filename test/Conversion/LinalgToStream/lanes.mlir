@@ -2,6 +2,8 @@
 
 // RUN: split-file %s %t
 // RUN: lpu-opt %t/slice.mlir --convert-linalg-to-stream --verify-stream | FileCheck %t/slice.mlir
+// RUN: sed "s/install_rows: 4/install_rows: 6/" %S/../../Inputs/mini.yaml > %t/six.yaml
+// RUN: lpu-opt %t/windows.mlir --convert-linalg-to-stream=target=%t/six.yaml --verify-stream | FileCheck %t/windows.mlir
 // RUN: not lpu-opt %t/large.mlir --convert-linalg-to-stream 2>&1 | FileCheck %t/large.mlir
 // RUN: lpu-opt %t/wraps.mlir --convert-linalg-to-stream 2>&1 | FileCheck %t/wraps.mlir
 
@@ -56,4 +58,37 @@ func.func @wraps(%x: tensor<2xi1>) -> tensor<2xi32> {
     linalg.yield %s : i32
   } -> tensor<2xi32> loc("sum")
   return %y : tensor<2xi32>
+}
+
+//--- windows.mlir
+// Six rows are installed at once where a chunk has 16 lanes: weights stand in
+// stripes of two, at which the lanes of every chunk begin. So the result of one
+// product moves through the next as it stands, and none is transposed.
+// CHECK: stream.job rows 5
+// CHECK-NOT: stream.job rows 4
+// CHECK: stream.k_tile %{{.+}}[i] chunk 2 lanes 0 + 8 by rows %{{.+}}[32] to
+#a = affine_map<(m, n, k) -> (m, k)>
+#b = affine_map<(m, n, k) -> (k, n)>
+#c = affine_map<(m, n, k) -> (m, n)>
+func.func @windows(%x: tensor<5x8xf32>) -> tensor<5x4xf32> {
+  %v = onnx.Initializer {name = "v", file = "v.bin", offset = 0 : i64, length = 1280 : i64} : () -> tensor<8x40xf32>
+  %w = onnx.Initializer {name = "w", file = "w.bin", offset = 0 : i64, length = 640 : i64} : () -> tensor<40x4xf32>
+  %zero = arith.constant 0.0 : f32
+  %e0 = tensor.empty() : tensor<5x40xf32>
+  %f0 = linalg.fill ins(%zero : f32) outs(%e0 : tensor<5x40xf32>) -> tensor<5x40xf32>
+  %h = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %v : tensor<5x8xf32>, tensor<8x40xf32>) outs(%f0 : tensor<5x40xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %p = arith.mulf %l, %r : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<5x40xf32>
+  %e1 = tensor.empty() : tensor<5x4xf32>
+  %f1 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<5x4xf32>) -> tensor<5x4xf32>
+  %y = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "reduction"]} ins(%h, %w : tensor<5x40xf32>, tensor<40x4xf32>) outs(%f1 : tensor<5x4xf32>) {
+  ^bb0(%l: f32, %r: f32, %s: f32):
+    %p = arith.mulf %l, %r : f32
+    %t = arith.addf %s, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<5x4xf32>
+  return %y : tensor<5x4xf32>
 }
