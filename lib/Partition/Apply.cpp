@@ -24,33 +24,6 @@ using namespace mlir;
 using namespace lpu;
 using namespace lpu::partition;
 
-std::vector<unsigned> partition::placeChips(const Plan &plan,
-                                            const Topology &topology) {
-  std::vector<unsigned> usable = topology.usable(), result;
-  size_t need = size_t(plan.chipsPerReplica()) * plan.replicas;
-  LPU_CHECK(need <= usable.size(), "a plan for more chips than there are");
-  size_t slack = usable.size() - need, next = 0;
-  unsigned node = std::max(1u, topology.chipsPerNode);
-  for (unsigned r = 0; r < plan.replicas; ++r)
-    for (const Stage &stage : plan.stages) {
-      // Skip the rest of a node that the group does not fit into.
-      if (stage.width > 1 && stage.width <= node) {
-        size_t skip = 0;
-        while (skip <= slack && next + skip + stage.width <= usable.size() &&
-               usable[next + skip] / node !=
-                   usable[next + skip + stage.width - 1] / node)
-          ++skip;
-        if (skip <= slack && next + skip + stage.width <= usable.size()) {
-          slack -= skip;
-          next += skip;
-        }
-      }
-      for (unsigned m = 0; m < stage.width; ++m)
-        result.push_back(usable[next++]);
-    }
-  return result;
-}
-
 namespace {
 struct Member {
   unsigned replica, stage, member, chip;
@@ -65,10 +38,11 @@ struct ClassInfo {
 
 class Applier {
 public:
-  Applier(const Model &model, const Plan &plan, const Topology &topology)
+  Applier(const Model &model, const Plan &plan, const Topology &topology,
+          std::vector<unsigned> chips)
       : model(model), plan(plan), topology(topology),
         builder(const_cast<func::FuncOp &>(model.function).getContext()),
-        crossings(findCrossings(model, plan)) {}
+        crossings(findCrossings(model, plan)), chips(std::move(chips)) {}
   OwningOpRef<ModuleOp> run();
 
 private:
@@ -250,7 +224,6 @@ void Applier::finish(ClassInfo &c) {
 }
 
 OwningOpRef<ModuleOp> Applier::run() {
-  chips = placeChips(plan, topology);
   unsigned count = 0;
   for (const Stage &stage : plan.stages) {
     firstOf.push_back(count);
@@ -296,6 +269,7 @@ OwningOpRef<ModuleOp> Applier::run() {
 }
 
 OwningOpRef<ModuleOp> partition::applyPlan(const Model &model, const Plan &plan,
-                                           const Topology &topology) {
-  return Applier(model, plan, topology).run();
+                                           const Topology &topology,
+                                           std::vector<unsigned> chips) {
+  return Applier(model, plan, topology, std::move(chips)).run();
 }

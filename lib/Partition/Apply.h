@@ -15,14 +15,12 @@
 
 namespace lpu::partition {
 
-/// The chip of each member of each stage of each replica, in order: usable
-/// chips in rising order. A group that fits into a node is not spread over two
-/// if there are chips to spare.
-std::vector<unsigned> placeChips(const Plan &plan, const Topology &topology);
-
-/// A module of the fabric layer (docs/fabric.md).
-mlir::OwningOpRef<mlir::ModuleOp>
-applyPlan(const Model &model, const Plan &plan, const Topology &topology);
+/// A module of the fabric layer (docs/fabric.md). `chips` are those of each
+/// member of each stage of each replica, in order.
+mlir::OwningOpRef<mlir::ModuleOp> applyPlan(const Model &model,
+                                            const Plan &plan,
+                                            const Topology &topology,
+                                            std::vector<unsigned> chips);
 
 } // namespace lpu::partition
 

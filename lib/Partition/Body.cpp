@@ -61,12 +61,23 @@ std::vector<Crossing> partition::findCrossings(const Model &model,
     }
     llvm::sort(readers);
     readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
+    unsigned from = stageOf[n];
+    if (plan.relays && !readers.empty())
+      for (unsigned to = from + 1, last = readers.back(); to < last; ++to)
+        if (!llvm::is_contained(readers, to))
+          readers.push_back(to);
+    llvm::sort(readers);
+    int standing = resultAxis(model.nodes[n], plan.stages[from]);
     for (unsigned to : readers) {
-      const Stage &a = plan.stages[stageOf[n]], &b = plan.stages[to];
-      int axis = resultAxis(model.nodes[n], a);
+      const Stage &a = plan.stages[from], &b = plan.stages[to];
+      int axis = standing;
       if (a.width != b.width || !llvm::is_contained(b.axes, axis))
         axis = none;
-      crossings.push_back({n, stageOf[n], to, axis});
+      crossings.push_back({n, from, to, axis});
+      if (plan.relays) {
+        from = to;
+        standing = axis;
+      }
     }
   }
   return crossings;
@@ -442,6 +453,7 @@ void BodyBuilder::receive(const Crossing &c) {
     RankedTensorType type = cutType(v.getType(), cut);
     local = fabric::RecvOp::create(builder, v.getLoc(),
                                    linkType(v.getType(), type));
+    arrived[{c.node, c.axis}] = local;
     local = converted(v.getLoc(), local, type);
     body.ports.push_back(
         {cut ? PortRule::RecvSame : PortRule::RecvWhole, c.from, 0});
@@ -457,7 +469,10 @@ void BodyBuilder::send(const Crossing &c) {
   Cut cut;
   if (c.axis != none)
     cut = cutOf(node.resultDims, node.loopOf(c.axis), c.axis);
-  mlir::Value local = heavyValue(v, cut);
+  // What arrived in the same form is sent as it is.
+  mlir::Value local = arrived.lookup({c.node, c.axis});
+  if (!local)
+    local = heavyValue(v, cut);
   if (!local)
     return;
   unsigned times = 1;
@@ -489,6 +504,10 @@ Body BodyBuilder::run() {
   for (const Crossing &c : crossings)
     if (c.to == number)
       receive(c);
+  // What is only handed on does not wait for the work of this stage.
+  for (const Crossing &c : crossings)
+    if (c.from == number && c.node < model.heavy[stage.begin])
+      send(c);
   // Crossings are in the order of their values.
   auto next = crossings.begin();
   for (unsigned i = stage.begin; i < stage.end; ++i) {
@@ -497,7 +516,8 @@ Body BodyBuilder::run() {
     while (next != crossings.end() && next->node < n)
       ++next;
     for (; next != crossings.end() && next->node == n; ++next)
-      send(*next);
+      if (next->from == number)
+        send(*next);
   }
   // Outputs of this stage; those that no product leads to, of the last one.
   Operation *end = model_.getBody().front().getTerminator();

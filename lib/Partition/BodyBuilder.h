@@ -84,6 +84,8 @@ private:
   /// Values of the model by form (axis and dimension); null: an empty part.
   std::map<std::tuple<void *, int, unsigned>, mlir::Value> made;
   llvm::DenseMap<mlir::Value, Cut> standsCut;
+  /// What was received, by node and axis, as it crossed the link.
+  llvm::DenseMap<std::pair<unsigned, int>, mlir::Value> arrived;
 };
 
 } // namespace lpu::partition

@@ -21,9 +21,10 @@ using namespace lpu::partition;
 static double ceilDiv(double a, double b) { return std::ceil(a / b); }
 
 CostModel::CostModel(const Model &model, const Machine &machine,
-                     const Topology &topology, bool halfLinks)
-    : model(model), machine(machine), topology(topology), halfLinks(halfLinks),
-      walkers(model.axes.size()) {
+                     const Topology &topology, const Placement &placement,
+                     bool halfLinks, bool relays)
+    : model(model), machine(machine), topology(topology), placement(placement),
+      halfLinks(halfLinks), relays(relays), walkers(model.axes.size()) {
   for (unsigned i = 0; i < model.heavy.size(); ++i) {
     for (int axis : model.nodes[model.heavy[i]].loopAxis)
       walkers[axis].push_back(i);

@@ -15,6 +15,7 @@
 #define LPU_LIB_PARTITION_COST_H
 
 #include "Model.h"
+#include "Placement.h"
 #include "lpu/Partition/Plan.h"
 #include "lpu/Partition/Topology.h"
 #include "lpu/Target/Machine.h"
@@ -58,7 +59,8 @@ struct Cutting {
 class CostModel {
 public:
   CostModel(const Model &model, const Machine &machine,
-            const Topology &topology, bool halfLinks);
+            const Topology &topology, const Placement &placement,
+            bool halfLinks, bool relays);
 
   /// Of heavy operation `i` on the fullest chip.
   OpCost op(unsigned i, Cutting cutting) const;
@@ -82,7 +84,8 @@ public:
   const Model &model;
   const Machine &machine;
   const Topology &topology;
-  const bool halfLinks;
+  const Placement &placement;
+  const bool halfLinks, relays;
 
 private:
   int64_t size(const Node &node, int loop, Cutting cutting) const;

@@ -11,6 +11,7 @@
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
 #include <limits>
+#include <map>
 
 using namespace mlir;
 using namespace lpu;
@@ -42,8 +43,9 @@ static llvm::DenseMap<unsigned, unsigned> placesOf(const Model &model) {
   return places;
 }
 
-double partition::bytesInto(const CostModel &cost, unsigned begin,
-                            unsigned end) {
+double Enumerator::bytesInto(unsigned begin, unsigned end) const {
+  if (cost.relays)
+    return alive[begin];
   auto placeOf = placesOf(cost.model);
   llvm::DenseSet<unsigned> seen;
   double bytes = 0;
@@ -172,7 +174,7 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
   findLive();
   // Bytes alive at every place.
   std::vector<unsigned> lastRead(count, 0);
-  std::vector<double> alive(count + 1, 0);
+  alive.assign(count + 1, 0);
   std::vector<llvm::SmallVector<unsigned, 3>> reads(count);
   for (unsigned i = 0; i < count; ++i) {
     reads[i] = heavyReads(model, i, placeOf);
@@ -217,6 +219,8 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
       widths.push_back(w);
   }
   for (unsigned width : widths) {
+    if (cost.placement.end(0, width) == 0)
+      continue;
     options.push_back(makeOption(width, false));
     if (width == 1)
       continue;
@@ -242,6 +246,8 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
           if (j < positions[a] && seen.insert(j).second)
             bytes += cost.linkBytes(model.nodes[model.heavy[j]].result());
       }
+      if (cost.relays)
+        bytes = alive[positions[a]];
       received[a][b] = bytes;
       std::vector<Choice> &list = choices[a][b];
       for (auto [o, option] : llvm::enumerate(options)) {
@@ -274,22 +280,27 @@ namespace {
 struct Step {
   double cost = infinite;
   unsigned from = 0, option = 0, chips = 0; // of the stage that ends here
+  unsigned used = 0;                        // chips, up to here
+  unsigned slot = 0, flag = 0;              // of the step before
 };
 } // namespace
 
 std::optional<Plan> Enumerator::fastest(unsigned chips, Family family) const {
   unsigned n = positions.size();
-  chips = std::min(chips, (n - 1) * 512);
-  // By last position, chips used, and whether the family is reached.
-  std::vector<Step> steps(size_t(n) * (chips + 1) * 2);
+  unsigned slots = std::min(cost.placement.slotsFor(chips), (n - 1) * 512);
+  // By last position, slots taken, and whether the family is reached.
+  std::vector<Step> steps(size_t(n) * (slots + 1) * 2);
   auto at = [&](unsigned j, unsigned c, unsigned flag) -> Step & {
-    return steps[(size_t(j) * (chips + 1) + c) * 2 + flag];
+    return steps[(size_t(j) * (slots + 1) + c) * 2 + flag];
   };
-  struct Back {
-    unsigned flag;
-  };
-  std::vector<uint8_t> flags(steps.size(), 0);
   at(0, 0, family == Any).cost = 0;
+  // By width: where a stage ends that begins at a slot.
+  std::map<unsigned, std::vector<unsigned>> ends;
+  for (const Option &option : options) {
+    std::vector<unsigned> &of = ends[option.width];
+    for (unsigned c = 0; of.size() <= slots; ++c)
+      of.push_back(cost.placement.end(c, option.width));
+  }
   for (unsigned j = 1; j < n; ++j)
     for (unsigned i = 0; i < j; ++i) {
       if (family == OneChip && (i != 0 || j + 1 != n))
@@ -300,23 +311,23 @@ std::optional<Plan> Enumerator::fastest(unsigned chips, Family family) const {
                        (family == Pipeline && i > 0);
         if ((family == OneChip || family == Pipeline) && choice.width > 1)
           continue;
-        for (unsigned c = choice.width; c <= chips; ++c)
+        const std::vector<unsigned> &end = ends[choice.width];
+        for (unsigned c = 0; c <= slots; ++c)
           for (unsigned flag = 0; flag < 2; ++flag) {
-            const Step &before = at(i, c - choice.width, flag);
-            if (before.cost == infinite)
+            const Step &before = at(i, c, flag);
+            if (before.cost == infinite || end[c] == 0 || end[c] > slots ||
+                before.used + choice.width > chips)
               continue;
-            unsigned to = flag | unsigned(reaches);
-            Step &step = at(j, c, to);
-            if (before.cost + choice.latency < step.cost) {
-              step = {before.cost + choice.latency, i, choice.option,
-                      choice.width};
-              flags[&step - steps.data()] = flag;
-            }
+            Step &step = at(j, end[c], flag | unsigned(reaches));
+            if (before.cost + choice.latency < step.cost)
+              step = {
+                  before.cost + choice.latency, i, choice.option, choice.width,
+                  before.used + choice.width,   c, flag};
           }
       }
     }
   unsigned best = 0;
-  for (unsigned c = 1; c <= chips; ++c)
+  for (unsigned c = 1; c <= slots; ++c)
     if (at(n - 1, c, 1).cost < (best ? at(n - 1, best, 1).cost : infinite))
       best = c;
   if (!best)
@@ -324,12 +335,11 @@ std::optional<Plan> Enumerator::fastest(unsigned chips, Family family) const {
   Plan plan;
   unsigned j = n - 1, c = best, flag = 1;
   while (j > 0) {
-    const Step &step = at(j, c, flag);
-    unsigned before = flags[&step - steps.data()];
+    const Step step = at(j, c, flag);
     plan.stages.insert(plan.stages.begin(), stage(step.from, j, step.option));
     j = step.from;
-    c -= step.chips;
-    flag = before;
+    c = step.slot;
+    flag = step.flag;
   }
   return plan;
 }
@@ -350,7 +360,8 @@ static std::vector<double> bounds(std::vector<double> values) {
 std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width,
                                        double weight) const {
   unsigned n = positions.size();
-  if (stages >= n)
+  unsigned last = cost.placement.end(0, width, stages);
+  if (stages >= n || last == 0 || last > cost.placement.slots())
     return std::nullopt;
   std::vector<double> intervals;
   for (unsigned a = 0; a < n; ++a)
@@ -374,8 +385,11 @@ std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width,
           for (const Choice &c : choices[i][j]) {
             double sum = steps[s - 1][i].cost + c.latency;
             if (c.width == width && c.interval <= bound &&
-                sum < steps[s][j].cost)
-              steps[s][j] = {sum, i, c.option, width};
+                sum < steps[s][j].cost) {
+              steps[s][j].cost = sum;
+              steps[s][j].from = i;
+              steps[s][j].option = c.option;
+            }
           }
         }
     double score = steps[stages][n - 1].cost + weight * bound;
@@ -394,9 +408,9 @@ std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width,
   return best;
 }
 
-/// Fewest chips such that every stage keeps the bound.
+/// Fewest slots such that every stage keeps the bound.
 static std::vector<Step>
-fewest(unsigned n, double bound,
+fewest(unsigned n, double bound, const Placement &placement,
        llvm::function_ref<std::optional<Step>(unsigned, unsigned, double)>
            narrowest) {
   std::vector<Step> steps(n);
@@ -405,7 +419,8 @@ fewest(unsigned n, double bound,
     for (unsigned i = 0; i < j; ++i)
       if (steps[i].cost < infinite)
         if (auto step = narrowest(i, j, bound))
-          if (double sum = steps[i].cost + step->chips; sum < steps[j].cost) {
+          if (double sum = placement.end(unsigned(steps[i].cost), step->chips);
+              sum > 0 && sum < steps[j].cost) {
             steps[j] = *step;
             steps[j].cost = sum;
           }
@@ -429,7 +444,7 @@ std::optional<Plan> Enumerator::busiest(unsigned chips) const {
   std::optional<Plan> best;
   double bestRate = 0;
   for (double bound : bounds(intervals)) {
-    std::vector<Step> steps = fewest(n, bound, narrowest);
+    std::vector<Step> steps = fewest(n, bound, cost.placement, narrowest);
     if (steps[n - 1].cost > chips)
       continue;
     unsigned replicas = chips / unsigned(steps[n - 1].cost);
@@ -455,7 +470,7 @@ std::optional<Plan> Enumerator::smallest(unsigned limit) const {
     const Choice &c = choices[i][j].front();
     return Step{0, i, c.option, c.width};
   };
-  std::vector<Step> steps = fewest(n, infinite, narrowest);
+  std::vector<Step> steps = fewest(n, infinite, cost.placement, narrowest);
   if (steps[n - 1].cost == infinite)
     return std::nullopt;
   unsigned chips = unsigned(steps[n - 1].cost);
@@ -477,7 +492,7 @@ Plan Enumerator::explicitPlan(ArrayRef<unsigned> cuts,
     unsigned end =
         s < cuts.size() ? cuts[s] : unsigned(cost.model.heavy.size());
     Option option = makeOption(widths[s], false);
-    Stage stage = stageOf(begin, end, option, bytesInto(cost, begin, end),
+    Stage stage = stageOf(begin, end, option, bytesInto(begin, end),
                           peakOf(begin, end, option));
     setAxes(stage, option);
     plan.stages.push_back(std::move(stage));

@@ -69,6 +69,9 @@ private:
   /// Most bytes of activations in use at a product or a gather.
   double peakOf(unsigned begin, unsigned end, const Option &option) const;
   void findLive();
+  /// Bytes that come into a stage of operations [begin, end): what it reads,
+  /// and what it hands on.
+  double bytesInto(unsigned begin, unsigned end) const;
   void setAxes(Stage &stage, const Option &option) const;
   double limit() const;
 
@@ -82,12 +85,11 @@ private:
   std::vector<llvm::SmallVector<unsigned, 4>> operands, live;
   /// By first and last position: bytes that come in, most bytes in use, and
   /// what fits, no choice worse than another in width and both times.
-  std::vector<std::vector<double>> received, peaks;
+  std::vector<std::vector<double>> received;
+  std::vector<double>
+      alive; // by heavy operation: bytes made before, read later
   std::vector<std::vector<std::vector<Choice>>> choices;
 };
-
-/// Bytes that operations [begin, end) read of what is made before.
-double bytesInto(const CostModel &cost, unsigned begin, unsigned end);
 
 } // namespace lpu::partition
 

@@ -66,6 +66,13 @@ struct PartitionPass : MachinePass {
   Option<bool> halfLinks{*this, "half-links",
                          llvm::cl::desc("Floats cross links as f16"),
                          llvm::cl::init(false)};
+  Option<bool> directGroups{
+      *this, "direct-groups",
+      llvm::cl::desc("Chips of a stage are joined directly"),
+      llvm::cl::init(false)};
+  Option<bool> relays{*this, "relays",
+                      llvm::cl::desc("Values travel from stage to stage"),
+                      llvm::cl::init(false)};
   Option<uint64_t> reserve{*this, "reserve",
                            llvm::cl::desc("Bytes of SRAM to leave free"),
                            llvm::cl::init(0)};
@@ -116,6 +123,8 @@ struct PartitionPass : MachinePass {
     options.reserveBytes = reserve;
     options.mostWidth = mostWidth;
     options.halfLinks = halfLinks;
+    options.directGroups = directGroups;
+    options.relays = relays;
     options.cuts.assign(cuts.begin(), cuts.end());
     options.widths.assign(widths.begin(), widths.end());
     PartitionReport result;

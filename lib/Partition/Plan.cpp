@@ -157,8 +157,12 @@ public:
   Planner(const Model &model, const Machine &machine, const Topology &topology,
           const PartitionOptions &options, PartitionReport &report)
       : model(model), machine(machine), topology(topology), options(options),
-        report(report), cost(model, machine, topology, options.halfLinks) {}
+        report(report), placement(topology, options.directGroups),
+        cost(model, machine, topology, placement, options.halfLinks,
+             options.relays) {}
   LogicalResult run();
+  /// The chips of the plan, in order; empty if that has been reported.
+  std::vector<unsigned> place();
 
 private:
   InFlightDiagnostic error() {
@@ -177,6 +181,7 @@ private:
   const Topology &topology;
   const PartitionOptions &options;
   PartitionReport &report;
+  Placement placement;
   CostModel cost;
   unsigned chips = 0; // that may be used
 };
@@ -215,6 +220,15 @@ LogicalResult Planner::checkPins() {
                      << chips;
     return success();
   }
+  if (tp > 1 && tp <= chips)
+    if (unsigned widest = placement.widest(tp); widest < tp)
+      return error() << "--tp " << tp
+                     << " is larger than can be used: chips that share a stage "
+                        "are joined directly, each by the same port of all "
+                        "others, and of this system at most "
+                     << widest << (widest == 1 ? " is" : " are")
+                     << "; use --tp " << widest
+                     << (widest == 1 ? "" : " or less");
   uint64_t product = uint64_t(std::max(1u, tp)) * std::max(1u, pp) * replicas;
   std::string pins;
   llvm::raw_string_ostream os(pins);
@@ -284,10 +298,20 @@ LogicalResult Planner::tooFew(bool isPinned) {
         << why(one);
     return failure();
   }
-  unsigned need = fits->chipsPerReplica();
+  unsigned need = placement.slotsOf(*fits);
   Stage whole = all.explicitPlan({}, {1}).stages[0];
   double held =
       chips * (double(machine.sramBytes()) - double(options.reserveBytes));
+  unsigned tp = options.tensorWidth, pp = options.stages;
+  if (unsigned slots = tp && pp ? placement.end(0, tp, pp) : 0;
+      slots > placement.slots()) {
+    diagnostic << "--tp " << tp << " --pp " << pp << " need " << slots
+               << " chips, of which " << slots - tp * pp
+               << " stay unused because no stage straddles a node of "
+               << topology.chipsPerNode << "; the system has "
+               << placement.slots();
+    return failure();
+  }
   if (isPinned && need <= chips) {
     diagnostic
         << "the pinned plan does not fit: every way to make "
@@ -416,8 +440,33 @@ LogicalResult Planner::run() {
   if (options.replicas)
     report.plan.replicas = options.replicas;
   report.plan.halfLinks = options.halfLinks;
+  report.plan.relays = options.relays;
   describe(model, machine, options, report);
   return success();
+}
+
+std::vector<unsigned> Planner::place() {
+  std::vector<unsigned> placed = placement.place(report.plan);
+  if (placed.empty()) {
+    auto diagnostic = error();
+    diagnostic << shape(report.plan) << " have no place on "
+               << placement.slots() << " chips";
+    if (unsigned slots = placement.slotsOf(report.plan))
+      diagnostic << ": no stage straddles a node of " << topology.chipsPerNode
+                 << ", so they take " << slots;
+    else
+      diagnostic << ": the chips of a stage must be joined directly";
+    return placed;
+  }
+  unsigned used = report.plan.chipsPerReplica() * report.plan.replicas;
+  if (unsigned slots = placement.slotsOf(report.plan);
+      placement.skips() && slots > used)
+    llvm::raw_string_ostream(report.text)
+        << "placed        on " << slots << " chips, of which " << slots - used
+        << (slots - used == 1 ? " stays" : " stay")
+        << " unused: no stage straddles a node of " << topology.chipsPerNode
+        << "\n";
+  return placed;
 }
 
 FailureOr<OwningOpRef<ModuleOp>>
@@ -433,7 +482,11 @@ lpu::partitionModel(ModuleOp module, const Machine &machine,
         "has no product and no gather: nothing that chips could divide");
     return failure();
   }
-  if (failed(Planner(**model, machine, topology, options, report).run()))
+  Planner planner(**model, machine, topology, options, report);
+  if (failed(planner.run()))
     return failure();
-  return applyPlan(**model, report.plan, topology);
+  std::vector<unsigned> placed = planner.place();
+  if (placed.empty())
+    return failure();
+  return applyPlan(**model, report.plan, topology, std::move(placed));
 }

@@ -183,6 +183,26 @@ std::optional<llvm::SmallVector<Hop, 6>> Topology::route(unsigned a,
   return hops;
 }
 
+std::optional<llvm::SmallVector<unsigned, 8>>
+Topology::groupPorts(llvm::ArrayRef<unsigned> group) const {
+  llvm::SmallVector<unsigned, 8> ports;
+  for (unsigned to : group) {
+    unsigned port = 0;
+    while (port < linksPerChip &&
+           !llvm::all_of(
+               group,
+               [&](unsigned from) {
+                 auto end = from == to ? std::nullopt : peer(from, port);
+                 return from == to || (end && end->chip == to);
+               }))
+      ++port;
+    if (port == linksPerChip)
+      return std::nullopt;
+    ports.push_back(port);
+  }
+  return ports;
+}
+
 std::vector<unsigned> Topology::usable() const {
   std::vector<unsigned> result;
   for (unsigned c = 0; c < chips; ++c)

@@ -220,7 +220,15 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
                                                const CompileOptions &options,
                                                bool &quiet) {
   linalg.getContext()->loadDialect<fabric::FabricDialect>();
-  auto topology = defaultTopology(machine, options.chips);
+  // Chips that stay unused because no stage straddles a node are no part of
+  // --chips where the pins ask for them.
+  unsigned perNode = std::max(1u, machine.nodeChips), system = options.chips;
+  if (unsigned width = options.tensorWidth; width > 1 && width <= perNode) {
+    unsigned stages = options.stages ? options.stages : options.chips / width,
+             each = perNode / width;
+    system = std::max(system, stages / each * perNode + stages % each * width);
+  }
+  auto topology = defaultTopology(machine, system);
   if (!topology)
     return topology.takeError();
   PartitionOptions choice;
@@ -229,6 +237,7 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   choice.tensorWidth = options.tensorWidth;
   // The members of a group are joined directly, and each by a loop to itself.
   choice.mostWidth = std::min(machine.nodeChips, machine.links);
+  choice.directGroups = choice.relays = true;
   auto planned = partitioned(linalg, machine, *topology, choice);
   if (mlir::failed(planned))
     return failure("");

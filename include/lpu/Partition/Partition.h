@@ -45,6 +45,12 @@ struct PartitionOptions {
   unsigned mostWidth = 64;
   /// Floats cross links in half precision: half the bytes, one more rounding.
   bool halfLinks = false;
+  /// The chips of a stage are joined directly, each by the same port of all
+  /// others: no stage straddles a node, and chips may stay unused.
+  bool directGroups = false;
+  /// Transfers join consecutive stages only: a value that a later one needs is
+  /// received and sent by all stages between.
+  bool relays = false;
   /// SRAM of each chip that the plan leaves free, in bytes: for a caller whose
   /// scheduler has found that the estimate of text and activations was short.
   uint64_t reserveBytes = 0;

@@ -38,6 +38,7 @@ struct Plan {
   std::vector<Stage> stages;
   unsigned replicas = 1;
   bool halfLinks = false; // large f32 tensors cross links as f16
+  bool relays = false;    // values travel from stage to stage
 
   unsigned chipsPerReplica() const {
     unsigned chips = 0;

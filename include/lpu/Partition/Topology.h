@@ -31,6 +31,7 @@
 #define LPU_PARTITION_TOPOLOGY_H
 
 #include "lpu/Target/Machine.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include <map>
 #include <optional>
@@ -74,6 +75,11 @@ public:
   llvm::SmallVector<unsigned, 2> portsTo(unsigned a, unsigned b) const;
   /// A shortest route; empty if a == b, nullopt if there is none.
   std::optional<llvm::SmallVector<Hop, 6>> route(unsigned a, unsigned b) const;
+  /// For chips that are joined directly, each by the same port of all others:
+  /// that port, by chip; nullopt for others. A chip's own one may lead
+  /// anywhere.
+  std::optional<llvm::SmallVector<unsigned, 8>>
+  groupPorts(llvm::ArrayRef<unsigned> group) const;
   /// Chips that a program may use: neither spare nor broken, in order.
   std::vector<unsigned> usable() const;
   bool isBroken(unsigned chip) const;
