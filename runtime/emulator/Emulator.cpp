@@ -23,7 +23,8 @@ const char *lpu::emulator::faultName(FaultClass kind) {
       "fetch-starvation",      "fetch-overload",
       "illegal-encoding",      "uninitialised-read",
       "unspecified-behaviour", "drift",
-      "not-implemented",       "run-overlap"};
+      "not-implemented",       "run-overlap",
+      "uncorrectable-error"};
   return names[unsigned(kind)];
 }
 

@@ -279,6 +279,7 @@ Session::Collected Session::makeColumns(const TensorBinding &binding) const {
     collected.columns.emplace_back(
         size_t(columnRows(p, stripeOf(p, c, width))) * program->machine.lanes);
   collected.written.assign(p.columns.size(), true);
+  collected.spoiled.assign(p.columns.size(), false);
   return collected;
 }
 
@@ -287,10 +288,13 @@ void Session::readColumn(const TensorBinding &binding, size_t number,
   const Column &column = binding.placements.front().columns[number];
   llvm::MutableArrayRef<uint8_t> bytes = collected.columns[number];
   unsigned lanes = program->machine.lanes;
-  for (size_t row = 0; row * lanes < bytes.size(); ++row)
+  for (size_t row = 0; row * lanes < bytes.size(); ++row) {
     collected.written[number] &= machineState->readRow(
         column.chip, column.slice, column.bank, column.row + unsigned(row),
         bytes.slice(row * lanes, lanes));
+    collected.spoiled[number] |= machineState->spoiled(
+        column.chip, column.slice, column.bank, column.row + unsigned(row));
+  }
 }
 
 llvm::Expected<std::vector<NpyArray>>
@@ -311,6 +315,14 @@ Session::assemble(llvm::ArrayRef<Collected> collected) const {
     if (!llvm::all_of(collected[i].written, [](char w) { return w != 0; }))
       errors.push_back("output '" + binding.name +
                        "' has rows that the program never wrote");
+    for (size_t c = 0; c < collected[i].spoiled.size(); ++c)
+      if (const Column &column = binding.placements.front().columns[c];
+          collected[i].spoiled[c])
+        errors.push_back("output '" + binding.name +
+                         "' has an uncorrectable bit error in chip " +
+                         std::to_string(column.chip) + " slice " +
+                         std::to_string(column.slice) + " bank " +
+                         std::to_string(column.bank));
     bool fits = true;
     forEachElement(
         binding, binding.placements.front(),

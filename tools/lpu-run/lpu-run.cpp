@@ -8,6 +8,7 @@
 #include "lpu/Session/Session.h"
 #include "lpu/Support/OutputFile.h"
 #include "lpu/Target/Energy.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -39,6 +40,11 @@ Runs a package in the emulator.
   --drift C:PPM,..     let the clock of chip C drift by so many cycles per million
   --drift-random SEED:PPM
                        let all clocks drift, each by at most so much either way
+  --flip PLACES        flip bits: sram:CHIP:CYCLE:SLICE:BANK:ROW:BIT,
+                       stream:CHIP:CYCLE:east|west:STREAM:POSITION:BIT or
+                       link:CHIP:LINK:NUMBER:BIT (docs/isa.md, section 13)
+  --flip-random SEED:N[:BITS]
+                       flip one bit of a word, or BITS = 2, at N random places
   --max-cycles N       stop behind this cycle
   --no-check-cycles    do not fail if the cycles differ from the package's
   --stats              print counters, joules, and the most that one chip did in
@@ -63,6 +69,9 @@ struct Options {
   std::vector<std::pair<unsigned, int64_t>> drift; // chip, parts per million
   uint64_t driftSeed = 0;
   int64_t randomDrift = 0;
+  std::vector<emulator::Upset> flips;
+  uint64_t flipSeed = 0;
+  unsigned randomFlips = 0, flipBits = 1;
 };
 
 } // namespace
@@ -115,7 +124,8 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
                                                      : nullptr;
     bool known = text || name == "engine" || name == "simd" ||
                  name == "threads" || name == "max-cycles" || name == "runs" ||
-                 name == "drift" || name == "drift-random";
+                 name == "drift" || name == "drift-random" || name == "flip" ||
+                 name == "flip-random";
     if (!known)
       return ("unknown option '" + argument + "'; see --help").str();
     if (!attached) {
@@ -149,6 +159,20 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
       good = !seed.getAsInteger(10, o.driftSeed) &&
              !ppm.getAsInteger(10, o.randomDrift) && o.randomDrift >= 0 &&
              o.randomDrift <= 1000000;
+    } else if (name == "flip") {
+      auto flips = emulator::parseUpsets(value);
+      if (!flips)
+        return "--flip: " + llvm::toString(flips.takeError());
+      o.flips = std::move(*flips);
+    } else if (name == "flip-random") {
+      llvm::SmallVector<llvm::StringRef> fields;
+      value.split(fields, ':');
+      good = (fields.size() == 2 || fields.size() == 3) &&
+             !fields[0].getAsInteger(10, o.flipSeed) &&
+             !fields[1].getAsInteger(10, o.randomFlips) &&
+             o.randomFlips <= 1000000 &&
+             (fields.size() == 2 || (!fields[2].getAsInteger(10, o.flipBits) &&
+                                     o.flipBits >= 1 && o.flipBits <= 2));
     } else if (name == "max-cycles") {
       good = !value.getAsInteger(10, o.maxCycles) && o.maxCycles < UINT64_C(1)
                                                                        << 47;
@@ -333,6 +357,11 @@ static int runPackage(const Options &o) {
     return fail(
         "--runs: the package states no initiation interval; it was made "
         "for one run at a time");
+  std::vector<emulator::Upset> flips =
+      emulator::randomUpsets(package, o.flipSeed, o.randomFlips, o.flipBits);
+  llvm::append_range(flips, o.flips);
+  if (auto errors = emulator::checkUpsets(flips, package); !errors.empty())
+    return fail(llvm::join(errors, "\nlpu-run: "));
   std::vector<std::vector<NpyArray>> inputs; // by run
   if (o.noData) {
     session.feedZeros();
@@ -364,6 +393,7 @@ static int runPackage(const Options &o) {
   options.threads = o.threads;
   options.dataFree = o.noData;
   options.driftPpm = std::move(*drift);
+  options.upsets = flips;
   options.runs = std::max(o.runs, 1u);
   std::vector<std::vector<NpyArray>> outputs;
   auto start = std::chrono::steady_clock::now();
@@ -403,6 +433,11 @@ static int runPackage(const Options &o) {
                << "\nhost-port cycles: " << port
                << "\nmicroseconds with host port: "
                << llvm::format("%.3f", microseconds(latency + port)) << "\n";
+  if (!flips.empty())
+    llvm::outs() << "flipped bits: " << flips.size() << ", of which "
+                 << result.upsets.met
+                 << " met a value\nwords corrected: " << result.upsets.corrected
+                 << "\n";
   if (o.runs != 0)
     if (llvm::Error error = printRuns(result, package))
       return fail(llvm::toString(std::move(error)));

@@ -20,7 +20,7 @@
 #ifndef LPU_EMULATOR_EMULATOR_H
 #define LPU_EMULATOR_EMULATOR_H
 
-#include "lpu/Binary/Package.h"
+#include "lpu/Emulator/Upsets.h"
 #include <functional>
 #include <memory>
 #include <optional>
@@ -46,7 +46,8 @@ enum class FaultClass : uint8_t {
   UnspecifiedBehaviour,
   Drift,
   NotImplemented,
-  RunOverlap
+  RunOverlap,
+  UncorrectableError
 };
 
 /// "stream-overwrite", "empty-read", ...
@@ -113,6 +114,8 @@ struct RunOptions {
   /// Run k of a chip starts at its start + k x Package::interval; more than one
   /// run needs an interval (LPU_CHECK).
   unsigned runs = 1;
+  /// Bits that flip. Must pass checkUpsets (LPU_CHECK).
+  std::vector<Upset> upsets;
   /// The host port: called before and after every run of a chip, to write the
   /// inputs and read the outputs that this chip holds, and no row of another
   /// chip. Event engine: on any thread, for several chips at the same time.
@@ -152,6 +155,7 @@ struct RunResult {
   bool ranOut = false; // maxCycles reached
   Counters counters;
   CycleMaxima maxima;
+  UpsetCounts upsets;
 };
 
 class Engine {
@@ -165,6 +169,10 @@ public:
   /// False if the row was never written nor loaded; then \p bytes is zeroed.
   virtual bool readRow(unsigned chip, unsigned slice, unsigned bank,
                        unsigned row, llvm::MutableArrayRef<uint8_t> bytes) = 0;
+  /// Does the row hold a word with more flipped bits than its code corrects?
+  /// readRow gives it as it stands; nobody may take it for a result.
+  virtual bool spoiled(unsigned chip, unsigned slice, unsigned bank,
+                       unsigned row) = 0;
 
   /// Runs from cycle 0 to the end. SRAM keeps its contents between (and within)
   /// calls;

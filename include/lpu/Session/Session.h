@@ -48,7 +48,7 @@ public:
   }
 
   /// All outputs, in the package's order. Errors: a row that the program never
-  /// wrote.
+  /// wrote, or that has an uncorrectable bit error.
   llvm::Expected<std::vector<NpyArray>> fetch();
 
   /// Repeated runs, one every Package::interval cycles (docs/isa.md, section
@@ -81,6 +81,7 @@ private:
   struct Collected {
     std::vector<std::vector<uint8_t>> columns;
     std::vector<char> written; // by column
+    std::vector<char> spoiled; // by column
   };
   Collected makeColumns(const TensorBinding &binding) const;
   void readColumn(const TensorBinding &binding, size_t column,

@@ -7,6 +7,7 @@
 
 #include "ChipRun.h"
 #include "ChipUnits.h"
+#include "ChipUpsets.h"
 #include "lpu/Support/Check.h"
 
 using namespace lpu;
@@ -25,6 +26,7 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
       initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
       initialised(hasData ? memory.initialised : initialisedCopy), links(links),
       progress(progress), state(state), arithmetic(context, memory),
+      upsets(options.upsets, chip, base, memory.flips, hasData),
       edgePosition(int(m.lastPosition())), lanes(m.lanes),
       perRow(m.instructionsPerRow()) {
   unsigned longest = longestDelay(m);
@@ -58,6 +60,7 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
     alu.results.assign(ringSize(m.history + longest + 1), {-1, 0});
   mapLoaded.assign(2, false);
   state.lastSends.resize(m.links);
+  state.sent.resize(m.links);
   for (Wire *wire : links.in)
     receives |= wire != nullptr;
   firstReceiver = m.links ? m.queueNumber(Unit::LinkRecv, 0) : 0;
@@ -84,7 +87,10 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
                            sram.index(bank, text.segment.row + row)))
         queue.buffer[row].row = row;
     ++running;
-    take(number, queue, 0);
+    if constexpr (hasUpsets)
+      loadFirstRows(number, queue, text.segment);
+    if (!queue.faulty)
+      take(number, queue, 0);
   }
 }
 
@@ -120,8 +126,13 @@ template <class A> Pause ChipRun<A>::resume(const std::atomic<int64_t> &limit) {
     // Nothing moves: go on where the next queue wakes up.
     if (!far.empty())
       now = std::max(now, far.top().first);
-    else if (running == 0)
+    else if (running == 0) {
+      if constexpr (hasUpsets) { // that meet rows up to the end of the run
+        now = std::max(now, over() - 1);
+        flipDue();
+      }
       return Pause::Finished;
+    }
   }
 }
 
@@ -155,6 +166,8 @@ template <class A> bool ChipRun<A>::mustWait() {
 }
 
 template <class A> void ChipRun<A>::runCycle() {
+  if constexpr (hasUpsets)
+    flipDue();
   if constexpr (hasData)
     arithmetic.startCycle(now);
   // Keys that enter the chip now have no history.
@@ -233,6 +246,8 @@ ChipRun<A>::readStreams(const Queue &queue, Who me, const StreamRef &ref,
   if constexpr (hasData)
     for (unsigned i = 0; i < ref.width; ++i)
       into[i] = values[slot * m.streams + ref.stream + i];
+  if constexpr (hasUpsets)
+    checkStreams(ref, slot, me);
   if (LLVM_LIKELY(present == mask))
     return true;
   emptyRead(queue, me, ref, slot);
@@ -289,6 +304,8 @@ template <class A> void ChipRun<A>::land() {
     live[landing.slot] |= mask;
     for (unsigned i = 0; i < landing.width; ++i) {
       writers[first + i] = shorten(landing.writer);
+      if constexpr (hasUpsets)
+        upsets.streams.erase(first + i);
       if constexpr (hasData)
         values[first + i] = landing.value + i * valueByteStep;
     }
@@ -552,6 +569,8 @@ void ChipRun<A>::readTextRow(Queue &queue, unsigned row, unsigned left,
   if (!ChipMemory::test(initialised, sram.index(bank, segment.row + row)))
     fault(FaultClass::UninitialisedRead, me, std::nullopt,
           rowText(bank, segment.row + row) + " was never written nor loaded");
+  if constexpr (hasUpsets)
+    checkRow(bank, segment.row + row, me);
   if (left > 1)
     addEffect(now + m.fetchRowCycles(),
               {EffectKind::FetchRow, false, false, uint16_t(queueOf(me)),
@@ -580,6 +599,8 @@ template <class A> void ChipRun<A>::fetchLoad() {
 
 template class lpu::emulator::event::ChipRun<NoData>;
 template class lpu::emulator::event::ChipRun<IsaArithmetic>;
+template class lpu::emulator::event::ChipRun<WithUpsets<NoData>>;
+template class lpu::emulator::event::ChipRun<WithUpsets<IsaArithmetic>>;
 
 //===----------------------------------------------------------------------===//
 // Parties

@@ -60,6 +60,8 @@ struct ChipState {
   uint64_t streamHops = 0; // of byte streams; exact once nothing is live
   CycleMaxima maxima;
   std::vector<std::optional<Issue>> lastSends; // by link number
+  std::vector<uint64_t> sent; // vectors by link number, in runs with upsets
+  UpsetCounts upsets;
 };
 
 /// The wires at a chip's links, by the link numbers of its class; nullptr: no
@@ -111,6 +113,7 @@ public:
 
 private:
   static constexpr bool hasData = Arithmetic::hasData;
+  static constexpr bool hasUpsets = HasUpsets<Arithmetic>::value;
   static constexpr int64_t never = INT64_MAX;
 
   struct alignas(64) Queue {
@@ -228,6 +231,14 @@ private:
                  now + op.streamDelay, value);
   }
 
+  // Flipped bits; used if hasUpsets only.
+  void flipDue();
+  bool flip(const Upset &upset);
+  void check(const ecc::Flips &flips, Who reader, const std::string &place);
+  void checkRow(unsigned bank, unsigned row, Who reader);
+  void checkStreams(const StreamRef &ref, unsigned slot, Who reader);
+  void loadFirstRows(unsigned number, Queue &queue, const TextSegment &segment);
+
   // Units.
   void memory(Queue &queue, const Op &op, Who me, const Value *in, bool ok);
   void alu(const Queue &queue, const Op &op, Who me,
@@ -290,6 +301,7 @@ private:
   Progress *const progress; // nullptr: recorded links
   ChipState &state;
   Arithmetic arithmetic;
+  std::conditional_t<hasUpsets, ChipUpsets, NoUpsets> upsets;
 
   int64_t now = 0, lastEffect = -1, lastFetchEnd = 0;
   std::optional<Who> lastHalt;

@@ -106,6 +106,8 @@ LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::memory(Queue &queue, const Op &op,
   if (writes) {
     pending[now & (writeRing - 1)] = {now, uint32_t(row)};
     ChipMemory::set(initialised, index);
+    if constexpr (hasUpsets)
+      upsets.rows.erase(index);
     state.counters.sramBytesWritten += lanes;
     if constexpr (hasData)
       arithmetic.storeRow(index, in[0]);
@@ -115,6 +117,8 @@ LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::memory(Queue &queue, const Op &op,
     return coldFault(FaultClass::UninitialisedRead, me, std::nullopt, [=] {
       return rowText(bank, row) + " was never written nor loaded";
     });
+  if constexpr (hasUpsets)
+    checkRow(bank, unsigned(row), me);
   state.counters.sramBytesRead += lanes;
   if constexpr (hasData)
     write(queue, op, me, arithmetic.loadRow(index));
@@ -455,6 +459,15 @@ void ChipRun<A>::send(const Queue &queue, const Op &op, Who me) {
     if (ok)
       arithmetic.leave(in[0], message.bytes.get());
   }
+  if constexpr (hasUpsets) {
+    uint64_t number = state.sent[queue.index]++;
+    for (const Upset &u : options.upsets)
+      if (u.place == Upset::Place::Link && u.chip == chip &&
+          u.link == queue.index && u.number == number) {
+        message.flips.flip(u.bit);
+        ++state.upsets.met;
+      }
+  }
   wire->send(std::move(message));
 }
 
@@ -478,6 +491,8 @@ void ChipRun<A>::receive(const Queue &queue, const Op &op, Who me) {
     state.faults.back().underrun = wire;
     return;
   }
+  if constexpr (hasUpsets)
+    check(message->flips, me, "the vector received");
   int64_t skew = message->drift - drift();
   int64_t arrives = message->sender.cycle() - base + int64_t(m.linkLatency) -
                     int64_t(m.linkMargin);

@@ -73,6 +73,8 @@ public:
                 llvm::ArrayRef<uint8_t> bytes) override;
   bool readRow(unsigned chip, unsigned slice, unsigned bank, unsigned row,
                llvm::MutableArrayRef<uint8_t> bytes) override;
+  bool spoiled(unsigned chip, unsigned slice, unsigned bank,
+               unsigned row) override;
   RunResult run(const RunOptions &options) override;
 
 private:
@@ -169,6 +171,7 @@ void EventEngine::writeRow(unsigned chip, unsigned slice, unsigned bank,
   std::copy(bytes.begin(), bytes.end(), data);
   sram.row[index] = makeValue(data, 0, true);
   ChipMemory::set(sram.initialised, index);
+  sram.flips.erase(index);
   if (LLVM_UNLIKELY(ChipMemory::test(sram.text, index)))
     ownTexts[chip] = std::make_unique<std::vector<QueueText>>(decodeChip(chip));
 }
@@ -187,7 +190,17 @@ bool EventEngine::readRow(unsigned chip, unsigned slice, unsigned bank,
   const uint8_t *data = valueData(value) + valueByte(value);
   for (unsigned lane = 0; lane < m.lanes; ++lane)
     bytes[lane] = data[size_t(lane) * step];
+  if (LLVM_UNLIKELY(spoiled(chip, slice, bank, row)))
+    sram.flips.find(sram.index(2 * slice + bank, row))->second.apply(bytes);
   return true;
+}
+
+bool EventEngine::spoiled(unsigned chip, unsigned slice, unsigned bank,
+                          unsigned row) {
+  checkRow(chip, slice, bank, row);
+  const ChipMemory &sram = store(chip).memory;
+  auto found = sram.flips.find(sram.index(2 * slice + bank, row));
+  return found != sram.flips.end() && found->second.judge().uncorrectable;
 }
 
 //===----------------------------------------------------------------------===//
@@ -252,6 +265,8 @@ static void add(RunResult &result, const ChipState &state, unsigned lanes,
                 uint64_t times = 1) {
   add(result.counters, state.counters, times);
   result.counters.streamByteHops += times * state.streamHops * lanes;
+  result.upsets.met += state.upsets.met;
+  result.upsets.corrected += state.upsets.corrected;
   CycleMaxima &most = result.maxima;
   most.macs = std::max(most.macs, state.maxima.macs);
   most.sramBytes = std::max(most.sramBytes, state.maxima.sramBytes);
@@ -261,6 +276,7 @@ static void add(RunResult &result, const ChipState &state, unsigned lanes,
 RunResult EventEngine::run(const RunOptions &options) {
   LPU_CHECK(options.runs == 1 || package.interval != 0,
             "several runs need an initiation interval");
+  LPU_CHECK(checkUpsets(options.upsets, package).empty(), "upsets in range");
   decodeTexts();
   Pool pool(m.lanes); // of runs without values, which take nothing from it
   std::optional<WorkerPool> workers;
@@ -268,6 +284,14 @@ RunResult EventEngine::run(const RunOptions &options) {
     workers.emplace(options.threads);
   RunContext context{m, pool, pickKernels(options.simd),
                      workers ? &*workers : nullptr};
+  bool upsets =
+      !options.upsets.empty() || llvm::any_of(stores, [](const auto &store) {
+        return store && !store->memory.flips.empty();
+      });
+  if (upsets)
+    return options.dataFree
+               ? runWith<WithUpsets<NoData>>(options, context)
+               : runWith<WithUpsets<IsaArithmetic>>(options, context);
   if (!options.dataFree)
     return runWith<IsaArithmetic>(options, context);
   if (std::optional<RunResult> result = runClasses(options, context))

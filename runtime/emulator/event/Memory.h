@@ -21,6 +21,7 @@
 #ifndef LPU_RUNTIME_EMULATOR_EVENT_MEMORY_H
 #define LPU_RUNTIME_EMULATOR_EVENT_MEMORY_H
 
+#include "Upsets.h"
 #include "lpu/Binary/Package.h"
 #include <cstdlib>
 #include <vector>
@@ -127,6 +128,7 @@ struct ChipMemory {
   std::vector<uint64_t> initialised;
   std::vector<uint8_t> textBanks; // does the bank hold program text?
   std::vector<uint64_t> text;     // rows of program text
+  FlippedRows flips;
 };
 
 } // namespace lpu::emulator::event

@@ -21,6 +21,7 @@
 #ifndef LPU_RUNTIME_EMULATOR_EVENT_WIRES_H
 #define LPU_RUNTIME_EMULATOR_EVENT_WIRES_H
 
+#include "lpu/Emulator/Ecc.h"
 #include "lpu/Target/Machine.h"
 #include <deque>
 #include <memory>
@@ -51,6 +52,7 @@ struct Message {
   Issue sender;
   int64_t drift = 0;                // of the sender's clock at the send
   std::unique_ptr<uint8_t[]> bytes; // none in a run without values
+  ecc::Flips flips;
 };
 
 class Wire;

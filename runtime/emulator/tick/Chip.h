@@ -27,6 +27,10 @@ public:
 
   /// Runs one cycle.
   void tick(uint64_t now);
+  /// A bit flips on a stream; false if nothing is live there.
+  bool flip(StreamPlace place, unsigned bit) {
+    return streams.flip(place, bit);
+  }
   bool halted() const;
   /// Nothing is on a stream nor on the way to one, and no fetch reads.
   bool quiet() const;

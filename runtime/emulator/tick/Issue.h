@@ -8,6 +8,7 @@
 #ifndef LPU_RUNTIME_EMULATOR_TICK_ISSUE_H
 #define LPU_RUNTIME_EMULATOR_TICK_ISSUE_H
 
+#include "lpu/Emulator/Ecc.h"
 #include "lpu/Emulator/Emulator.h"
 
 namespace lpu::emulator::tick {
@@ -46,9 +47,15 @@ public:
     bool aLater = issuedLater(a, b);
     report(kind, aLater ? a : b, aLater ? b : a, std::move(detail));
   }
+  /// A read of \p place with flipped bits: counts what could be corrected,
+  /// reports what could not.
+  void check(const ecc::Finding &finding, const IssuePtr &reader,
+             const std::string &place);
   bool any() const { return !faults.empty(); }
   /// The one to report: smallest (chip, class, queue of the offender).
   Fault first() const;
+
+  UpsetCounts upsets;
 
 private:
   uint64_t now = 0;

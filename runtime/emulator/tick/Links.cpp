@@ -13,7 +13,7 @@ using namespace lpu::emulator;
 using namespace lpu::emulator::tick;
 
 Links::Links(const Package &package, const RunOptions &options, FaultLog &log)
-    : package(package), machine(package.machine), log(log),
+    : package(package), machine(package.machine), options(options), log(log),
       clocks(package.chips.size()) {
   for (const LinkWire &wire : package.wires)
     wires[{wire.fromChip, wire.fromLink}] = {wire.toChip, wire.toLink};
@@ -79,9 +79,19 @@ void Links::send(unsigned link, const Bytes &bytes, const IssuePtr &issue) {
     return log.report(FaultClass::LinkOverrun, issue, nullptr,
                       llvm::formatv("no wire leaves port {0}", from.second));
   const uint64_t arrival = now + machine.linkLatency;
-  vectors[wire->second].push_back({bytes, issue, drift(clocks[issue->chip]),
-                                   arrival - machine.linkMargin,
-                                   arrival + machine.linkMargin});
+  Vector vector{bytes, issue, drift(clocks[issue->chip]),
+                arrival - machine.linkMargin, arrival + machine.linkMargin};
+  const uint64_t number = sent[from]++;
+  for (const Upset &upset : options.upsets) {
+    if (upset.place != Upset::Place::Link || upset.chip != issue->chip ||
+        upset.link != link || upset.number != number)
+      continue;
+    if (!vector.upset)
+      vector.upset = std::make_shared<ecc::CodedVector>(bytes);
+    vector.upset->flip(upset.bit);
+    ++log.upsets.met;
+  }
+  vectors[wire->second].push_back(std::move(vector));
 }
 
 Bytes Links::receive(unsigned link, const IssuePtr &issue) {
@@ -100,6 +110,10 @@ Bytes Links::receive(unsigned link, const IssuePtr &issue) {
   }
   Vector vector = std::move(queue.front());
   queue.pop_front();
+  if (vector.upset) {
+    log.check(vector.upset->correct(), issue, "the vector received");
+    vector.bytes = vector.upset->bytes;
+  }
   if (const Clock &clock = clocks[issue->chip]; inRest(clock, vector.arrival)) {
     log.report(FaultClass::Drift, issue, clock.resync,
                llvm::formatv("the vector may arrive in cycle {0}, the links "

@@ -39,6 +39,8 @@ private:
     IssuePtr send;
     int64_t senderDrift;
     uint64_t arrival, receivable;
+    /// The bytes with their check bits, if bits of them flip.
+    std::shared_ptr<ecc::CodedVector> upset = nullptr;
   };
   struct Clock {
     int64_t ppm = 0;
@@ -58,11 +60,13 @@ private:
 
   const Package &package;
   const Machine &machine;
+  const RunOptions &options;
   FaultLog &log;
   uint64_t now = 0;
   std::vector<Clock> clocks;
   std::map<Port, Port> wires;
   std::map<Port, IssuePtr> lastSend;
+  std::map<Port, uint64_t> sent; // vectors so far
   /// On the way to, or in the receive buffer of, a port.
   std::map<Port, std::deque<Vector>> vectors;
 };

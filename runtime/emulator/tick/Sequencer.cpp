@@ -24,9 +24,14 @@ Sequencer::Sequencer(const Machine &machine, unsigned chip,
       sram(sram), log(log), free(start), buffer(machine.bufferRows) {
   for (unsigned row = 0; row < std::min(machine.bufferRows, segment.rows);
        ++row)
-    if (const Bytes *bytes =
-            sram.peek({segment.slice, segment.bank, segment.row + row}))
-      buffer[row] = {true, row, 0, nullptr, *bytes};
+    if (RowAddress address{segment.slice, segment.bank, segment.row + row};
+        sram.peek(address)) {
+      auto [bytes, finding] = sram.inspect(address);
+      log.upsets.corrected += finding.corrected;
+      if (finding.uncorrectable)
+        unloadable = row;
+      buffer[row] = {true, row, 0, nullptr, std::move(bytes)};
+    }
 }
 
 //===----------------------------------------------------------------------===//
@@ -121,6 +126,11 @@ void Sequencer::take() {
   const unsigned perRow = machine.instructionsPerRow();
   const unsigned row = pc / perRow;
   const Slot &slot = buffer[row % machine.bufferRows];
+  if (unloadable)
+    return cannotTake(FaultClass::UncorrectableError, nullptr,
+                      llvm::formatv("text row {0}, loaded before cycle 0, has "
+                                    "a word with two flipped bits",
+                                    *unloadable));
   if (row >= segment.rows)
     return cannotTake(FaultClass::FetchStarvation, nullptr,
                       "the text ends without halt");

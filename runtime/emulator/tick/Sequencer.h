@@ -82,6 +82,8 @@ private:
   std::vector<Frame> loops;
 
   std::vector<Slot> buffer;
+  /// A row that was loaded before cycle 0 and could not be corrected.
+  std::optional<unsigned> unloadable;
   IssuePtr activeFetch;
 };
 

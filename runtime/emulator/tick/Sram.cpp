@@ -25,6 +25,26 @@ const Bytes *Sram::peek(RowAddress address) const {
   return row == rows.end() ? nullptr : &row->second.bytes;
 }
 
+bool Sram::flip(RowAddress address, unsigned bit) {
+  auto found = rows.find(address);
+  if (found == rows.end())
+    return false;
+  Row &row = found->second;
+  if (!row.upset)
+    row.upset = std::make_shared<ecc::CodedVector>(row.bytes);
+  row.upset->flip(bit);
+  return true;
+}
+
+std::pair<Bytes, ecc::Finding> Sram::inspect(RowAddress address) const {
+  const Row &row = rows.at(address);
+  if (!row.upset)
+    return {row.bytes, {}};
+  ecc::CodedVector coded = *row.upset;
+  ecc::Finding finding = coded.correct();
+  return {finding.uncorrectable ? row.upset->bytes : coded.bytes, finding};
+}
+
 void Sram::startRun() {
   for (auto &[address, row] : rows)
     row.writer = nullptr;
@@ -58,7 +78,9 @@ Bytes Sram::read(RowAddress address, const IssuePtr &issue) {
                 llvm::formatv("{0} is read before the write is visible, in "
                               "cycle {1}",
                               describe(address), found->second.visible));
-  return found->second.bytes;
+  auto [bytes, finding] = inspect(address);
+  log->check(finding, issue, describe(address));
+  return bytes;
 }
 
 void Sram::write(RowAddress address, const Bytes &bytes,

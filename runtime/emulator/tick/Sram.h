@@ -34,6 +34,11 @@ public:
   /// Rows of program text; instructions must not write them.
   void protect(RowAddress address) { text.insert(address); }
 
+  /// A bit flips; false if the row was never written nor loaded.
+  bool flip(RowAddress address, unsigned bit);
+  /// What a reader finds; of an uncorrectable row the bytes as they stand.
+  std::pair<Bytes, ecc::Finding> inspect(RowAddress address) const;
+
   // Program side.
   /// Forgets writes in flight of an earlier run.
   void startRun();
@@ -48,6 +53,8 @@ private:
     Bytes bytes;
     uint64_t visible = 0;
     IssuePtr writer; // of the write in flight, if any
+    /// The bytes with their check bits, once a bit has flipped.
+    std::shared_ptr<ecc::CodedVector> upset = nullptr;
   };
   void usePort(RowAddress address, const IssuePtr &issue);
   bool inFlight(const Row &row) const {

@@ -35,7 +35,21 @@ const Bytes &Streams::read(StreamPlace place, bool last,
   }
   if (last)
     dying.push_back({place, reader});
-  return *slot.bytes;
+  if (!slot.upset)
+    return *slot.bytes;
+  ecc::CodedVector coded = *slot.upset;
+  log.check(coded.correct(), reader, describe(place));
+  return corrected.emplace_back(std::move(coded.bytes));
+}
+
+bool Streams::flip(StreamPlace place, unsigned bit) {
+  Register &slot = at(place);
+  if (!slot.live)
+    return false;
+  if (!slot.upset)
+    slot.upset = std::make_shared<ecc::CodedVector>(*slot.bytes);
+  slot.upset->flip(bit);
+  return true;
 }
 
 void Streams::put(uint64_t cycle, StreamPlace place, Bytes bytes,
@@ -55,6 +69,7 @@ void Streams::finishCycle(uint64_t now) {
     slot.lastReader = reader;
   }
   dying.clear();
+  corrected.clear();
 
   if (auto due = writes.find(now); due != writes.end()) {
     for (Write &write : due->second) {

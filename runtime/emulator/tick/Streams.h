@@ -15,6 +15,7 @@
 #define LPU_RUNTIME_EMULATOR_TICK_STREAMS_H
 
 #include "Issue.h"
+#include <list>
 #include <map>
 
 namespace lpu::emulator::tick {
@@ -36,6 +37,8 @@ public:
   /// this one).
   void put(uint64_t cycle, StreamPlace place, Bytes bytes,
            const IssuePtr &writer);
+  /// A bit flips; false if nothing is live there.
+  bool flip(StreamPlace place, unsigned bit);
   /// The end of cycle \p now, behind all reads: values die, new values are
   /// written, live ones at the edge are lost, everything moves one position.
   void finishCycle(uint64_t now);
@@ -50,6 +53,8 @@ private:
     bool live = false;
     uint64_t writtenAt = 0;
     IssuePtr writer, lastReader;
+    /// The bytes with their check bits, once a bit has flipped.
+    std::shared_ptr<ecc::CodedVector> upset = nullptr;
   };
   struct Write {
     StreamPlace place;
@@ -67,6 +72,7 @@ private:
   /// [direction][position][stream]
   std::vector<std::vector<Register>> registers[2];
   std::vector<std::pair<StreamPlace, IssuePtr>> dying;
+  std::list<Bytes> corrected; // what reads of this cycle corrected
   std::map<uint64_t, std::vector<Write>> writes;
 };
 

@@ -37,6 +37,14 @@ void FaultLog::report(FaultClass kind, const IssuePtr &offender,
   faults.push_back(std::move(fault));
 }
 
+void FaultLog::check(const ecc::Finding &finding, const IssuePtr &reader,
+                     const std::string &place) {
+  upsets.corrected += finding.corrected;
+  if (finding.uncorrectable)
+    report(FaultClass::UncorrectableError, reader, nullptr,
+           place + " has a word with two flipped bits");
+}
+
 Fault FaultLog::first() const {
   auto key = [](const Fault &f) {
     return std::make_tuple(f.chip, f.kind, f.offender.queue);
@@ -64,12 +72,19 @@ public:
   bool readRow(unsigned chip, unsigned slice, unsigned bank, unsigned row,
                llvm::MutableArrayRef<uint8_t> bytes) override {
     LPU_CHECK(bytes.size() == package.machine.lanes, "a row has `lanes` bytes");
-    const Bytes *found = sram(chip, slice, bank, row).peek({slice, bank, row});
+    const Sram &memory = sram(chip, slice, bank, row);
+    const bool found = memory.peek({slice, bank, row}) != nullptr;
     if (found)
-      std::copy(found->begin(), found->end(), bytes.begin());
+      llvm::copy(memory.inspect({slice, bank, row}).first, bytes.begin());
     else
       std::fill(bytes.begin(), bytes.end(), 0);
-    return found != nullptr;
+    return found;
+  }
+  bool spoiled(unsigned chip, unsigned slice, unsigned bank,
+               unsigned row) override {
+    const Sram &memory = sram(chip, slice, bank, row);
+    return memory.peek({slice, bank, row}) &&
+           memory.inspect({slice, bank, row}).second.uncorrectable;
   }
   RunResult run(const RunOptions &options) override;
 
@@ -125,6 +140,8 @@ public:
       endRun(now, result);
     if (!running && run < options.runs && now == start)
       startRun(now);
+    if (running)
+      flip(now);
     for (auto &chip : chips)
       chip->tick(now);
     // A run that is over may still have values on its streams.
@@ -150,6 +167,19 @@ private:
     chips.push_back(std::make_unique<tick::Chip>(package, number, now, sram,
                                                  links, options, log));
     running = true;
+  }
+
+  /// Bits flip before anything else of a cycle of a run.
+  void flip(uint64_t now) {
+    for (const Upset &u : options.upsets) {
+      if (u.chip != number || u.cycle != now)
+        continue;
+      if (u.place == Upset::Place::Sram)
+        log.upsets.met += sram.flip({u.slice, u.bank, u.row}, u.bit);
+      else if (u.place == Upset::Place::Stream)
+        log.upsets.met +=
+            chips.back()->flip({u.position, u.west, u.stream}, u.bit);
+    }
   }
 
   void endRun(uint64_t now, RunResult &result) {
@@ -204,6 +234,7 @@ private:
 RunResult TickEngine::run(const RunOptions &options) {
   LPU_CHECK(options.runs == 1 || package.interval != 0,
             "several runs need an initiation interval");
+  LPU_CHECK(checkUpsets(options.upsets, package).empty(), "upsets in range");
   FaultLog log;
   Links links(package, options, log);
   RunResult result;
@@ -238,6 +269,7 @@ RunResult TickEngine::run(const RunOptions &options) {
   for (ChipRuns &chip : chips)
     chip.countRest(result);
   result.cycles = result.ends.back();
+  result.upsets = log.upsets;
   if (log.any()) {
     result.fault = log.first();
     result.cycles = result.fault->cycle;

@@ -16,10 +16,15 @@
 //                                           with 1, 2 and 8 threads, without
 //                                           values, and by the verifier; then
 //                                           mutations, as faults
+//   lpu-random upsets FIRST COUNT           the code; then programs and systems
+//                                           with flipped bits: one of a word
+//                                           changes nothing, two are a fault
+//                                           or met nothing that is read
 //
 //===----------------------------------------------------------------------===//
 
 #include "RandomProgram.h"
+#include "lpu/Emulator/Ecc.h"
 #include "lpu/Emulator/Emulator.h"
 #include "lpu/Verify/Verify.h"
 #include "llvm/ADT/StringExtras.h"
@@ -343,6 +348,103 @@ unsigned systems(uint64_t from, uint64_t count, unsigned chips) {
   return failures;
 }
 
+/// Every single flip of a coded word is corrected, every double one found.
+unsigned testCode() {
+  std::mt19937_64 random(1);
+  std::vector<uint8_t> data(ecc::wordBytes);
+  for (uint8_t &byte : data)
+    byte = uint8_t(random());
+  unsigned corrected = 0, found = 0;
+  for (unsigned a = 0; a < ecc::codeBits; ++a)
+    for (unsigned b = a; b < ecc::codeBits; ++b) {
+      ecc::CodedVector vector(data);
+      ecc::Flips flips;
+      vector.flip(a);
+      flips.flip(a);
+      if (b != a) {
+        vector.flip(b);
+        flips.flip(b);
+      }
+      ecc::Finding real = vector.correct(), judged = flips.judge();
+      if (real.corrected != judged.corrected ||
+          real.uncorrectable != judged.uncorrectable)
+        continue;
+      corrected += a == b && real.corrected == 1 && vector.bytes == data;
+      found += a != b && real.uncorrectable;
+    }
+  llvm::outs() << "code: " << corrected << " of 137 single flips corrected, "
+               << found << " of 9316 double flips found\n";
+  return corrected != 137 || found != 9316;
+}
+
+unsigned upsets(uint64_t first, uint64_t count) {
+  unsigned failures = testCode();
+  uint64_t corrected = 0, met = 0, faulted = 0, unread = 0, spoiled = 0;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    Package package =
+        seed % 2 ? makeRandomSystem(seed, 8) : makeRandomProgram({seed, 24});
+    auto report = [&](const llvm::Twine &what) {
+      ++failures;
+      llvm::errs() << "seed " << seed << ": " << what << "\n";
+    };
+    RunOptions options;
+    options.runs = package.interval ? 3 : 1;
+    Outcome clean = execute(package, false, options);
+    for (unsigned bits : {1, 2}) {
+      options.threads = 1;
+      options.upsets = randomUpsets(package, seed, bits == 1 ? 400 : 12, bits);
+      Outcome tick = execute(package, false, options);
+      options.threads = 1 + seed % 3;
+      Outcome event = execute(package, true, options);
+      std::string what = difference(package, tick, event, true);
+      if (what.empty() && !tick.result.fault &&
+          (tick.result.upsets.met != event.result.upsets.met ||
+           tick.result.upsets.corrected != event.result.upsets.corrected))
+        what = "flips met or words corrected differ";
+      if (!what.empty())
+        report(llvm::Twine(bits) + " bits: " + what + "\ntick: " +
+               describe(package, tick) + "event: " + describe(package, event));
+      if (bits == 1) {
+        what = difference(package, clean, tick, true);
+        if (!what.empty())
+          report("not corrected: " + what + "\n" + describe(package, tick));
+        met += tick.result.upsets.met;
+        corrected += tick.result.upsets.corrected;
+        continue;
+      }
+      if (tick.result.fault) {
+        ++faulted;
+        if (tick.result.fault->kind != FaultClass::UncorrectableError)
+          report("another fault: " + describe(package, tick));
+        continue;
+      }
+      ++unread;
+      // Nobody read them: what is not spoiled is as it should be.
+      const Machine &m = package.machine;
+      std::vector<uint8_t> p(m.lanes), q(m.lanes);
+      for (unsigned chip = 0; chip < package.chips.size(); ++chip)
+        for (unsigned slice = 0; slice < m.numSlices(); ++slice)
+          for (unsigned bank = 0; bank < 2; ++bank)
+            for (unsigned row = 0; row < m.rows; ++row) {
+              bool bad = tick.engine->spoiled(chip, slice, bank, row);
+              if (bad != event.engine->spoiled(chip, slice, bank, row))
+                report("only one engine knows a row as spoiled");
+              tick.engine->readRow(chip, slice, bank, row, p);
+              clean.engine->readRow(chip, slice, bank, row, q);
+              spoiled += bad;
+              if (!bad && p != q)
+                report("a wrong row");
+            }
+    }
+  }
+  llvm::outs() << count << " programs and systems: " << met
+               << " flips met a value, " << corrected << " words corrected; "
+               << faulted << " runs ended by double flips, " << unread
+               << " not, with " << spoiled << " rows spoiled: " << failures
+               << " failures\n";
+  return failures;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -379,9 +481,12 @@ int main(int argc, char **argv) {
       return compare(first, count) != 0;
     if (mode == "faults")
       return faults(first, count) != 0;
+    if (mode == "upsets")
+      return upsets(first, count) != 0;
   }
   llvm::errs() << "usage: lpu-random write SEED FILE | compare FIRST COUNT | "
-                  "faults FIRST COUNT | system SEED CHIPS FILE | systems "
+                  "faults FIRST COUNT | upsets FIRST COUNT | system SEED CHIPS "
+                  "FILE | systems "
                   "FIRST COUNT CHIPS\n";
   return 2;
 }
