@@ -5,12 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lpu/Judge/ModularRun.h"
 #include "lpu/Verify/Verify.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include <chrono>
+#include <ctime>
 
 using namespace llvm;
 
@@ -29,12 +32,62 @@ static cl::opt<bool>
              cl::desc("Judge every chip and wire on its own, not once per "
                       "class: the same verdict, slower"));
 
+static cl::opt<std::string>
+    model("against", cl::value_desc("model.onnx"), cl::cat(category),
+          cl::desc("Compare with the model that the package was compiled from: "
+                   "the modular run (docs/verification.md)"));
+static cl::opt<uint64_t> seed("seed", cl::init(1), cl::cat(category),
+                              cl::desc("Of the modular run: draws the prime, "
+                                       "the inputs and the random functions "
+                                       "(default 1)"));
+static cl::opt<unsigned>
+    rounds("rounds", cl::init(1), cl::cat(category),
+           cl::desc("Of the modular run: seeds, one after the other (default "
+                    "1)"));
+static cl::opt<unsigned> threads("chip-threads", cl::init(1), cl::cat(category),
+                                 cl::desc("Of the modular run: chips at a "
+                                          "time (default 1)"));
+
+/// Package against model; the exit code.
+static int compareWithModel(const lpu::Package &package) {
+  std::clock_t start = std::clock();
+  lpu::ModularOptions options;
+  options.seed = seed;
+  options.rounds = std::max(1u, unsigned(rounds));
+  options.threads = std::max(1u, unsigned(threads));
+  Expected<lpu::ModularResult> result =
+      lpu::runModular(package, model, options);
+  if (!result) {
+    WithColor::error(errs(), "lpu-verify")
+        << "no modular run: " << toString(result.takeError()) << '\n';
+    return 3;
+  }
+  for (const std::string &difference : result->differences)
+    outs() << difference << '\n';
+  if (!result->isEqual) {
+    outs() << "refused: the package does not compute what " << model
+           << " says\n";
+    return 1;
+  }
+  double seconds = double(std::clock() - start) / CLOCKS_PER_SEC;
+  outs() << "equal to " << model << ": " << result->elements
+         << " elements modulo";
+  for (uint32_t prime : result->primes)
+    outs() << ' ' << prime;
+  outs() << (statistics ? formatv(", {0:f2} processor seconds", seconds).str()
+                        : "")
+         << '\n';
+  return 0;
+}
+
 int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
       argc, argv,
-      "decides whether a package can fault, without running it\n\n"
-      "Exit code 0: accepted; 1: refused; 2: not a package.\n");
+      "decides whether a package can fault, without running it, "
+      "and, with --against, whether it computes what the model says.\n\n"
+      "Exit code 0: accepted; 1: refused; 2: not a package; 3: accepted, but "
+      "no modular\nrun is possible.\n");
   Expected<lpu::Package> package = lpu::readPackage(packagePath);
   if (!package) {
     WithColor::error(errs(), "lpu-verify")
@@ -77,5 +130,7 @@ int main(int argc, char **argv) {
            << ", executed: " << result.runs
            << ", stream progressions: " << result.progressions
            << ", milliseconds: " << format("%.2f", milliseconds) << '\n';
-  return result.accepted() ? 0 : 1;
+  if (!result.accepted())
+    return 1;
+  return model.empty() ? 0 : compareWithModel(*package);
 }

@@ -23,6 +23,10 @@
 #include "Memory.h"
 #include "Program.h"
 
+namespace lpu::emulator {
+struct ModularContext;
+}
+
 namespace lpu::emulator::event {
 
 class WorkerPool;
@@ -32,7 +36,8 @@ struct RunContext {
   const Machine &machine;
   Pool &pool;
   const Kernels &kernels;
-  WorkerPool *workers; // nullptr: one thread
+  WorkerPool *workers;               // nullptr: one thread
+  ModularContext *modular = nullptr; // of modular runs
 };
 
 /// Timing and faults only. Data-supplied addresses read as zero.
@@ -45,6 +50,7 @@ public:
 class IsaArithmetic {
 public:
   static constexpr bool hasData = true;
+  static constexpr unsigned messageBytes = 1; // of a byte on a link
   IsaArithmetic(const RunContext &context, ChipMemory &memory);
   ~IsaArithmetic();
 

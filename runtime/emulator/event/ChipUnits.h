@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // The units' part of ChipRun: checks and reservations of docs/isa.md, sections
-// 4 to 8. Included by ChipRun.cpp only. `ok` says that all stream operands of
+// 4 to 8. Included by ChipControl.h only. `ok` says that all stream operands of
 // the issue were live; if not, a fault is recorded already and no value is
 // touched.
 //
@@ -455,7 +455,8 @@ void ChipRun<A>::send(const Queue &queue, const Op &op, Who me) {
   message.sender = mine(me);
   message.drift = drift();
   if constexpr (hasData) {
-    message.bytes = std::make_unique<uint8_t[]>(lanes);
+    message.bytes =
+        std::make_unique<uint8_t[]>(size_t(lanes) * A::messageBytes);
     if (ok)
       arithmetic.leave(in[0], message.bytes.get());
   }

@@ -213,7 +213,7 @@ template <class A> bool Graph<A>::step(unsigned chip) {
     if (options.beforeRun)
       options.beforeRun(chip, node.number);
     RunContext own{context.machine, *node.setup.pool, context.kernels,
-                   context.workers};
+                   context.workers, context.modular};
     node.run = std::make_unique<ChipRun<A>>(
         own, options, chip, base, *node.setup.memory, *node.setup.texts,
         package.chips[chip].registers, links[chip], &schedule, states[chip]);

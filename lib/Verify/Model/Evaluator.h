@@ -1,0 +1,98 @@
+//===- Evaluator.h - one node after the other -------------------*- C++ -*-===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Operators are functions of a Node: they read its inputs and attributes and
+// append its outputs, or refuse. docs/verification.md has the table of what
+// functions of ONNX mean over the field; it follows the instructions of
+// docs/isa.md (exp is exp2 of a product, a quotient a product with an inverse,
+// a mean a product with 1/n).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LPU_LIB_VERIFY_MODEL_EVALUATOR_H
+#define LPU_LIB_VERIFY_MODEL_EVALUATOR_H
+
+#include "Tensor.h"
+#include "llvm/ADT/StringRef.h"
+#include <optional>
+#include <string>
+
+namespace onnx {
+class NodeProto;
+class AttributeProto;
+class TensorProto;
+} // namespace onnx
+
+namespace lpu::verify {
+
+// Numbers of onnx::TensorProto::DataType.
+constexpr int typeFloat = 1, typeInt32 = 6, typeInt64 = 7, typeBool = 9,
+              typeHalf = 10, typeDouble = 11;
+inline bool isFloatType(int type) {
+  return type == typeFloat || type == typeHalf || type == typeDouble;
+}
+
+struct Node {
+  Node(const onnx::NodeProto &proto, const Field &field, int64_t opset)
+      : proto(proto), field(field), opset(opset) {}
+
+  const onnx::NodeProto &proto;
+  const Field &field;
+  int64_t opset;
+  std::vector<const Tensor *> inputs; // nullptr: absent
+  std::vector<Tensor> outputs;
+  std::string error;
+
+  void refuse(const std::string &reason) {
+    if (error.empty())
+      error = reason;
+  }
+  bool has(size_t i) const { return i < inputs.size() && inputs[i]; }
+  const Tensor &in(size_t i) const { return *inputs[i]; }
+  void set(Tensor t) { outputs.push_back(std::move(t)); }
+
+  const onnx::AttributeProto *attribute(llvm::StringRef name) const;
+  int64_t integer(llvm::StringRef name, int64_t otherwise) const;
+  float number(llvm::StringRef name, float otherwise) const;
+  std::string text(llvm::StringRef name, const char *otherwise) const;
+  std::optional<std::vector<int64_t>> integers(llvm::StringRef name) const;
+  /// Of an attribute, or, in later opsets, of input \p i.
+  std::optional<std::vector<int64_t>> integers(llvm::StringRef name,
+                                               size_t i) const;
+  /// An axis counted from the front.
+  int64_t axis(int64_t axis, int64_t rank);
+};
+
+using Operator = void (*)(Node &);
+/// nullptr: unknown.
+Operator findMath(llvm::StringRef name);
+Operator findReduction(llvm::StringRef name);
+Operator findShape(llvm::StringRef name);
+Operator findNN(llvm::StringRef name);
+
+// Steps that several operators are made of. Tensors of floats.
+using Combine = llvm::function_ref<Element(Element, Element)>;
+using Change = llvm::function_ref<Element(Element)>;
+Tensor combine(Node &node, const Tensor &a, const Tensor &b, Combine body);
+Tensor change(const Tensor &a, Change body);
+/// Reduces axes, which stay as dims of size 1.
+Tensor reduced(const Tensor &a, DimsRef axes, Combine body);
+Tensor mean(const Field &field, const Tensor &a, DimsRef axes);
+Tensor divided(Node &node, const Tensor &a, const Tensor &b);
+Tensor exponential(const Field &field, const Tensor &a);
+Tensor softmax(Node &node, const Tensor &a, int64_t axis);
+Tensor transposed(const Tensor &a, DimsRef order);
+std::optional<Tensor> product(Node &node, const Tensor &a, const Tensor &b);
+Element constantElement(float value);
+
+/// A tensor of the file; an error text if it cannot be read.
+std::string readTensor(const onnx::TensorProto &proto,
+                       llvm::StringRef directory, Tensor &result);
+
+} // namespace lpu::verify
+
+#endif // LPU_LIB_VERIFY_MODEL_EVALUATOR_H

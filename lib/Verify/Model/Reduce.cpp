@@ -1,0 +1,183 @@
+//===- Reduce.cpp - steps of operators, and reductions --------------------===//
+//
+// Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Evaluator.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/bit.h"
+#include <cmath>
+
+using namespace lpu;
+using namespace lpu::verify;
+using modular::Function;
+
+Element lpu::verify::constantElement(float value) {
+  return Element::known(llvm::bit_cast<uint32_t>(value));
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+Tensor lpu::verify::combine(Node &node, const Tensor &a, const Tensor &b,
+                            Combine body) {
+  Dims dims;
+  if (!a.isFloat() || !b.isFloat() || !broadcast(a.dims, b.dims, dims)) {
+    node.refuse("its operands are no floats, or their shapes do not fit");
+    return a;
+  }
+  std::vector<Element> result(size_t(countOf(dims)));
+  forEach(dims, broadcastStrides(a.dims, dims), broadcastStrides(b.dims, dims),
+          [&](int64_t i, int64_t x, int64_t y) {
+            result[size_t(i)] = body(a.element(x), b.element(y));
+          });
+  return Tensor::ofElements(dims, std::move(result));
+}
+
+Tensor lpu::verify::change(const Tensor &a, Change body) {
+  std::vector<Element> result(size_t(a.count()));
+  for (int64_t i = 0; i < a.count(); ++i)
+    result[size_t(i)] = body(a.element(i));
+  return Tensor::ofElements(a.dims, std::move(result));
+}
+
+/// Calls body(result, element) in order; results keep reduced dims as 1.
+static Dims
+overAxes(const Tensor &a, DimsRef axes,
+         llvm::function_ref<void(int64_t result, int64_t element)> body) {
+  Dims dims = a.dims;
+  for (int64_t axis : axes)
+    dims[size_t(axis)] = 1;
+  Dims own = stridesOf(a.dims), to = broadcastStrides(dims, a.dims);
+  forEach(a.dims, own, to, [&](int64_t, int64_t x, int64_t y) { body(y, x); });
+  return dims;
+}
+
+Tensor lpu::verify::reduced(const Tensor &a, DimsRef axes, Combine body) {
+  std::vector<Element> result;
+  std::vector<char> begun;
+  int64_t count = a.count();
+  for (int64_t axis : axes)
+    count /= std::max<int64_t>(a.dims[size_t(axis)], 1);
+  result.resize(size_t(count));
+  begun.resize(size_t(count));
+  Dims dims = overAxes(a, axes, [&](int64_t to, int64_t from) {
+    Element e = a.element(from);
+    result[size_t(to)] = begun[size_t(to)] ? body(result[size_t(to)], e) : e;
+    begun[size_t(to)] = 1;
+  });
+  return Tensor::ofElements(dims, std::move(result));
+}
+
+Tensor lpu::verify::mean(const Field &field, const Tensor &a, DimsRef axes) {
+  int64_t count = 1;
+  for (int64_t axis : axes)
+    count *= a.dims[size_t(axis)];
+  Tensor sum =
+      reduced(a, axes, [&](Element x, Element y) { return field.add(x, y); });
+  Element factor = constantElement(float(1.0 / double(count)));
+  return change(sum, [&](Element x) { return field.mul(x, factor); });
+}
+
+/// By a known constant: times its inverse, as a float. Else times the inverse
+/// of the field.
+Tensor lpu::verify::divided(Node &node, const Tensor &a, const Tensor &b) {
+  const Field &field = node.field;
+  if (const float *by = b.splat()) {
+    Element factor = constantElement(1.0f / *by);
+    return combine(node, a, b,
+                   [&](Element x, Element) { return field.mul(x, factor); });
+  }
+  Element last = Element::known(0), inverse = field.recip(last);
+  return combine(node, a, b, [&](Element x, Element y) {
+    if (!(y == last))
+      inverse = field.recip(y);
+    last = y;
+    return field.mul(x, inverse);
+  });
+}
+
+Tensor lpu::verify::exponential(const Field &field, const Tensor &a) {
+  Element factor = constantElement(1.4426950408889634f);
+  return change(a, [&](Element x) {
+    return field.apply(Function::Exp2, field.mul(x, factor));
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+enum class Reduction { Sum, Mean, Max, Min, L2 };
+
+template <Reduction kind> static void reduceOp(Node &n) {
+  const Tensor &a = n.in(0);
+  const Field &f = n.field;
+  Dims axes;
+  if (auto given = n.integers("axes", 1))
+    for (int64_t axis : *given)
+      axes.push_back(n.axis(axis, a.rank()));
+  else
+    for (int64_t axis = 0; axis < a.rank(); ++axis)
+      axes.push_back(axis);
+  if (!n.error.empty())
+    return;
+  Tensor result;
+  if (!a.isFloat()) {
+    if (kind == Reduction::Mean || kind == Reduction::L2)
+      return n.refuse("it reduces integers");
+    int64_t count = a.count();
+    for (int64_t axis : axes)
+      count /= std::max<int64_t>(a.dims[size_t(axis)], 1);
+    std::vector<int64_t> values(size_t(count), kind == Reduction::Sum ? 0
+                                               : kind == Reduction::Max
+                                                   ? INT64_MIN
+                                                   : INT64_MAX);
+    Dims dims = overAxes(a, axes, [&](int64_t to, int64_t from) {
+      int64_t &v = values[size_t(to)], e = a.integer(from);
+      v = kind == Reduction::Sum   ? v + e
+          : kind == Reduction::Max ? std::max(v, e)
+                                   : std::min(v, e);
+    });
+    result = Tensor::ofIntegers(a.type, dims, std::move(values), a.isConstant);
+  } else if (kind == Reduction::Mean) {
+    result = mean(f, a, axes);
+  } else if (kind == Reduction::Max) {
+    result =
+        reduced(a, axes, [&](Element x, Element y) { return f.max(x, y); });
+  } else if (kind == Reduction::Min) {
+    result =
+        reduced(a, axes, [&](Element x, Element y) { return f.min(x, y); });
+  } else {
+    Tensor terms = kind == Reduction::L2
+                       ? change(a, [&](Element x) { return f.mul(x, x); })
+                       : a;
+    result =
+        reduced(terms, axes, [&](Element x, Element y) { return f.add(x, y); });
+    if (kind == Reduction::L2)
+      result =
+          change(result, [&](Element x) { return f.apply(Function::Sqrt, x); });
+  }
+  if (!n.integer("keepdims", 1)) {
+    Dims dims;
+    for (int64_t d = 0; d < a.rank(); ++d)
+      if (!llvm::is_contained(axes, d))
+        dims.push_back(a.dims[size_t(d)]);
+    result = result.reshaped(dims);
+  }
+  n.set(result);
+}
+
+Operator lpu::verify::findReduction(llvm::StringRef name) {
+  return llvm::StringSwitch<Operator>(name)
+      .Case("ReduceSum", reduceOp<Reduction::Sum>)
+      .Case("ReduceMean", reduceOp<Reduction::Mean>)
+      .Case("ReduceMax", reduceOp<Reduction::Max>)
+      .Case("ReduceMin", reduceOp<Reduction::Min>)
+      .Case("ReduceL2", reduceOp<Reduction::L2>)
+      .Default(nullptr);
+}
