@@ -228,13 +228,16 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
              each = perNode / width;
     system = std::max(system, stages / each * perNode + stages % each * width);
   }
-  auto topology = defaultTopology(machine, system);
+  auto topology = options.topology.empty()
+                      ? defaultTopology(machine, system)
+                      : loadTopology(options.topology, machine);
   if (!topology)
     return topology.takeError();
   PartitionOptions choice;
   choice.chips = options.chips;
   choice.stages = options.stages;
   choice.tensorWidth = options.tensorWidth;
+  choice.halfLinks = options.halfLinks;
   // The members of a group are joined directly, and each by a loop to itself.
   choice.mostWidth = std::min(machine.nodeChips, machine.links);
   choice.directGroups = choice.relays = true;

@@ -26,6 +26,8 @@ using stream::Tile;
 std::set<unsigned> SchedulerImpl::conflicts(unsigned tile, unsigned panel,
                                             unsigned chunk) const {
   std::set<unsigned> result;
+  if (program.tiles[tile].weights)
+    result = besideInstall;
   auto it = partners.find({tile, chunk});
   if (it == partners.end())
     return result;

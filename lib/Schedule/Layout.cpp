@@ -93,6 +93,11 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
           (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
           std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
+      if (constantPlaces.spread) {
+        unsigned kRows = machine.planeRows / isa::byteWidth(tile.type);
+        shape.panelRows = std::min<int64_t>(
+            shape.panelRows, kRows * std::max(1u, machine.lanes / kRows));
+      }
     } else if (tile.kind != Tile::Temporary || tables.count(t)) {
       // A binding describes one run of rows; constants need no finer panels.
       shape.panelRows =
@@ -236,7 +241,9 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
         continue;
       unsigned fromOuter = unsigned(slices.size()) - 1 - i;
       int64_t cost;
-      if (tile.weights) {
+      if (tile.weights && constantPlaces.spread) {
+        cost = -bestRoom * 64 + fromOuter;
+      } else if (tile.weights) {
         unsigned zone = fromOuter / std::max(1u, machine.installRows);
         cost = int64_t(zone == group ? 0 : 1 + zone) * (1 << 20) + fromOuter;
       } else {

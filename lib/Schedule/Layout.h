@@ -58,6 +58,10 @@ struct ConstantPlaces {
   std::map<std::array<unsigned, 4>, std::vector<std::pair<unsigned, unsigned>>>
       places;
   std::vector<int64_t> rows; // by bank
+  /// Weights go to the slices with most room rather than to the outer ones
+  /// first: where they nearly fill a chip, the inner slices that would be left
+  /// are too few for an install.
+  bool spread = false;
 };
 
 /// Where in a half a tile may stand: what is outer sends inwards past what is

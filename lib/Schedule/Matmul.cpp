@@ -531,6 +531,20 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
           return false;
         if (!pass) {
           tiles = 1;
+          besideInstall.clear();
+          if (constantPlaces.spread)
+            for (const Work *one : jobs) {
+              const auto &tiles = one->job->kTiles;
+              for (size_t k = std::max<size_t>(step, 1) - 1;
+                   k < std::min(step + 2, tiles.size()); ++k)
+                for (unsigned slice :
+                     layout->slicesOf(tiles[k].a.tile, tiles[k].a.chunk))
+                  besideInstall.insert(slice);
+              for (const stream::Write &write : one->job->epilogue.writes)
+                for (unsigned slice :
+                     layout->slicesOf(write.access.tile, write.access.chunk))
+                  besideInstall.insert(slice);
+            }
           for (const PassWork &one : together)
             if (one.gang->activeKey != installKey(*one.tile, fp16) &&
                 !placeInstall(*one.gang, *one.tile, fp16,

@@ -16,6 +16,9 @@ using namespace lpu::schedule;
 using stream::Flow;
 using stream::Segment;
 
+/// Instructions of a row of text that is long: one fetch brings many.
+static constexpr unsigned longRow = 8;
+
 SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const Machine &machine,
                              const ScheduleOptions &options,
@@ -26,7 +29,6 @@ SchedulerImpl::SchedulerImpl(const stream::Program &source,
       zones(source.tiles.size(), Zone::Any), queueItems(machine.numQueues()) {
   // Long rows bring many instructions per fetch; short ones need a fetch, and a
   // free cycle for it, every few instructions.
-  constexpr unsigned longRow = 8; // instructions
   shortRows = machine.instructionsPerRow() < longRow;
   fetchGap = std::max<int64_t>(options.fetchGap, shortRows);
 }
@@ -338,6 +340,14 @@ int64_t lpu::schedule::programCycles(const ClassProgram &classProgram,
   return last + 1;
 }
 
+/// SRAM rows of a constant, of all iterations.
+static int64_t constantRows(const stream::Tile &tile) {
+  return tile.kind != stream::Tile::Constant
+             ? 0
+             : tile.rows * tile.chunks() * isa::byteWidth(tile.type) *
+                   int64_t(std::max<size_t>(1, tile.sources.size()));
+}
+
 /// Constants alone must fit; what else is missing shows when it is placed.
 bool SchedulerImpl::checkCapacity() {
   std::vector<bool> used(program.tiles.size());
@@ -345,12 +355,9 @@ bool SchedulerImpl::checkCapacity() {
     for (const stream::Kernel &kernel : segment.kernels)
       forEachAccess(kernel, [&](unsigned tile, bool) { used[tile] = true; });
   int64_t rows = 0;
-  for (size_t t = 0; t < program.tiles.size(); ++t) {
-    const stream::Tile &tile = program.tiles[t];
-    if (used[t] && tile.kind == stream::Tile::Constant)
-      rows += tile.rows * tile.chunks() * isa::byteWidth(tile.type) *
-              int64_t(std::max<size_t>(1, tile.sources.size()));
-  }
+  for (size_t t = 0; t < program.tiles.size(); ++t)
+    if (used[t])
+      rows += constantRows(program.tiles[t]);
   int64_t capacity = int64_t(machine.numSlices()) * 2 * machine.rows;
   if (rows <= capacity)
     return true;
@@ -503,19 +510,37 @@ bool lpu::schedule::usesTextSlices(const Machine &machine) {
 llvm::Expected<ScheduleResult>
 lpu::schedule::schedule(const stream::Program &program, const Machine &machine,
                         const ScheduleOptions &options) {
-  ConstantPlaces places;
-  auto result = SchedulerImpl(program, machine, options, places).run();
-  if (result)
-    return result;
-  // Temporaries may have taken rows that constants need later: learn where
-  // those would stand if they had not, and keep the rows free.
-  places.learning = true;
-  auto learned = SchedulerImpl(program, machine, options, places).run();
-  places.learning = false;
-  if (llvm::Error error = learned.takeError()) {
-    llvm::consumeError(std::move(error));
-    return result;
+  // Weights that take most of a chip are spread from the start. Loops of tiles
+  // (TileLoop.cpp) need the outer slices for weights alone.
+  bool maySpread = machine.instructionsPerRow() >= longRow;
+  int64_t rows = 0;
+  for (const stream::Tile &tile : program.tiles)
+    rows += constantRows(tile);
+  bool isFull = maySpread && rows > int64_t(machine.numSlices()) * machine.rows;
+  std::string message;
+  for (unsigned attempt = 0; attempt < (maySpread ? 2 : 1); ++attempt) {
+    bool spread = isFull != (attempt > 0);
+    ConstantPlaces places;
+    places.spread = spread;
+    auto result = SchedulerImpl(program, machine, options, places).run();
+    if (result)
+      return result;
+    std::string own = llvm::toString(result.takeError());
+    if (message.empty())
+      message = std::move(own);
+    // Temporaries may have taken rows that constants need later: learn where
+    // those would stand if they had not, and keep the rows free.
+    places.learning = true;
+    auto learned = SchedulerImpl(program, machine, options, places).run();
+    places.learning = false;
+    if (!learned) {
+      llvm::consumeError(learned.takeError());
+      continue;
+    }
+    result = SchedulerImpl(program, machine, options, places).run();
+    if (result)
+      return result;
+    message = llvm::toString(result.takeError());
   }
-  llvm::consumeError(result.takeError());
-  return SchedulerImpl(program, machine, options, places).run();
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }

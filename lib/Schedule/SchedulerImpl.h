@@ -361,6 +361,8 @@ private:
   std::map<std::pair<unsigned, unsigned>,
            std::set<std::pair<unsigned, unsigned>>>
       partners;
+  /// Slices that are busy while the weights of the next install are read.
+  std::set<unsigned> besideInstall;
   std::vector<std::vector<QueueItem>> queueItems; // by queue number
   int64_t time = 0; // program cycle at which the next segment starts
   std::vector<KernelReport> kernels;

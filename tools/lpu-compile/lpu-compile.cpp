@@ -32,6 +32,16 @@ static cl::opt<unsigned>
        cl::desc("Chips that share each stage's tensors (default: the planner "
                 "chooses)"),
        cl::init(0), cl::cat(category));
+static cl::opt<std::string>
+    topology("topology",
+             cl::desc("How the chips are wired (default: nodes as the machine "
+                      "file says)"),
+             cl::value_desc("file"), cl::cat(category));
+static cl::opt<bool> halfLinks(
+    "half-links",
+    cl::desc("Floats cross links in half precision: half the vectors, and one "
+             "more rounding"),
+    cl::cat(category));
 static cl::list<std::string> dims("dim", cl::desc("Size of a free dim"),
                                   cl::value_desc("name=size"),
                                   cl::cat(category));
@@ -174,6 +184,8 @@ int main(int argc, char **argv) {
                         tp.getValue(), pp.getValue(), uint64_t(pp) * tp,
                         chips.getValue()),
                 2);
+  if (chips == 1 && !topology.empty())
+    return fail("--topology says how several chips are wired; give --chips", 2);
   if (chips != 1 && emit == "stream")
     return fail("--emit stream prints the program of one chip; leave out "
                 "--chips",
@@ -181,6 +193,8 @@ int main(int argc, char **argv) {
   options.chips = chips;
   options.stages = pp;
   options.tensorWidth = tp;
+  options.topology = topology;
+  options.halfLinks = halfLinks;
   options.import.allowLinks = allowLinks;
   bool analyzes = analyze || analyzeJSON;
   if (output.empty() && emit.empty() && !analyzes)
@@ -189,6 +203,7 @@ int main(int argc, char **argv) {
   lpu::FileRoles files;
   files.addInput("the model", input);
   files.addInput("the machine file", target);
+  files.addInput("the topology", topology);
   if (emit.empty() && !analyzes) {
     files.addOutput("-o", output);
     files.addOutput("--report", reportFile);

@@ -22,6 +22,10 @@ struct CompileOptions {
   /// Chips that may be used; stages, and chips of each (0: the planner
   /// chooses how many).
   unsigned chips = 1, stages = 0, tensorWidth = 0;
+  /// A topology file; empty: nodes as the machine file says.
+  std::string topology;
+  /// Floats cross links in half precision.
+  bool halfLinks = false;
   /// Leave the weights out of the image; the program is the same.
   bool withoutWeights = false;
   /// Run the verifier on the assembled package.

@@ -335,6 +335,12 @@ isa::ElementType Emitter::storedType(const Tensor &t) const {
   return E::i32;
 }
 
+/// A float that the host, or another chip, has in half precision stands so in
+/// SRAM: it takes half the rows and crosses in half the vectors.
+isa::ElementType Emitter::boundType(llvm::StringRef hostType) {
+  return hostType == "float16" ? isa::ElementType::f16 : isa::ElementType::f32;
+}
+
 unsigned Emitter::newTile(stream::Tile tile) {
   if (tile.groupSize == 1 && tile.groupsPerChunk == 1)
     tile.groupSize = machine.lanes;
@@ -357,11 +363,15 @@ unsigned Emitter::tileOf(Tensor &t) {
   if (!isNew)
     return it->second;
   // A tensor that leaves the chip is read from there, unless the matrix unit
-  // wants it in half precision.
+  // wants it in half precision, or it leaves in half precision.
   auto output = outputTiles.find(&t);
   bool isRead = !t.users.empty();
-  if (output != outputTiles.end() && !(isRead && t.feedsMatrix && t.isFloat()))
-    return it->second = output->second.front();
+  if (output != outputTiles.end()) {
+    unsigned front = output->second.front();
+    bool isRounded = program.tiles[front].type == isa::ElementType::f16;
+    if (!isRead || !t.isFloat() || !(t.feedsMatrix || isRounded))
+      return it->second = front;
+  }
   unsigned tile =
       temporary(t.name, storedType(t), t.layout.rows, t.layout.features);
   program.tiles[tile].bothHalves = t.isMoving;
@@ -465,7 +475,7 @@ void Emitter::addOutputTile(Output &output, Tensor &t) {
   stream::Tile tile;
   tile.name = output.name;
   tile.kind = stream::Tile::Output;
-  tile.type = t.isFloat() ? isa::ElementType::f32 : storedType(t);
+  tile.type = t.isFloat() ? boundType(output.hostType) : storedType(t);
   tile.rows = t.layout.rows;
   tile.features = t.layout.features;
   tile.binding.name = output.name;

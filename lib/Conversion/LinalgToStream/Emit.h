@@ -143,6 +143,7 @@ private:
   /// An integer that a running reduction has left as a float.
   static bool holdsFloat(const Tensor &tensor);
   isa::ElementType storedType(const Tensor &tensor) const;
+  static isa::ElementType boundType(llvm::StringRef hostType);
   unsigned newTile(stream::Tile tile);
   unsigned temporary(const std::string &name, isa::ElementType type,
                      int64_t rows, int64_t features);

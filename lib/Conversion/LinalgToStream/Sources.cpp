@@ -140,7 +140,7 @@ Emitter::readInput(const View &view, const Layout &domain,
               : std::nullopt;
   }
   isa::ElementType type = wanted            ? *wanted
-                          : input.isFloat() ? isa::ElementType::f32
+                          : input.isFloat() ? boundType(input.hostType)
                                             : storedType(input);
   std::string key =
       "input " + std::to_string(input.id) + " " + std::to_string(int(type));
@@ -166,9 +166,12 @@ Emitter::readInput(const View &view, const Layout &domain,
     placement.groupSize = machine.lanes;
     tile.binding.placements.push_back(placement);
     it->second.tile = newTile(tile);
-    program.tiles[it->second.tile].bothHalves = input.isMoving;
     tails[it->second.tile] = input.isPort ? Tail::Unknown : Tail::Zero;
   }
+  // What only the vector unit reads needs one copy, which the host writes in
+  // half the time.
+  if (wanted || !input.isFloat())
+    program.tiles[it->second.tile].bothHalves |= input.isMoving;
   return Located{it->second.tile, *place, false, layout.features};
 }
 
