@@ -191,7 +191,7 @@ def check(case, target, folder, exact):
     onnx.save(case.model, model)
     report = run_model.tool("lpu-compile", model, "--target", target, "-o", package)
     cycles = run_model.printed("cycles", report, "lpu-compile")
-    run_model.tool("lpu-verify", package)
+    run_model.judge(package, model)
     np.savez(inputs, **case.feeds)
     measured = run_model.tool("lpu-run", package, "--inputs", inputs, "--outputs", outputs)
     if run_model.printed("cycles", measured, "lpu-run") != cycles:

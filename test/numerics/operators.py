@@ -312,7 +312,7 @@ def run(family, name, target, folder):
     feeds, results = folder / f"{name}.in.npz", folder / f"{name}.out.npz"
     np.savez(feeds, **inputs)
     try:
-        run_model.tool("lpu-verify", package)
+        run_model.judge(package, path)
         measured = run_model.tool("lpu-run", package, "--inputs", feeds, "--outputs", results)
     except run_model.Failed as failure:
         return "FAILED", str(failure)

@@ -42,7 +42,7 @@ modular::Element joinBytes(const modular::Field &field,
 /// What all chips of a run share.
 struct ModularContext {
   const modular::Field &field;
-  /// Why the run proves nothing: an address that is no known integer, say.
+  /// What no program may do: an address that is no known integer.
   std::set<std::string> complaints;
   std::mutex mutex;
   void complain(std::string text) {

@@ -30,12 +30,12 @@ struct ModularResult {
   bool isEqual = false;
   uint64_t elements = 0; // compared, of all rounds
   std::vector<uint32_t> primes;
-  /// What differs, one line for each output.
+  /// What differs, one line for each output, or how the program went wrong.
   std::vector<std::string> differences;
 };
 
-/// Errors: what makes the comparison impossible (a node that the evaluator
-/// does not know, an input of another shape, a program that faults).
+/// Errors: what makes the comparison impossible, such as a node that the
+/// evaluator does not know.
 llvm::Expected<ModularResult> runModular(const Package &package,
                                          llvm::StringRef modelPath,
                                          const ModularOptions &options);

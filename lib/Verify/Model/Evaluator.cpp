@@ -262,7 +262,15 @@ lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
     if (!values.count(info.name()))
       return fail("the package has no input '" + info.name() + "'");
 
-  for (const onnx::NodeProto &proto : graph.node()) {
+  // Values are dropped behind their last reader.
+  std::map<std::string, int> lastUse;
+  for (int i = 0; i < graph.node_size(); ++i)
+    for (const std::string &name : graph.node(i).input())
+      lastUse[name] = i;
+  for (const onnx::ValueInfoProto &info : graph.output())
+    lastUse[info.name()] = graph.node_size();
+  for (int number = 0; number < graph.node_size(); ++number) {
+    const onnx::NodeProto &proto = graph.node(number);
     Node node(proto, field, opset);
     auto refused = [&](const llvm::Twine &reason) {
       return fail("cannot judge node '" + proto.name() + "' (" +
@@ -281,6 +289,8 @@ lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
       for (Operator found :
            {findMath(name), findReduction(name), findShape(name), findNN(name)})
         op = op ? op : found;
+    else if (proto.domain() == "com.microsoft")
+      op = findFused(name);
     if (name == "Constant")
       constant(node, directory);
     else if (name == "ConstantOfShape")
@@ -298,6 +308,9 @@ lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
         return refused("it has more results than the operator is known for");
       values[proto.output(i)] = std::move(node.outputs[size_t(i)]);
     }
+    for (const std::string &name : proto.input())
+      if (lastUse[name] == number)
+        values.erase(name);
   }
 
   std::vector<ModelArray> outputs;

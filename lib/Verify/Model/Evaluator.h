@@ -73,6 +73,8 @@ Operator findMath(llvm::StringRef name);
 Operator findReduction(llvm::StringRef name);
 Operator findShape(llvm::StringRef name);
 Operator findNN(llvm::StringRef name);
+/// Of com.microsoft.
+Operator findFused(llvm::StringRef name);
 
 // Steps that several operators are made of. Tensors of floats.
 using Combine = llvm::function_ref<Element(Element, Element)>;
@@ -84,6 +86,24 @@ Tensor reduced(const Tensor &a, DimsRef axes, Combine body);
 Tensor mean(const Field &field, const Tensor &a, DimsRef axes);
 Tensor divided(Node &node, const Tensor &a, const Tensor &b);
 Tensor exponential(const Field &field, const Tensor &a);
+Tensor gelu(const Field &field, const Tensor &x, bool isTanh);
+/// Without `bias` if it is nullptr; not centred: without the mean.
+Tensor normalised(Node &node, const Tensor &x, DimsRef axes, bool isCentred,
+                  float epsilon, const Tensor &scale, const Tensor *bias);
+/// softmax(scale q k' + bias) v of [batch, heads, length, size]. What `seen`
+/// (truth values) hides has the lowest score and then the probability 0.
+std::optional<Tensor> attentionOf(Node &node, const Tensor &q, const Tensor &k,
+                                  const Tensor &v, float scale,
+                                  const Tensor *bias, const Tensor *seen,
+                                  bool isCausal);
+/// [batch, length, heads * size] -> [batch, heads, length, size]
+std::optional<Tensor> splitHeads(Node &node, const Tensor &x, int64_t heads);
+Tensor joinHeads(const Tensor &x);
+Tensor gathered(Node &node, const Tensor &a, const Tensor &indices,
+                int64_t axis);
+/// The part [begin, begin + count x step) of one axis.
+Tensor slicedAxis(const Tensor &a, int64_t axis, int64_t begin, int64_t count,
+                  int64_t step);
 Tensor softmax(Node &node, const Tensor &a, int64_t axis);
 Tensor transposed(const Tensor &a, DimsRef order);
 std::optional<Tensor> product(Node &node, const Tensor &a, const Tensor &b);

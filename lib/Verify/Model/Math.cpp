@@ -295,22 +295,72 @@ static void sigmoid(Node &n) {
     return n.field.recip(n.field.add(constantElement(1), e));
   }));
 }
-static void gelu(Node &n) {
-  const Field &f = n.field;
-  std::string form = n.text("approximate", "none");
+Tensor lpu::verify::gelu(const Field &f, const Tensor &x, bool isTanh) {
   auto times = [&](Element e, double factor) {
     return f.mul(e, constantElement(float(factor)));
   };
-  n.set(change(n.in(0), [&](Element x) {
+  return change(x, [&](Element x) {
     Element gate;
-    if (form == "tanh") {
+    if (isTanh) {
       Element cube = times(f.mul(f.mul(x, x), x), 0.044715);
       gate = f.apply(Function::Tanh, times(f.add(x, cube), 0.7978845608028654));
     } else {
       gate = f.apply(Function::Erf, times(x, 0.7071067811865476));
     }
     return f.mul(times(x, 0.5), f.add(gate, constantElement(1)));
+  });
+}
+
+static void geluOp(Node &n) {
+  n.set(gelu(n.field, n.in(0), n.text("approximate", "none") == "tanh"));
+}
+
+// Pieces of lines, as the operators' specifications write them.
+static void leakyRelu(Node &n) {
+  Element slope = constantElement(n.number("alpha", 0.01f));
+  n.set(change(n.in(0), [&](Element x) {
+    return n.field.less(x, Element::known(0)) ? n.field.mul(x, slope) : x;
   }));
+}
+static void preluOp(Node &n) {
+  n.set(combine(n, n.in(0), n.in(1), [&](Element x, Element slope) {
+    return n.field.less(x, Element::known(0)) ? n.field.mul(x, slope) : x;
+  }));
+}
+template <bool isSwish> static void hardSigmoid(Node &n) {
+  const Field &f = n.field;
+  Element alpha =
+      constantElement(isSwish ? 1.0f / 6.0f : n.number("alpha", 0.2f));
+  Element beta = constantElement(isSwish ? 0.5f : n.number("beta", 0.5f));
+  n.set(change(n.in(0), [&](Element x) {
+    Element line = f.add(f.mul(x, alpha), beta);
+    line = f.min(f.max(line, Element::known(0)), constantElement(1));
+    return isSwish ? f.mul(x, line) : line;
+  }));
+}
+static void softsign(Node &n) {
+  const Field &f = n.field;
+  n.set(change(n.in(0), [&](Element x) {
+    return f.mul(x, f.recip(f.add(f.abs(x), constantElement(1))));
+  }));
+}
+
+template <int kind> static void bitwise(Node &n) {
+  if (n.in(0).isFloat())
+    return n.refuse("its operands are no integers");
+  if (kind == 3) {
+    std::vector<int64_t> result;
+    for (int64_t i : *n.in(0).integers)
+      result.push_back(wrapped(~i, n.in(0).type));
+    return n.set(Tensor::ofIntegers(n.in(0).type, n.in(0).dims,
+                                    std::move(result), n.in(0).isConstant));
+  }
+  binary(
+      n,
+      [](int64_t a, int64_t b) {
+        return kind == 0 ? a & b : kind == 1 ? a | b : a ^ b;
+      },
+      [](double a, double) { return a; }, [](Element a, Element) { return a; });
 }
 
 static void isNaN(Node &n) {
@@ -465,6 +515,15 @@ Operator lpu::verify::findMath(llvm::StringRef name) {
       .Case("Abs", absolute)
       .Case("Relu", relu)
       .Case("Sigmoid", sigmoid)
-      .Case("Gelu", gelu)
+      .Case("Gelu", geluOp)
+      .Case("LeakyRelu", leakyRelu)
+      .Case("PRelu", preluOp)
+      .Case("HardSigmoid", hardSigmoid<false>)
+      .Case("HardSwish", hardSigmoid<true>)
+      .Case("Softsign", softsign)
+      .Case("BitwiseAnd", bitwise<0>)
+      .Case("BitwiseOr", bitwise<1>)
+      .Case("BitwiseXor", bitwise<2>)
+      .Case("BitwiseNot", bitwise<3>)
       .Default(nullptr);
 }

@@ -6,10 +6,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Evaluator.h"
+#include "onnx-ml.pb.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/bit.h"
 #include <cmath>
+#include <limits>
 
 using namespace lpu;
 using namespace lpu::verify;
@@ -105,7 +107,7 @@ static void gemm(Node &n) {
     });
   };
   *result = scaled(*result, n.number("alpha", 1));
-  if (n.has(2))
+  if (n.has(2) && n.number("beta", 1) != 0) // else it is not read
     *result = combine(n, *result, scaled(n.in(2), n.number("beta", 1)),
                       [&](Element x, Element y) { return n.field.add(x, y); });
   n.set(*result);
@@ -126,6 +128,105 @@ Tensor lpu::verify::softmax(Node &node, const Tensor &a, int64_t axis) {
   return divided(node, powers, sum);
 }
 
+std::optional<Tensor> lpu::verify::splitHeads(Node &n, const Tensor &x,
+                                              int64_t heads) {
+  if (x.rank() == 4)
+    return x;
+  if (x.rank() != 3 || heads < 1 || x.dims[2] % heads) {
+    n.refuse("an input does not split into heads");
+    return std::nullopt;
+  }
+  return transposed(
+      x.reshaped({x.dims[0], x.dims[1], heads, x.dims[2] / heads}),
+      {0, 2, 1, 3});
+}
+
+/// `chosen` where the mask is not 0, else `other`.
+static Tensor where(Node &n, const Tensor &mask, const Tensor &chosen,
+                    Element other) {
+  std::vector<Element> result(size_t(chosen.count()));
+  Dims dims;
+  if (!broadcast(mask.dims, chosen.dims, dims) || dims != chosen.dims) {
+    n.refuse("its mask does not fit its scores");
+    return chosen;
+  }
+  forEach(dims, broadcastStrides(mask.dims, dims), stridesOf(dims),
+          [&](int64_t i, int64_t x, int64_t y) {
+            result[size_t(i)] = mask.integer(x) ? chosen.element(y) : other;
+          });
+  return Tensor::ofElements(dims, std::move(result));
+}
+
+Tensor lpu::verify::joinHeads(const Tensor &x) {
+  return transposed(x, {0, 2, 1, 3})
+      .reshaped({x.dims[0], x.dims[2], x.dims[1] * x.dims[3]});
+}
+
+std::optional<Tensor> lpu::verify::attentionOf(Node &n, const Tensor &q,
+                                               const Tensor &k, const Tensor &v,
+                                               float scale, const Tensor *bias,
+                                               const Tensor *seen,
+                                               bool isCausal) {
+  const Field &f = n.field;
+  if (q.dims[1] != k.dims[1] || k.dims[1] != v.dims[1]) {
+    n.refuse("with fewer heads of keys than of queries");
+    return std::nullopt;
+  }
+  auto times = [&](Element e) { return f.mul(e, constantElement(scale)); };
+  std::optional<Tensor> scores =
+      product(n, change(q, times), transposed(k, {0, 1, 3, 2}));
+  if (!scores)
+    return std::nullopt;
+  if (bias)
+    scores = combine(n, *scores, *bias,
+                     [&](Element x, Element y) { return f.add(x, y); });
+  Tensor causal;
+  if (isCausal) {
+    int64_t queries = q.dims[2], keys = k.dims[2];
+    Dims dims = seen ? seen->dims : Dims{1, 1};
+    if (!broadcast(dims, {queries, keys}, dims)) {
+      n.refuse("its mask does not fit its scores");
+      return std::nullopt;
+    }
+    std::vector<int64_t> values(size_t(countOf(dims)));
+    Dims from = broadcastStrides(seen ? DimsRef(seen->dims) : DimsRef(), dims);
+    forEach(dims, from, from, [&](int64_t i, int64_t x, int64_t) {
+      values[size_t(i)] =
+          i % keys <= i / keys % queries && (!seen || seen->integer(x));
+    });
+    causal = Tensor::ofIntegers(typeBool, dims, std::move(values), false);
+    seen = &causal;
+  }
+  if (seen)
+    scores = where(n, *seen, *scores,
+                   constantElement(-std::numeric_limits<float>::max()));
+  Tensor weights = softmax(n, *scores, 3);
+  if (seen)
+    weights = where(n, *seen, weights, Element::known(0));
+  return product(n, weights, v);
+}
+
+static void attention(Node &n) {
+  bool isPlain = n.number("softcap", 0) == 0 && !n.has(4) && !n.has(5) &&
+                 !n.has(6) && n.proto.output_size() == 1;
+  if (!isPlain)
+    return n.refuse("with a cache, a soft cap or several results");
+  auto q = splitHeads(n, n.in(0), n.integer("q_num_heads", 0)),
+       k = splitHeads(n, n.in(1), n.integer("kv_num_heads", 0)),
+       v = splitHeads(n, n.in(2), n.integer("kv_num_heads", 0));
+  if (!q || !k || !v)
+    return;
+  const Tensor *mask = n.has(3) ? &n.in(3) : nullptr;
+  bool isBias = mask && mask->isFloat();
+  float scale =
+      n.number("scale", 1 / std::sqrt(static_cast<float>(q->dims[3])));
+  std::optional<Tensor> result =
+      attentionOf(n, *q, *k, *v, scale, isBias ? mask : nullptr,
+                  isBias ? nullptr : mask, n.integer("is_causal", 0) != 0);
+  if (result)
+    n.set(n.in(0).rank() == 3 ? joinHeads(*result) : *result);
+}
+
 static void softmaxOp(Node &n) {
   if (n.opset < 13)
     return n.refuse("Softmax before opset 13 flattens its operand");
@@ -134,21 +235,28 @@ static void softmaxOp(Node &n) {
     n.set(softmax(n, n.in(0), axis));
 }
 
-/// x / sqrt(mean(x^2) + epsilon).
-static Tensor normalised(Node &n, const Tensor &x, DimsRef axes) {
+/// x / sqrt(mean(x^2) + epsilon) * scale + bias, of x without its mean.
+Tensor lpu::verify::normalised(Node &n, const Tensor &given, DimsRef axes,
+                               bool isCentred, float epsilon,
+                               const Tensor &scale, const Tensor *bias) {
   const Field &f = n.field;
+  auto add = [&](Element a, Element b) { return f.add(a, b); };
+  auto mul = [&](Element a, Element b) { return f.mul(a, b); };
+  Tensor x = given;
+  if (isCentred)
+    x = combine(n, x, mean(f, x, axes),
+                [&](Element a, Element b) { return f.sub(a, b); });
   Tensor power =
       mean(f, change(x, [&](Element e) { return f.mul(e, e); }), axes);
-  Element epsilon = constantElement(n.number("epsilon", 1e-5f));
   Tensor factor = change(power, [&](Element e) {
-    return f.recip(f.apply(Function::Sqrt, f.add(e, epsilon)));
+    Element sum = f.add(e, constantElement(epsilon));
+    return f.recip(f.apply(Function::Sqrt, sum));
   });
-  return combine(n, x, factor,
-                 [&](Element a, Element b) { return f.mul(a, b); });
+  Tensor result = combine(n, combine(n, x, factor, mul), scale, mul);
+  return bias ? combine(n, result, *bias, add) : result;
 }
 
 template <bool isCentred> static void normalisation(Node &n) {
-  const Field &f = n.field;
   const Tensor &x = n.in(0);
   int64_t first = n.axis(n.integer("axis", -1), x.rank());
   Dims axes;
@@ -156,16 +264,8 @@ template <bool isCentred> static void normalisation(Node &n) {
     axes.push_back(axis);
   if (!n.error.empty() || !x.isFloat())
     return n.refuse("its operand is no float");
-  Tensor centred = x;
-  if (isCentred)
-    centred = combine(n, x, mean(f, x, axes),
-                      [&](Element a, Element b) { return f.sub(a, b); });
-  Tensor result = combine(n, normalised(n, centred, axes), n.in(1),
-                          [&](Element a, Element b) { return f.mul(a, b); });
-  if (n.has(2))
-    result = combine(n, result, n.in(2),
-                     [&](Element a, Element b) { return f.add(a, b); });
-  n.set(result);
+  n.set(normalised(n, x, axes, isCentred, n.number("epsilon", 1e-5f), n.in(1),
+                   n.has(2) ? &n.in(2) : nullptr));
 }
 
 Operator lpu::verify::findNN(llvm::StringRef name) {
@@ -173,7 +273,9 @@ Operator lpu::verify::findNN(llvm::StringRef name) {
       .Case("MatMul", matmul)
       .Case("Gemm", gemm)
       .Case("Softmax", softmaxOp)
+      .Case("Attention", attention)
       .Case("LayerNormalization", normalisation<true>)
       .Case("RMSNormalization", normalisation<false>)
+      .Case("SimplifiedLayerNormalization", normalisation<false>)
       .Default(nullptr);
 }

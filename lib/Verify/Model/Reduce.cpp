@@ -112,7 +112,7 @@ Tensor lpu::verify::exponential(const Field &field, const Tensor &a) {
 // Reductions
 //===----------------------------------------------------------------------===//
 
-enum class Reduction { Sum, Mean, Max, Min, L2 };
+enum class Reduction { Sum, Mean, Max, Min, L2, SumSquare };
 
 template <Reduction kind> static void reduceOp(Node &n) {
   const Tensor &a = n.in(0);
@@ -128,7 +128,8 @@ template <Reduction kind> static void reduceOp(Node &n) {
     return;
   Tensor result;
   if (!a.isFloat()) {
-    if (kind == Reduction::Mean || kind == Reduction::L2)
+    if (kind == Reduction::Mean || kind == Reduction::L2 ||
+        kind == Reduction::SumSquare)
       return n.refuse("it reduces integers");
     int64_t count = a.count();
     for (int64_t axis : axes)
@@ -153,9 +154,9 @@ template <Reduction kind> static void reduceOp(Node &n) {
     result =
         reduced(a, axes, [&](Element x, Element y) { return f.min(x, y); });
   } else {
-    Tensor terms = kind == Reduction::L2
-                       ? change(a, [&](Element x) { return f.mul(x, x); })
-                       : a;
+    bool areSquares = kind == Reduction::L2 || kind == Reduction::SumSquare;
+    Tensor terms =
+        areSquares ? change(a, [&](Element x) { return f.mul(x, x); }) : a;
     result =
         reduced(terms, axes, [&](Element x, Element y) { return f.add(x, y); });
     if (kind == Reduction::L2)
@@ -172,6 +173,33 @@ template <Reduction kind> static void reduceOp(Node &n) {
   n.set(result);
 }
 
+template <bool isMax> static void argExtreme(Node &n) {
+  const Tensor &a = n.in(0);
+  int64_t axis = n.axis(n.integer("axis", 0), a.rank());
+  if (!n.error.empty())
+    return;
+  bool takesLast = n.integer("select_last_index", 0) != 0;
+  int64_t step = stridesOf(a.dims)[size_t(axis)], size = a.dims[size_t(axis)];
+  std::vector<int64_t> best(size_t(a.count() / std::max<int64_t>(size, 1)), 0);
+  std::vector<int64_t> at(best.size(), -1); // of the best element
+  Dims dims = overAxes(a, {axis}, [&](int64_t to, int64_t from) {
+    int64_t &old = at[size_t(to)];
+    auto less = [&](int64_t x, int64_t y) {
+      return a.isFloat() ? n.field.less(a.element(x), a.element(y))
+                         : a.integer(x) < a.integer(y);
+    };
+    bool isBetter = old < 0 || (isMax ? less(old, from) : less(from, old));
+    bool isWorse = old >= 0 && (isMax ? less(from, old) : less(old, from));
+    if (!isBetter && (isWorse || !takesLast))
+      return;
+    old = from;
+    best[size_t(to)] = from / step % size;
+  });
+  if (!n.integer("keepdims", 1))
+    dims.erase(dims.begin() + axis);
+  n.set(Tensor::ofIntegers(typeInt64, dims, std::move(best), a.isConstant));
+}
+
 Operator lpu::verify::findReduction(llvm::StringRef name) {
   return llvm::StringSwitch<Operator>(name)
       .Case("ReduceSum", reduceOp<Reduction::Sum>)
@@ -179,5 +207,8 @@ Operator lpu::verify::findReduction(llvm::StringRef name) {
       .Case("ReduceMax", reduceOp<Reduction::Max>)
       .Case("ReduceMin", reduceOp<Reduction::Min>)
       .Case("ReduceL2", reduceOp<Reduction::L2>)
+      .Case("ReduceSumSquare", reduceOp<Reduction::SumSquare>)
+      .Case("ArgMax", argExtreme<true>)
+      .Case("ArgMin", argExtreme<false>)
       .Default(nullptr);
 }

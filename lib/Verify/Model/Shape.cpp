@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Evaluator.h"
+#include "onnx-ml.pb.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
-#include <numeric>
 
 using namespace lpu;
 using namespace lpu::verify;
@@ -136,9 +136,8 @@ static void shape(Node &n) {
 }
 static void size(Node &n) { n.set(scalars({n.in(0).count()}, {})); }
 
-/// The part [begin, begin + count x step) of one axis.
-static Tensor slicedAxis(const Tensor &a, int64_t axis, int64_t begin,
-                         int64_t count, int64_t step) {
+Tensor lpu::verify::slicedAxis(const Tensor &a, int64_t axis, int64_t begin,
+                               int64_t count, int64_t step) {
   Dims dims = a.dims, own = stridesOf(a.dims), strides = own;
   dims[size_t(axis)] = count;
   strides[size_t(axis)] *= step;
@@ -186,7 +185,7 @@ static void split(Node &n) {
   if (auto given = n.integers("split", 1)) {
     parts = *given;
   } else {
-    int64_t count = n.integer("num_outputs", 0);
+    int64_t count = n.integer("num_outputs", n.proto.output_size());
     if (count <= 0)
       return n.refuse("it does not say into how many parts");
     int64_t each = (size + count - 1) / count;
@@ -239,12 +238,8 @@ static void concat(Node &n) {
                    : Tensor::ofConstants(dims, std::move(constants)));
 }
 
-static void gather(Node &n) {
-  const Tensor &a = n.in(0), &indices = n.in(1);
-  int64_t axis = n.axis(n.integer("axis", 0), a.rank());
-  Positions list = listOf(n, 1);
-  if (!n.error.empty())
-    return;
+Tensor lpu::verify::gathered(Node &n, const Tensor &a, const Tensor &indices,
+                             int64_t axis) {
   int64_t size = a.dims[size_t(axis)];
   int64_t outer = countOf(DimsRef(a.dims).take_front(size_t(axis))),
           inner = countOf(DimsRef(a.dims).drop_front(size_t(axis) + 1));
@@ -253,23 +248,32 @@ static void gather(Node &n) {
   dims.append(a.dims.begin() + axis + 1, a.dims.end());
   Positions from;
   for (int64_t o = 0; o < outer; ++o)
-    for (int64_t index : list) {
+    for (int64_t index : *indices.integers) {
       index = index < 0 ? index + size : index;
-      if (index < 0 || index >= size)
-        return n.refuse("an index is outside of its table");
+      if (index < 0 || index >= size) {
+        n.refuse("an index is outside of its table");
+        return a;
+      }
       for (int64_t i = 0; i < inner; ++i)
         from.push_back((o * size + index) * inner + i);
     }
-  Tensor result = a.take(dims, from);
-  result.isConstant &= indices.isConstant;
-  // Rows that data chooses are no constants that could be computed with.
-  if (result.kind == Tensor::Constants && !indices.isConstant) {
-    std::vector<Element> rows;
-    for (int64_t i : from)
-      rows.push_back(a.element(i));
-    result = Tensor::ofElements(dims, std::move(rows));
+  if (a.kind != Tensor::Constants || indices.isConstant) {
+    Tensor result = a.take(dims, from);
+    result.isConstant &= indices.isConstant;
+    return result;
   }
-  n.set(result);
+  // Rows that data chooses are no constants that could be computed with.
+  std::vector<Element> rows;
+  for (int64_t i : from)
+    rows.push_back(a.element(i));
+  return Tensor::ofElements(dims, std::move(rows));
+}
+
+static void gather(Node &n) {
+  int64_t axis = n.axis(n.integer("axis", 0), n.in(0).rank());
+  listOf(n, 1);
+  if (n.error.empty())
+    n.set(gathered(n, n.in(0), n.in(1), axis));
 }
 
 static void gatherElements(Node &n) {
@@ -340,6 +344,26 @@ static void range(Node &n) {
                            n.in(0).isConstant && n.in(1).isConstant));
 }
 
+/// The elements where `stays` says so, 0 elsewhere.
+static Tensor kept(const Tensor &a, llvm::function_ref<bool(int64_t)> stays) {
+  Tensor result = a;
+  auto clear = [&](auto &values, auto zero) {
+    using Values = std::decay_t<decltype(*values)>;
+    auto own = std::make_shared<Values>(*values);
+    for (int64_t i = 0; i < a.count(); ++i)
+      if (!stays(i))
+        (*own)[size_t(i)] = zero;
+    values = own;
+  };
+  if (a.kind == Tensor::Integers)
+    clear(result.integers, int64_t(0));
+  else if (a.kind == Tensor::Constants)
+    clear(result.constants, 0.0f);
+  else
+    clear(result.elements, Element::known(0));
+  return result;
+}
+
 static void trilu(Node &n) {
   const Tensor &a = n.in(0);
   bool upper = n.integer("upper", 1) != 0;
@@ -347,39 +371,98 @@ static void trilu(Node &n) {
   if (a.rank() < 2)
     return n.refuse("its operand is no matrix");
   int64_t rows = a.dims[size_t(a.rank() - 2)], columns = a.dims.back();
-  auto stays = [&](int64_t i) {
+  n.set(kept(a, [&](int64_t i) {
     int64_t r = i / columns % rows, c = i % columns;
     return upper ? c - r >= k : c - r <= k;
-  };
-  Tensor result = a;
-  if (a.kind == Tensor::Elements)
-    return n.refuse("it takes floats that are computed");
-  if (a.kind == Tensor::Integers) {
-    Positions values = *a.integers;
-    for (int64_t i = 0; i < a.count(); ++i)
-      values[size_t(i)] = stays(i) ? values[size_t(i)] : 0;
-    return n.set(
-        Tensor::ofIntegers(a.type, a.dims, std::move(values), a.isConstant));
-  }
-  std::vector<float> values = *a.constants;
-  for (int64_t i = 0; i < a.count(); ++i)
-    values[size_t(i)] = stays(i) ? values[size_t(i)] : 0;
-  n.set(Tensor::ofConstants(a.dims, std::move(values)));
+  }));
 }
 
 static void cumSum(Node &n) {
   const Tensor &a = n.in(0);
-  if (a.isFloat() || n.integer("reverse", 0) || n.integer("exclusive", 0))
-    return n.refuse("of floats, backwards or exclusive");
   int64_t axis = n.axis(listOf(n, 1)[0], a.rank());
   if (!n.error.empty())
     return;
+  bool isBackwards = n.integer("reverse", 0) != 0,
+       isExclusive = n.integer("exclusive", 0) != 0;
   int64_t step = stridesOf(a.dims)[size_t(axis)], size = a.dims[size_t(axis)];
-  Positions values = *a.integers;
-  for (int64_t i = 0; i < a.count(); ++i)
+  std::vector<int64_t> integers(size_t(a.isFloat() ? 0 : a.count()));
+  std::vector<Element> floats(size_t(a.isFloat() ? a.count() : 0));
+  for (int64_t i = 0; i < a.count(); ++i) {
     if (i / step % size != 0)
-      values[size_t(i)] += values[size_t(i - step)];
-  n.set(Tensor::ofIntegers(a.type, a.dims, std::move(values), a.isConstant));
+      continue; // one line of the axis after the other
+    int64_t sum = 0;
+    Element total = Element::known(0);
+    for (int64_t at = 0; at < size; ++at) {
+      size_t here = size_t(i + (isBackwards ? size - 1 - at : at) * step);
+      int64_t before = sum;
+      Element less = total;
+      if (a.isFloat()) {
+        total = n.field.add(total, a.element(int64_t(here)));
+        floats[here] = isExclusive ? less : total;
+      } else {
+        sum += a.integer(int64_t(here));
+        integers[here] = isExclusive ? before : sum;
+      }
+    }
+  }
+  n.set(a.isFloat() ? Tensor::ofElements(a.dims, std::move(floats))
+                    : Tensor::ofIntegers(a.type, a.dims, std::move(integers),
+                                         a.isConstant));
+}
+
+static void tile(Node &n) {
+  const Tensor &a = n.in(0);
+  Positions repeats = listOf(n, 1);
+  if (int64_t(repeats.size()) != a.rank())
+    return n.refuse("its repeats do not fit");
+  Dims dims = a.dims, own = stridesOf(a.dims);
+  for (size_t d = 0; d < dims.size(); ++d)
+    dims[d] *= repeats[d];
+  Positions from;
+  Dims to = stridesOf(dims);
+  for (int64_t i = 0; i < countOf(dims); ++i) {
+    int64_t at = 0;
+    for (size_t d = 0; d < dims.size(); ++d)
+      at += i / to[d] % dims[d] % a.dims[d] * own[d];
+    from.push_back(at);
+  }
+  n.set(a.take(dims, from));
+}
+
+static void pad(Node &n) {
+  const Tensor &a = n.in(0);
+  if (n.text("mode", "constant") != "constant" || n.has(3) || n.opset < 11 ||
+      (n.has(2) && n.in(2).count() != 1))
+    return n.refuse("a mode other than constant, or of some axes");
+  Positions sizes = listOf(n, 1);
+  if (int64_t(sizes.size()) != 2 * a.rank())
+    return n.refuse("its sizes do not fit");
+  Dims dims = a.dims, own = stridesOf(a.dims);
+  for (size_t d = 0; d < dims.size(); ++d)
+    dims[d] += sizes[d] + sizes[d + dims.size()];
+  Dims to = stridesOf(dims);
+  std::vector<int64_t> integers;
+  std::vector<Element> floats;
+  for (int64_t i = 0; i < countOf(dims); ++i) {
+    int64_t at = 0;
+    bool isInside = true;
+    for (size_t d = 0; d < dims.size(); ++d) {
+      int64_t x = i / to[d] % dims[d] - sizes[d];
+      isInside &= x >= 0 && x < a.dims[d];
+      at += x * own[d];
+    }
+    if (a.isFloat())
+      floats.push_back(isInside   ? a.element(at)
+                       : n.has(2) ? n.in(2).element(0)
+                                  : Element::known(0));
+    else
+      integers.push_back(isInside   ? a.integer(at)
+                         : n.has(2) ? n.in(2).integer(0)
+                                    : 0);
+  }
+  n.set(a.isFloat() ? Tensor::ofElements(dims, std::move(floats))
+                    : Tensor::ofIntegers(a.type, dims, std::move(integers),
+                                         a.isConstant));
 }
 
 static void identity(Node &n) { n.set(n.in(0)); }
@@ -404,5 +487,7 @@ Operator lpu::verify::findShape(llvm::StringRef name) {
       .Case("Range", range)
       .Case("Trilu", trilu)
       .Case("CumSum", cumSum)
+      .Case("Tile", tile)
+      .Case("Pad", pad)
       .Default(nullptr);
 }
