@@ -127,6 +127,19 @@ pip_install() {
     fail "pip could not install $* (see above): is there a network, and does pip's package index answer?"
 }
 
+# The CPU build by its name: from pip's configured index or folder of wheels, else from PyTorch's own
+# index. PyPI's build is for GPUs: it cannot be imported without gigabytes of CUDA libraries.
+install_torch() {
+  local pip=("$venv/bin/python" -m pip install -q --disable-pip-version-check)
+  "${pip[@]}" --no-deps "torch==$torch_version+cpu" 2>/dev/null && return
+  local index=https://download.pytorch.org/whl/cpu
+  say "Python: no CPU build of PyTorch in pip's index; asking $index"
+  "${pip[@]}" --no-deps --index-url "$index" "torch==$torch_version+cpu" && return
+  say "Python: not there either (see above): installing PyTorch as pip's index has it, with all that it needs;
+  on Linux these are builds for GPUs, and several gigabytes"
+  "${pip[@]}" "torch==$torch_version" || fail "pip could not install torch==$torch_version (see above): is there a network?"
+}
+
 if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
   # The system's python3 first: the one on PATH may be another, without venv.
   python=
@@ -156,15 +169,11 @@ if [ $full = yes ] && python_step full scripts/requirements-build.txt scripts/re
   say "Python: installing PyTorch $torch_version, transformers and ONNX Runtime (once; about 1.4 GB on disk)"
   if ! "$venv/bin/python" -c "import importlib.metadata as m, sys
 sys.exit(m.version('torch').split('+')[0] != '$torch_version')" 2>/dev/null; then
-    # By name and exact version from pip's configured index. A configured wheel folder with the CPU
-    # build is taken first; PyPI's own build brings CUDA libraries that are not used.
-    pip_install "torch==$torch_version"
+    install_torch
   fi
   pip_install -r scripts/requirements.txt
   "$venv/bin/python" -c 'import torch' ||
-    fail "PyTorch $torch_version is installed but cannot be imported (see above). A build for GPUs
-  lacks their libraries here; give pip an index or a folder that has the CPU build, for example
-    rm -rf $venv; PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu scripts/setup.sh --full"
+    fail "PyTorch $torch_version is installed but cannot be imported (see above); rm -rf $venv and try again"
   echo "$wanted" > "$venv/.lpu-full"
 fi
 say "Python: $venv ready$([ $full = yes ] && echo ' with PyTorch and ONNX Runtime' || true)"

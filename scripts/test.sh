@@ -14,6 +14,11 @@ results=$build/test/results.json
 # A suite that does not get as far as its tests has failed, and says so last.
 give_up() { echo "test: $1" >&2; echo "0 passed, 1 failed"; exit 1; }
 
+# The commands of tests are lines of a shell that hold paths as they are.
+special='[][[:space:]\\"'"'"'$`;&|<>()*?%#{}]'
+[[ "$PWD/$build" =~ $special ]] && give_up "the tests cannot run in '$PWD' (build folder $build): \
+choose a path without spaces and characters of the shell; setup and demo work here"
+
 scripts/setup.sh --test || give_up "setup or build failed"
 python=.venv/bin/python
 echo "test: exporting models (once)"
