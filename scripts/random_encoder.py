@@ -4,15 +4,17 @@
 """A transformer encoder drawn from a seed, exported to ONNX with static shapes.
 
     scripts/random_encoder.py --seed 7 -o encoder.onnx
+    scripts/random_encoder.py --seed 1 --set layers=24 heads=12 head_size=32 ffn=1536 seq=128 -o large.onnx
     scripts/random_encoder.py --count 30 --folder build/models/random --if-changed
 
 Sizes are drawn so that nothing fits by luck: hidden 48 to 512 in heads of 5 to 80
 features (few divide a machine's lanes), sequence 1 to 200, 1 to 3 layers, any
 feed-forward width; ReLU, GELU (erf or tanh) or SiLU; norm before or after; token
 ids or float input; with or without a mask; attention written out or as SDPA;
-exporter and opset. The same seed gives the same model.
+exporter and opset. The same seed gives the same model; --set replaces what was drawn.
 """
 import argparse
+import ast
 import dataclasses
 import math
 import pathlib
@@ -136,8 +138,15 @@ class Encoder(nn.Module):
         return self.norm(x)
 
 
-def write(seed: int, path: pathlib.Path) -> Config:
-    c = draw(seed)
+def replaced(c: Config, settings: list[str]) -> Config:
+    """`name=value` for fields of the configuration; values as Python writes them."""
+    values = {name: ast.literal_eval(value) if value[:1].isdigit() or value in ("True", "False") else value
+              for name, _, value in (setting.partition("=") for setting in settings)}
+    return dataclasses.replace(c, **values)
+
+
+def write(seed: int, path: pathlib.Path, settings: list[str] = []) -> Config:
+    c = replaced(draw(seed), settings)
     torch.manual_seed(seed)
     model = Encoder(c)
     shape = (c.batch, c.seq)
@@ -154,6 +163,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, help="one encoder, to the file of -o")
     parser.add_argument("-o", "--out", type=pathlib.Path)
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="with --seed: fields to replace")
     parser.add_argument("--count", type=int, help="seeds from 0 on, to encoder-<seed>.onnx in --folder")
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--if-changed", action="store_true",
@@ -164,7 +174,7 @@ def main() -> None:
         parser.error("wanted --seed with -o, or --count with --folder")
     if options.out:
         exporting.quiet()
-        print(f"seed {options.seed}: {write(options.seed, options.out)}")
+        print(f"seed {options.seed}: {write(options.seed, options.out, options.set)}")
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     stamp = exporting.Stamp(options.folder, __file__)

@@ -153,7 +153,7 @@ std::pair<unsigned, int64_t> Applier::sourceOf(const ParameterRule &rule,
   }
   if (auto constant = dyn_cast<arith::ConstantOp>(rule.source))
     return {literalArray(cast<DenseElementsAttr>(constant.getValue())),
-            low * rule.stride};
+            rule.base + low * rule.stride};
   auto [it, isNew] = arrayOf.try_emplace(rule.source, arrays.size());
   if (isNew) {
     SmallVector<NamedAttribute> entry;
@@ -161,7 +161,7 @@ std::pair<unsigned, int64_t> Applier::sourceOf(const ParameterRule &rule,
       entry.push_back(builder.getNamedAttr(key, rule.source->getAttr(key)));
     arrays.push_back(builder.getDictionaryAttr(entry));
   }
-  return {it->second, low * rule.stride};
+  return {it->second, rule.base + low * rule.stride};
 }
 
 void Applier::fillTables(ClassInfo &c) {
@@ -215,10 +215,11 @@ void Applier::finish(ClassInfo &c) {
     if (!rule.slice)
       continue;
     auto slice = cast<tensor::ExtractSliceOp>(rule.slice);
-    SmallVector<int64_t> offsets(slice.getStaticOffsets());
-    auto part = share(model.axes[data.axis].units, plan.stages[m.stage].width,
-                      m.member);
-    offsets[data.dim] = part.first * data.perUnit;
+    ArrayRef<int64_t> shape = slice.getSourceType().getShape();
+    SmallVector<int64_t> offsets(shape.size());
+    int64_t element = sourceOf(data, m).second;
+    for (size_t d = shape.size(); d-- > 0; element /= shape[d])
+      offsets[d] = element % shape[d];
     slice.setStaticOffsets(offsets);
   }
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "BodyBuilder.h"
+#include "MaskedLookup.h"
 
 #include "dialects/Fabric/Fabric.h"
 #include "lpu/Support/Check.h"
@@ -123,15 +124,16 @@ RankedTensorType BodyBuilder::cutType(Type type, Cut cut) const {
   return RankedTensorType::get(shape, tensor.getElementType());
 }
 
-tensor::ExtractSliceOp BodyBuilder::slice(Location loc, mlir::Value v, Cut cut,
+tensor::ExtractSliceOp BodyBuilder::slice(Location loc, mlir::Value v,
+                                          RankedTensorType type, Cut cut,
                                           int64_t at) {
   unsigned rank = shapeOf(v).size();
   SmallVector<OpFoldResult> offsets(rank, builder.getIndexAttr(0)),
       strides(rank, builder.getIndexAttr(1)), sizes;
-  RankedTensorType type = cutType(v.getType(), cut);
   for (int64_t size : type.getShape())
     sizes.push_back(builder.getIndexAttr(size));
-  offsets[cut.dim] = builder.getIndexAttr(at);
+  if (cut)
+    offsets[cut.dim] = builder.getIndexAttr(at);
   return tensor::ExtractSliceOp::create(builder, loc, type, v, offsets, sizes,
                                         strides);
 }
@@ -141,11 +143,14 @@ tensor::ExtractSliceOp BodyBuilder::slice(Location loc, mlir::Value v, Cut cut,
 mlir::Value BodyBuilder::literalSlice(Location loc, mlir::Value v, Cut cut) {
   body.isUnique = true;
   int64_t perUnit = shapeOf(v)[cut.dim] / model.axes[cut.axis].units;
-  return slice(loc, v, cut, part(cut.axis).first * perUnit);
+  return slice(loc, v, cutType(v.getType(), cut), cut,
+               part(cut.axis).first * perUnit);
 }
 
-/// The parameter's array as canonical constant, and the part of it.
-mlir::Value BodyBuilder::parameter(Operation *source, Cut cut) {
+/// The parameter's array as canonical constant, and the part of it: of a table
+/// in parts, `rows` are those of the part, and the cut is one of them.
+mlir::Value BodyBuilder::parameter(Operation *source, Cut cut,
+                                   tensor::ExtractSliceOp rows) {
   Operation *op = builder.clone(*source);
   ParameterRule rule;
   rule.op = op;
@@ -154,18 +159,29 @@ mlir::Value BodyBuilder::parameter(Operation *source, Cut cut) {
     op->setAttr("name", builder.getStringAttr(""));
     op->setAttr("file", builder.getStringAttr(""));
     op->setAttr("offset", builder.getI64IntegerAttr(0));
+  } else {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    op->setAttr("value", DenseElementsAttr::get(
+                             type, builder.getZeroAttr(type.getElementType())));
   }
   op->setAttr(fabric::parameterAttr,
               builder.getI64IntegerAttr(body.parameters.size()));
   mlir::Value result = op->getResult(0);
-  if (cut) {
+  if (cut || rows) {
     ArrayRef<int64_t> shape = shapeOf(result);
-    rule.axis = cut.axis;
-    rule.dim = cut.dim;
-    rule.perUnit = shape[cut.dim] / model.axes[cut.axis].units;
-    for (unsigned d = cut.dim + 1; d < shape.size(); ++d)
-      rule.stride *= shape[d];
-    auto part = slice(op->getLoc(), result, cut, 0);
+    auto whole =
+        rows ? rows.getType() : cast<RankedTensorType>(result.getType());
+    int64_t elements = 1; // of the dimensions inside
+    for (unsigned d = shape.size(); d-- > 0; elements *= shape[d]) {
+      if (rows)
+        rule.base += rows.getStaticOffsets()[d] * elements;
+      if (!cut || d != cut.dim)
+        continue;
+      rule.axis = cut.axis;
+      rule.perUnit = whole.getDimSize(d) / model.axes[cut.axis].units;
+      rule.stride = elements;
+    }
+    auto part = slice(op->getLoc(), result, cutType(whole, cut), {}, 0);
     part->setAttr(fabric::partAttr, builder.getUnitAttr());
     rule.slice = part;
     result = part;
@@ -199,10 +215,13 @@ mlir::Value BodyBuilder::makeFree(mlir::Value v, Cut cut) {
           builder, loc, type,
           DenseElementsAttr::get(type, value.getSplatValue<Attribute>()));
     }
-    if (cut)
+    if (cut || op->hasAttr(rowsAttr))
       return parameter(op, cut);
     return builder.clone(*op)->getResult(0);
   }
+  if (auto rows = dyn_cast<tensor::ExtractSliceOp>(op);
+      rows && op->hasAttr(rowsAttr))
+    return parameter(rows.getSource().getDefiningOp(), cut, rows);
   if (isa<tensor::EmptyOp>(op)) {
     auto type = cutType(v.getType(), cut);
     return tensor::EmptyOp::create(builder, loc, type.getShape(),

@@ -58,9 +58,9 @@ struct ParameterRule {
                                      // the model; null: first and last row
   mlir::Type type;                   // of first and last row
   int axis = none;
-  unsigned dim = 0;
   int64_t perUnit = 0; // of the dimension
   int64_t stride = 1;  // elements of the array from one of it to the next
+  int64_t base = 0;    // element of the array at which the whole begins
 };
 
 struct Body {

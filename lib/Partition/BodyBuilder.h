@@ -45,10 +45,12 @@ private:
   std::pair<int64_t, int64_t> part(int axis) const;
   int64_t partSize(int64_t size, int axis) const;
   mlir::RankedTensorType cutType(mlir::Type type, Cut cut) const;
-  mlir::tensor::ExtractSliceOp slice(mlir::Location loc, mlir::Value v, Cut cut,
+  mlir::tensor::ExtractSliceOp slice(mlir::Location loc, mlir::Value v,
+                                     mlir::RankedTensorType type, Cut cut,
                                      int64_t at);
   mlir::Value literalSlice(mlir::Location loc, mlir::Value v, Cut cut);
-  mlir::Value parameter(mlir::Operation *source, Cut cut);
+  mlir::Value parameter(mlir::Operation *source, Cut cut,
+                        mlir::tensor::ExtractSliceOp part = {});
   mlir::Value freeValue(mlir::Value v, Cut cut);
   mlir::Value makeFree(mlir::Value v, Cut cut);
   mlir::Value lightValue(mlir::Value v);

@@ -74,6 +74,19 @@ double CostModel::linkBytes(mlir::Value v) const {
   return double(elementCount(v)) * bytes;
 }
 
+double CostModel::dataBytes() const {
+  constexpr unsigned enough = 20; // slices of a half, beside those of text
+  double banks = 0;
+  for (bool east : {false, true}) {
+    unsigned text = llvm::count_if(machine.textSlices, [&](unsigned slice) {
+      return (slice >= machine.slicesPerHalf) == east;
+    });
+    unsigned others = machine.slicesPerHalf - text;
+    banks += 2 * others + (others < enough ? std::min(text, enough - others) : 0);
+  }
+  return banks * machine.rows * machine.lanes;
+}
+
 double CostModel::valueBytes(unsigned i, Cutting cutting,
                              bool asOperand) const {
   const Node &node = model.nodes[model.heavy[i]];

@@ -75,6 +75,9 @@ public:
   double transfer(double bytes) const;
   double allReduce(double bytes, unsigned width) const;
   double allGather(double bytes, unsigned width) const;
+  /// SRAM of a chip for data: where there are slices enough, data keeps out of
+  /// those that hold text, otherwise out of one of their banks.
+  double dataBytes() const;
   /// Bytes of a value on links.
   double linkBytes(mlir::Value v) const;
   /// A value as the vector unit keeps it, or (`asOperand`) in the half

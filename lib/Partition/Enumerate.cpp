@@ -56,8 +56,10 @@ double Enumerator::bytesInto(unsigned begin, unsigned end) const {
   return bytes;
 }
 
-double Enumerator::limit() const {
-  return double(cost.machine.sramBytes()) - double(reserveBytes);
+bool Enumerator::fits(const Stage &stage) const {
+  double reserve = double(reserveBytes);
+  return stage.dataBytes <= cost.dataBytes() - reserve &&
+         stage.sramBytes <= double(cost.machine.sramBytes()) - reserve;
 }
 
 Enumerator::Option Enumerator::makeOption(unsigned width,
@@ -94,7 +96,8 @@ Stage Enumerator::stageOf(unsigned begin, unsigned end, const Option &option,
   stage.interval = std::max(stage.compute + stage.collectives,
                             received > 0 ? cost.vectors(received) : 0);
   stage.weightBytes = sum.weights;
-  stage.sramBytes = sum.weights + sum.text + std::max(1.25 * peak, received);
+  stage.dataBytes = sum.weights + std::max(1.25 * peak, received);
+  stage.sramBytes = stage.dataBytes + sum.text;
   return stage;
 }
 
@@ -254,7 +257,7 @@ Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
         peaks[o] =
             std::max(peaks[o], peakOf(positions[b - 1], positions[b], option));
         Stage s = stageOf(positions[a], positions[b], option, bytes, peaks[o]);
-        if (s.sramBytes > limit() || !option.uses(positions[a], positions[b]))
+        if (!fits(s) || !option.uses(positions[a], positions[b]))
           continue;
         // Widths rise: keep what is faster than everything narrower.
         bool isBetter = true;
@@ -345,7 +348,7 @@ std::optional<Plan> Enumerator::fastest(unsigned chips, Family family) const {
 }
 
 /// Candidate bounds of the interval: every stage below must keep it.
-static std::vector<double> bounds(std::vector<double> values) {
+std::vector<double> partition::intervalBounds(std::vector<double> values) {
   llvm::sort(values);
   values.erase(std::unique(values.begin(), values.end()), values.end());
   constexpr size_t most = 96;
@@ -372,7 +375,7 @@ std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width,
   // A bound below the mean cannot hold.
   std::optional<Plan> best;
   double bestScore = infinite;
-  for (double bound : bounds(intervals)) {
+  for (double bound : intervalBounds(intervals)) {
     if (weight * bound >= bestScore)
       break;
     std::vector<std::vector<Step>> steps(stages + 1, std::vector<Step>(n));
@@ -443,7 +446,7 @@ std::optional<Plan> Enumerator::busiest(unsigned chips) const {
         intervals.push_back(c.interval);
   std::optional<Plan> best;
   double bestRate = 0;
-  for (double bound : bounds(intervals)) {
+  for (double bound : intervalBounds(intervals)) {
     std::vector<Step> steps = fewest(n, bound, cost.placement, narrowest);
     if (steps[n - 1].cost > chips)
       continue;

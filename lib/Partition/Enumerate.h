@@ -36,6 +36,11 @@ public:
   /// stages of `width` chips.
   std::optional<Plan> pinned(unsigned stages, unsigned width,
                              double weight) const;
+  /// The same two (any number of stages of any width, if `stages` is 0) among
+  /// plans that cut equal layers alike; none if no stretch of the model
+  /// repeats.
+  std::optional<Plan> repeating(unsigned chips, unsigned stages,
+                                double weight) const;
   /// Most inputs per second with at most `chips`, replicas included.
   std::optional<Plan> busiest(unsigned chips) const;
   /// Fewest chips; of these the least latency.
@@ -73,7 +78,7 @@ private:
   /// and what it hands on.
   double bytesInto(unsigned begin, unsigned end) const;
   void setAxes(Stage &stage, const Option &option) const;
-  double limit() const;
+  bool fits(const Stage &stage) const;
 
   const CostModel &cost;
   uint64_t reserveBytes;
@@ -90,6 +95,9 @@ private:
       alive; // by heavy operation: bytes made before, read later
   std::vector<std::vector<std::vector<Choice>>> choices;
 };
+
+/// Candidate bounds of the interval, rising: not all of many.
+std::vector<double> intervalBounds(std::vector<double> intervals);
 
 } // namespace lpu::partition
 

@@ -73,6 +73,9 @@ struct PartitionPass : MachinePass {
   Option<bool> relays{*this, "relays",
                       llvm::cl::desc("Values travel from stage to stage"),
                       llvm::cl::init(false)};
+  Option<bool> repeats{*this, "repeats",
+                       llvm::cl::desc("Equal layers are cut alike"),
+                       llvm::cl::init(false)};
   Option<uint64_t> reserve{*this, "reserve",
                            llvm::cl::desc("Bytes of SRAM to leave free"),
                            llvm::cl::init(0)};
@@ -125,6 +128,7 @@ struct PartitionPass : MachinePass {
     options.halfLinks = halfLinks;
     options.directGroups = directGroups;
     options.relays = relays;
+    options.repeats = repeats;
     options.cuts.assign(cuts.begin(), cuts.end());
     options.widths.assign(widths.begin(), widths.end());
     PartitionReport result;

@@ -122,11 +122,29 @@ static void describe(const Model &model, const Machine &machine,
        << (from.empty() ? "operation " + std::to_string(stage.begin) : from)
        << "\n";
   }
+  if (plan.repeats)
+    os << "repeats       " << plan.repeats << " times the same "
+       << (plan.stagesOfRepeat == 1
+               ? std::string("stage")
+               : std::to_string(plan.stagesOfRepeat) + " stages")
+       << "\n";
   if (report.hasRunnerUp)
     os << "runner-up     " << shape(report.runnerUp) << ", "
        << whyLost(plan, report.runnerUp, options.objective) << "\n";
   os << "compared      " << report.plansCompared
      << " stages, and with them all plans\n";
+}
+
+static double latencyOf(const Plan &plan) { return plan.latency(); }
+
+/// A plan of equal stages is taken if it is not much worse: its stages share
+/// text, schedule and proof.
+static void preferRepeating(std::optional<Plan> &plan,
+                            std::optional<Plan> repeating,
+                            llvm::function_ref<double(const Plan &)> score) {
+  constexpr double worth = 1.1;
+  if (repeating && (!plan || score(*repeating) <= worth * score(*plan)))
+    plan = std::move(repeating);
 }
 
 /// The best plan of another shape.
@@ -281,7 +299,8 @@ std::string Planner::why(const Stage &stage) const {
          mebibytes(stage.sramBytes - stage.weightBytes) +
          " of text and activations, but a chip of " + machine.name + " has " +
          mebibytes(double(machine.sramBytes()) - double(options.reserveBytes)) +
-         (options.reserveBytes ? " that may be used" : "");
+         (options.reserveBytes ? " that may be used" : "") + ", " +
+         mebibytes(cost.dataBytes()) + " of it beside text";
 }
 
 /// How many chips would do, and what would fit on those that there are.
@@ -367,6 +386,8 @@ LogicalResult Planner::pinned() {
     best = options.objective == Objective::Throughput
                ? some.busiest(perReplica)
                : some.fastest(perReplica, Enumerator::Any);
+    if (options.repeats && options.objective == Objective::Latency)
+      preferRepeating(best, some.repeating(perReplica, 0, 0), latencyOf);
   } else {
     // Between products only, unless that leaves too few places for a cut.
     bool allCuts = false;
@@ -386,7 +407,14 @@ LogicalResult Planner::pinned() {
     for (unsigned width = tp ? tp : 1; width <= most; ++width) {
       Enumerator some(cost, options.reserveBytes, width, width, allCuts);
       report.plansCompared += some.compared();
-      if (auto plan = some.pinned(pp, width, weight(pp)); better(plan))
+      auto score = [&](const Plan &plan) {
+        return plan.latency() + weight(pp) * plan.interval();
+      };
+      auto plan = some.pinned(pp, width, weight(pp));
+      if (options.repeats)
+        preferRepeating(plan, some.repeating(perReplica, pp, weight(pp)),
+                        score);
+      if (better(plan))
         best = std::move(plan);
     }
   }
@@ -422,6 +450,8 @@ LogicalResult Planner::run() {
     switch (options.objective) {
     case Objective::Latency:
       best = all.fastest(chips / replicas, Enumerator::Any);
+      if (options.repeats && (!best || best->chipsPerReplica() > 1))
+        preferRepeating(best, all.repeating(chips / replicas, 0, 0), latencyOf);
       break;
     case Objective::Throughput:
       best = all.busiest(chips);

@@ -12,50 +12,23 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MaskedLookup.h"
 #include "lpu/Partition/Partition.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace lpu;
+using namespace lpu::partition;
 
-namespace {
-/// result[i.., f..] = table[row(index[i..]), f..], with the row a cast of an
-/// integer that the body computes.
-struct Lookup {
-  linalg::GenericOp op;
-  tensor::ExtractOp extract;
-  Operation *rowCast = nullptr;
-};
-} // namespace
-
-static std::optional<Lookup> lookupOf(linalg::GenericOp op) {
-  Lookup lookup{op, nullptr, nullptr};
-  for (Operation &inner : *op.getBody())
-    if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
-      if (lookup.extract)
-        return std::nullopt;
-      lookup.extract = extract;
-    }
-  if (!lookup.extract || op.getNumDpsInputs() != 1 ||
-      lookup.extract.getIndices().empty() ||
-      !isa<FloatType>(lookup.extract.getType()))
-    return std::nullopt;
-  Operation *table = lookup.extract.getTensor().getDefiningOp();
-  if (!table || table->getName().getStringRef() != "onnx.Initializer")
-    return std::nullopt;
-  lookup.rowCast = lookup.extract.getIndices()[0].getDefiningOp();
-  if (!isa_and_nonnull<arith::IndexCastOp>(lookup.rowCast) ||
-      !isa<linalg::YieldOp>(*lookup.extract->user_begin()))
-    return std::nullopt;
-  for (mlir::Value at : lookup.extract.getIndices().drop_front())
-    if (!at.getDefiningOp<linalg::IndexOp>())
-      return std::nullopt;
-  return lookup;
+/// The table of a lookup that can be split: a weight of floats.
+static Operation *tableOf(const Lookup &lookup) {
+  tensor::ExtractOp extract = lookup.extract;
+  Operation *table = extract.getTensor().getDefiningOp();
+  if (!isa<FloatType>(extract.getType()) || !table ||
+      table->getName().getStringRef() != "onnx.Initializer")
+    return nullptr;
+  return table;
 }
 
 /// The lookup in rows [low, high) of the table, -0 elsewhere.
@@ -63,7 +36,6 @@ static mlir::Value partOf(OpBuilder &builder, const Lookup &lookup, int64_t low,
                           int64_t high) {
   linalg::GenericOp op = lookup.op;
   tensor::ExtractOp extract = lookup.extract;
-  Operation *rowCast = lookup.rowCast;
   Location loc = op.getLoc();
   auto tableType = cast<RankedTensorType>(extract.getTensor().getType());
   SmallVector<int64_t> shape(tableType.getShape());
@@ -73,92 +45,36 @@ static mlir::Value partOf(OpBuilder &builder, const Lookup &lookup, int64_t low,
   offsets[0] = builder.getIndexAttr(low);
   for (int64_t size : shape)
     sizes.push_back(builder.getIndexAttr(size));
-  mlir::Value table = tensor::ExtractSliceOp::create(
+  auto table = tensor::ExtractSliceOp::create(
       builder, loc, RankedTensorType::get(shape, tableType.getElementType()),
       extract.getTensor(), offsets, sizes, strides);
-
-  // The row in the part, and whether it is there.
-  mlir::Value index = op.getDpsInputs()[0], init = op.getDpsInits()[0];
-  auto indexType = cast<RankedTensorType>(index.getType());
-  Type integer = rowCast->getOperand(0).getType();
-  AffineMap identity = builder.getMultiDimIdentityMap(indexType.getRank());
-  SmallVector<utils::IteratorType> parallel(indexType.getRank(),
-                                            utils::IteratorType::parallel);
-  auto map = [&](Type element, bool wantsRow) -> mlir::Value {
-    mlir::Value empty =
-        tensor::EmptyOp::create(builder, loc, indexType.getShape(), element);
-    return linalg::GenericOp::create(
-               builder, loc, empty.getType(), index, empty,
-               ArrayRef<AffineMap>{identity, identity}, parallel,
-               [&](OpBuilder &b, Location l, ValueRange args) {
-                 IRMapping mapping;
-                 mapping.map(op.getBody()->getArgument(0), args[0]);
-                 for (Operation &inner : *op.getBody()) {
-                   if (&inner == rowCast)
-                     break;
-                   if (!isa<linalg::IndexOp>(inner))
-                     b.clone(inner, mapping);
-                 }
-                 mlir::Value row =
-                     mapping.lookupOrDefault(rowCast->getOperand(0));
-                 auto number = [&](int64_t value) -> mlir::Value {
-                   return arith::ConstantOp::create(
-                       b, l, b.getIntegerAttr(integer, value));
-                 };
-                 mlir::Value above = arith::CmpIOp::create(
-                     b, l, arith::CmpIPredicate::sge, row, number(low));
-                 mlir::Value below = arith::CmpIOp::create(
-                     b, l, arith::CmpIPredicate::slt, row, number(high));
-                 mlir::Value result = arith::AndIOp::create(b, l, above, below);
-                 if (wantsRow) {
-                   mlir::Value local =
-                       arith::SubIOp::create(b, l, row, number(low));
-                   result =
-                       arith::SelectOp::create(b, l, result, local, number(0));
-                 }
-                 linalg::YieldOp::create(b, l, result);
-               })
-        .getResult(0);
-  };
-  mlir::Value local = map(integer, true),
-              isHere = map(builder.getI1Type(), false);
-
-  unsigned loops = op.getNumLoops();
-  SmallVector<utils::IteratorType> all(loops, utils::IteratorType::parallel);
-  AffineMap leading = op.getIndexingMapsArray()[0],
-            whole = builder.getMultiDimIdentityMap(loops);
-  auto found = linalg::GenericOp::create(
-      builder, loc, init.getType(), local, init,
-      ArrayRef<AffineMap>{leading, whole}, all,
-      [&](OpBuilder &b, Location l, ValueRange args) {
-        SmallVector<mlir::Value> at{
-            arith::IndexCastOp::create(b, l, b.getIndexType(), args[0])};
-        for (mlir::Value v : extract.getIndices().drop_front())
-          at.push_back(linalg::IndexOp::create(
-              b, l, v.getDefiningOp<linalg::IndexOp>().getDim()));
-        mlir::Value element = tensor::ExtractOp::create(b, l, table, at);
-        linalg::YieldOp::create(b, l, element);
-      });
-  auto type = cast<FloatType>(tableType.getElementType());
-  FloatAttr zero = builder.getFloatAttr(
-      type, APFloat::getZero(type.getFloatSemantics(), /*Negative=*/true));
-  return linalg::GenericOp::create(
-             builder, loc, init.getType(),
-             ValueRange{isHere, found.getResult(0)}, init,
-             ArrayRef<AffineMap>{leading, whole, whole}, all,
-             [&](OpBuilder &b, Location l, ValueRange args) {
-               mlir::Value elsewhere = arith::ConstantOp::create(b, l, zero);
-               mlir::Value value =
-                   arith::SelectOp::create(b, l, args[0], args[1], elsewhere);
-               linalg::YieldOp::create(b, l, value);
-             })
-      .getResult(0);
+  table->setAttr(rowsAttr, builder.getUnitAttr());
+  Type integer = lookup.rowCast->getOperand(0).getType();
+  auto pairType = RankedTensorType::get({2}, integer);
+  SmallVector<Attribute> pair{builder.getIntegerAttr(integer, low),
+                              builder.getIntegerAttr(integer, high)};
+  auto rows = arith::ConstantOp::create(builder, loc, pairType,
+                                        DenseElementsAttr::get(pairType, pair));
+  rows->setAttr(rowsAttr, builder.getUnitAttr());
+  return maskedLookup(builder, lookup, op.getDpsInputs()[0], table, rows,
+                      op.getDpsInits()[0],
+                      zeroOf(tableType.getElementType(), builder), {});
 }
 
-void lpu::splitTables(ModuleOp module, uint64_t mostBytes) {
+/// Parts of a table: equal ones, of whole shares for most widths of a group,
+/// and the rest.
+static int64_t rowsOfParts(int64_t rows, int64_t parts) {
+  constexpr int64_t whole = 48;
+  int64_t each = (rows + parts - 1) / parts;
+  // What rounding adds is small where there are many rows.
+  return each >= 16 * whole ? (each + whole - 1) / whole * whole : each;
+}
+
+unsigned lpu::splitTables(ModuleOp module, uint64_t mostBytes) {
+  unsigned split = 0;
   SmallVector<Lookup> lookups;
   module.walk([&](linalg::GenericOp op) {
-    if (std::optional<Lookup> lookup = lookupOf(op))
+    if (std::optional<Lookup> lookup = lookupOf(op); lookup && tableOf(*lookup))
       lookups.push_back(*lookup);
   });
   for (const Lookup &lookup : lookups) {
@@ -178,9 +94,10 @@ void lpu::splitTables(ModuleOp module, uint64_t mostBytes) {
         3, builder.getMultiDimIdentityMap(op.getNumLoops()));
     SmallVector<utils::IteratorType> loops(op.getNumLoops(),
                                            utils::IteratorType::parallel);
-    for (int64_t p = 0; p < parts; ++p) {
+    for (int64_t low = 0, each = rowsOfParts(rows, parts); low < rows;
+         low += each) {
       mlir::Value part =
-          partOf(builder, lookup, rows * p / parts, rows * (p + 1) / parts);
+          partOf(builder, lookup, low, std::min(rows, low + each));
       if (!sum) {
         sum = part;
         continue;
@@ -197,5 +114,7 @@ void lpu::splitTables(ModuleOp module, uint64_t mostBytes) {
     }
     op.getResult(0).replaceAllUsesWith(sum);
     op.erase();
+    ++split;
   }
+  return split;
 }

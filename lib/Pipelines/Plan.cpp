@@ -72,6 +72,30 @@ static Forms formsOf(const fabric::Program &program, unsigned number,
   return forms;
 }
 
+namespace {
+/// What runs on each chip of a plan, and in which stage.
+struct Stages {
+  std::map<unsigned, std::pair<unsigned, const fabric::Instance *>> work;
+  std::map<unsigned, unsigned> stageOf;
+  std::vector<std::vector<unsigned>> kinds; // by stage: classes of its members
+
+  Stages(const fabric::Program &program, const partition::Plan &plan) {
+    for (unsigned c = 0; c < program.classes.size(); ++c)
+      for (const fabric::Instance &instance : program.classes[c].instances)
+        work[instance.chip] = {c, &instance};
+    // Chips rise from stage to stage.
+    auto chip = work.begin();
+    for (const partition::Stage &stage : plan.stages) {
+      kinds.emplace_back();
+      for (unsigned m = 0; m < stage.width; ++m, ++chip) {
+        stageOf[chip->first] = kinds.size() - 1;
+        kinds.back().push_back(chip->second.first);
+      }
+    }
+  }
+};
+} // namespace
+
 /// Cuts, by number, that no value can cross: those at which the first stage
 /// begins whose chips read a value in another form than that in which it is
 /// sent, or that cannot be lowered, and all between stages of the same classes.
@@ -79,23 +103,11 @@ static std::vector<unsigned> firstMisfit(const fabric::Program &program,
                                          const partition::Plan &plan,
                                          const Machine &machine) {
   std::vector<Forms> forms;
-  std::map<unsigned, std::pair<unsigned, const fabric::Instance *>> work;
-  for (unsigned c = 0; c < program.classes.size(); ++c) {
+  for (unsigned c = 0; c < program.classes.size(); ++c)
     forms.push_back(formsOf(program, c, machine));
-    for (const fabric::Instance &instance : program.classes[c].instances)
-      work[instance.chip] = {c, &instance};
-  }
-  // Chips rise from stage to stage.
-  std::map<unsigned, unsigned> stageOf;
-  std::vector<std::vector<unsigned>> kinds; // by stage: classes of its members
-  auto chip = work.begin();
-  for (const partition::Stage &stage : plan.stages) {
-    kinds.emplace_back();
-    for (unsigned m = 0; m < stage.width; ++m, ++chip) {
-      stageOf[chip->first] = kinds.size() - 1;
-      kinds.back().push_back(chip->second.first);
-    }
-  }
+  Stages stages(program, plan);
+  const auto &work = stages.work;
+  const auto &kinds = stages.kinds;
   // The k-th send of chip a to chip b meets the k-th receive of b from a.
   std::map<std::pair<unsigned, unsigned>, std::vector<unsigned>> sends;
   auto isSend = [&](mlir::Operation *port) {
@@ -107,7 +119,7 @@ static std::vector<unsigned> firstMisfit(const fabric::Program &program,
         sends[{from, unsigned(job.second->peers[p])}].push_back(p);
   unsigned first = plan.stages.size();
   for (const auto &[to, job] : work) {
-    unsigned stage = stageOf[to];
+    unsigned stage = stages.stageOf[to];
     if (stage >= first)
       continue;
     if (!forms[job.first]) {
@@ -215,11 +227,11 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
   return llvm::Error::success();
 }
 
-llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
-                                               const Machine &machine,
-                                               const CompileOptions &options,
-                                               bool &quiet) {
-  linalg.getContext()->loadDialect<fabric::FabricDialect>();
+/// The chips that a model may be compiled for.
+static llvm::Expected<Topology> systemOf(const Machine &machine,
+                                         const CompileOptions &options) {
+  if (!options.topology.empty())
+    return loadTopology(options.topology, machine);
   // Chips that stay unused because no stage straddles a node are no part of
   // --chips where the pins ask for them.
   unsigned perNode = std::max(1u, machine.nodeChips), system = options.chips;
@@ -228,9 +240,15 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
              each = perNode / width;
     system = std::max(system, stages / each * perNode + stages % each * width);
   }
-  auto topology = options.topology.empty()
-                      ? defaultTopology(machine, system)
-                      : loadTopology(options.topology, machine);
+  return defaultTopology(machine, system);
+}
+
+llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
+                                               const Machine &machine,
+                                               const CompileOptions &options,
+                                               bool &quiet) {
+  linalg.getContext()->loadDialect<fabric::FabricDialect>();
+  auto topology = systemOf(machine, options);
   if (!topology)
     return topology.takeError();
   PartitionOptions choice;
@@ -239,16 +257,58 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   choice.tensorWidth = options.tensorWidth;
   choice.halfLinks = options.halfLinks;
   // The members of a group are joined directly, and each by a loop to itself.
-  choice.mostWidth = std::min(machine.nodeChips, machine.links);
-  choice.directGroups = choice.relays = true;
-  auto planned = partitioned(linalg, machine, *topology, choice);
+  bool isNodes =
+      topology->kind == Topology::Nodes || topology->kind == Topology::Racks;
+  choice.mostWidth =
+      isNodes ? std::min(topology->chipsPerNode, machine.links) : machine.links;
+  choice.directGroups = choice.relays = choice.repeats = true;
+
+  // A table that no stage has room for is looked up in parts. How large they
+  // best are is tried.
+  unsigned widest = choice.mostWidth;
+  if (options.tensorWidth)
+    widest = options.tensorWidth;
+  else if (options.stages && options.chips)
+    widest = std::min(widest, std::max(1u, options.chips / options.stages));
+  double room = double(machine.sramBytes()) * widest;
+  mlir::OwningOpRef<mlir::ModuleOp> parted = linalg.clone();
+  bool hasLarge = splitTables(*parted, uint64_t(0.8 * room)) > 0;
+  quiet = hasLarge;
+  auto planned =
+      partitioned(hasLarge ? *parted : linalg, machine, *topology, choice);
+  if (hasLarge) {
+    for (double share : {0.65, 0.5, 0.4, 0.3, 0.2, 0.1}) {
+      mlir::OwningOpRef<mlir::ModuleOp> finer = linalg.clone();
+      splitTables(*finer, uint64_t(share * room));
+      auto other = partitioned(*finer, machine, *topology, choice);
+      if (mlir::succeeded(other) &&
+          (mlir::failed(planned) ||
+           other->report.plan.latency() < planned->report.plan.latency())) {
+        planned = std::move(other);
+        parted = std::move(finer);
+      }
+    }
+    quiet = false;
+    if (mlir::failed(planned)) // says why
+      (void)partitioned(*parted, machine, *topology, choice);
+  }
   if (mlir::failed(planned))
     return failure("");
   ChipsPlan plan;
   if (planned->report.plan.chipsPerReplica() > 1) {
-    if (llvm::Error error =
-            moveCuts(linalg, machine, *topology, choice, quiet, *planned))
+    if (llvm::Error error = moveCuts(hasLarge ? *parted : linalg, machine,
+                                     *topology, choice, quiet, *planned))
       return std::move(error);
+    auto program = fabric::readProgram(*planned->module, machine);
+    if (mlir::failed(program))
+      return failure("");
+    Stages stages(*program, planned->report.plan);
+    llvm::sort(stages.kinds);
+    size_t kinds = std::unique(stages.kinds.begin(), stages.kinds.end()) -
+                   stages.kinds.begin();
+    planned->report.text +=
+        llvm::formatv("classes       {0} of chips, in {1} kinds of stages\n",
+                      program->classes.size(), kinds);
     plan.module = std::move(planned->module);
   }
   plan.text = std::move(planned->report.text);

@@ -51,6 +51,9 @@ struct PartitionOptions {
   /// Transfers join consecutive stages only: a value that a later one needs is
   /// received and sent by all stages between.
   bool relays = false;
+  /// Equal layers are cut alike where that costs little, so that equal stages
+  /// share one text.
+  bool repeats = false;
   /// SRAM of each chip that the plan leaves free, in bytes: for a caller whose
   /// scheduler has found that the estimate of text and activations was short.
   uint64_t reserveBytes = 0;
@@ -72,8 +75,9 @@ partitionModel(mlir::ModuleOp module, const Machine &machine,
                PartitionReport &report);
 
 /// Lookups in constant float tables of more than `mostBytes` become sums of
-/// lookups in parts of their rows. The program computes the same bits.
-void splitTables(mlir::ModuleOp module, uint64_t mostBytes);
+/// lookups in parts of their rows. The program computes the same bits. Gives
+/// how many lookups that were.
+unsigned splitTables(mlir::ModuleOp module, uint64_t mostBytes);
 
 /// fabric-partition, fabric-decompose, fabric-ports, verify-fabric.
 void registerPartitionPasses();

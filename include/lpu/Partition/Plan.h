@@ -30,7 +30,9 @@ struct Stage {
   std::vector<int> axes;
   /// Model time, in cycles: of one input from end to end, and of the busiest
   /// resource (the stage's initiation interval). Bytes: the fullest chip.
-  double latency = 0, interval = 0, weightBytes = 0, sramBytes = 0;
+  /// `dataBytes` are those of `sramBytes` that are no text.
+  double latency = 0, interval = 0, weightBytes = 0, sramBytes = 0,
+         dataBytes = 0;
   double compute = 0, collectives = 0, transfers = 0; // parts of `latency`
 };
 
@@ -39,6 +41,9 @@ struct Plan {
   unsigned replicas = 1;
   bool halfLinks = false; // large f32 tensors cross links as f16
   bool relays = false;    // values travel from stage to stage
+  /// Of a model of equal layers: how many are cut alike, and in how many
+  /// stages.
+  unsigned repeats = 0, stagesOfRepeat = 0;
 
   unsigned chipsPerReplica() const {
     unsigned chips = 0;
