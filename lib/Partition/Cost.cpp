@@ -82,7 +82,8 @@ double CostModel::dataBytes() const {
       return (slice >= machine.slicesPerHalf) == east;
     });
     unsigned others = machine.slicesPerHalf - text;
-    banks += 2 * others + (others < enough ? std::min(text, enough - others) : 0);
+    banks +=
+        2 * others + (others < enough ? std::min(text, enough - others) : 0);
   }
   return banks * machine.rows * machine.lanes;
 }

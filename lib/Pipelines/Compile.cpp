@@ -17,6 +17,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/SaveAndRestore.h"
 #include <chrono>
 #include <set>
 
@@ -254,6 +255,47 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   };
   if (plan.module) {
     auto joined = scheduleChips(*plan.module, machine, options, quiet, result);
+    // Where the planner has thought too little of text and activations, it
+    // leaves more of each chip free.
+    CompileOptions roomier = options;
+    std::string tried = plan.text, why;
+    if (!joined)
+      why = llvm::toString(joined.takeError());
+    while (!joined && !why.empty() &&
+           roomier.reserveBytes < machine.sramBytes() / 2) {
+      roomier.reserveBytes += machine.sramBytes() / 16;
+      llvm::SaveAndRestore silent(quiet, true);
+      auto other = planChips(*module, machine, roomier, quiet);
+      if (!other || !other->module) {
+        if (!other)
+          llvm::consumeError(other.takeError());
+        break;
+      }
+      if (other->text == tried)
+        continue;
+      tried = other->text;
+      CompileResult retried;
+      auto again =
+          scheduleChips(*other->module, machine, roomier, quiet, retried);
+      if (!again) {
+        llvm::consumeError(again.takeError());
+        continue;
+      }
+      joined = std::move(again);
+      plan = std::move(*other);
+      result.plan = plan.text;
+      result.stages = std::move(retried.stages);
+      result.programs = std::move(retried.programs);
+      result.kernels = std::move(retried.kernels);
+      result.constantRows = retried.constantRows;
+      result.temporaryRows = retried.temporaryRows;
+      result.plan += llvm::formatv(
+          "replanned     with {0} KiB of each chip left free: schedules of "
+          "fuller chips did not fit\n",
+          roomier.reserveBytes / 1024);
+    }
+    if (!joined)
+      joined = llvm::createStringError(llvm::inconvertibleErrorCode(), why);
     // What the planner chooses by itself is never slower than one chip.
     std::optional<Candidate> alone;
     if (options.stages == 0 && options.tensorWidth == 0) {

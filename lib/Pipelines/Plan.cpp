@@ -17,6 +17,7 @@
 #include "dialects/Stream/Translate.h"
 #include "lpu/Partition/Partition.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/SaveAndRestore.h"
 #include <map>
 
 using namespace lpu;
@@ -188,10 +189,11 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
     auto program = fabric::readProgram(*planned.module, machine);
     if (mlir::failed(program))
       return failure("");
-    quiet = true;
-    std::vector<unsigned> moving =
-        firstMisfit(*program, planned.report.plan, machine);
-    quiet = false;
+    std::vector<unsigned> moving;
+    {
+      llvm::SaveAndRestore silent(quiet, true);
+      moving = firstMisfit(*program, planned.report.plan, machine);
+    }
     if (moving.empty())
       break;
     // One operation later, one earlier, two later, ...
@@ -210,9 +212,8 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
       if (!isRising)
         continue;
       choice.cuts = next;
-      quiet = true;
+      llvm::SaveAndRestore silent(quiet, true);
       auto other = partitioned(linalg, machine, topology, choice);
-      quiet = false;
       if (mlir::failed(other))
         continue; // does not fit
       isPlaced = isMoved = true;
@@ -256,6 +257,7 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   choice.stages = options.stages;
   choice.tensorWidth = options.tensorWidth;
   choice.halfLinks = options.halfLinks;
+  choice.reserveBytes = options.reserveBytes;
   // The members of a group are joined directly, and each by a loop to itself.
   bool isNodes =
       topology->kind == Topology::Nodes || topology->kind == Topology::Racks;
@@ -273,14 +275,16 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   double room = double(machine.sramBytes()) * widest;
   mlir::OwningOpRef<mlir::ModuleOp> parted = linalg.clone();
   bool hasLarge = splitTables(*parted, uint64_t(0.8 * room)) > 0;
-  quiet = hasLarge;
-  auto planned =
-      partitioned(hasLarge ? *parted : linalg, machine, *topology, choice);
+  auto plan = [&](mlir::ModuleOp model, bool isSilent) {
+    llvm::SaveAndRestore silent(quiet, quiet || isSilent);
+    return partitioned(model, machine, *topology, choice);
+  };
+  auto planned = plan(hasLarge ? *parted : linalg, hasLarge);
   if (hasLarge) {
     for (double share : {0.65, 0.5, 0.4, 0.3, 0.2, 0.1}) {
       mlir::OwningOpRef<mlir::ModuleOp> finer = linalg.clone();
       splitTables(*finer, uint64_t(share * room));
-      auto other = partitioned(*finer, machine, *topology, choice);
+      auto other = plan(*finer, true);
       if (mlir::succeeded(other) &&
           (mlir::failed(planned) ||
            other->report.plan.latency() < planned->report.plan.latency())) {
@@ -288,13 +292,12 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
         parted = std::move(finer);
       }
     }
-    quiet = false;
-    if (mlir::failed(planned)) // says why
-      (void)partitioned(*parted, machine, *topology, choice);
+    if (mlir::failed(planned))
+      (void)plan(*parted, false); // says why
   }
   if (mlir::failed(planned))
     return failure("");
-  ChipsPlan plan;
+  ChipsPlan result;
   if (planned->report.plan.chipsPerReplica() > 1) {
     if (llvm::Error error = moveCuts(hasLarge ? *parted : linalg, machine,
                                      *topology, choice, quiet, *planned))
@@ -309,8 +312,8 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
     planned->report.text +=
         llvm::formatv("classes       {0} of chips, in {1} kinds of stages\n",
                       program->classes.size(), kinds);
-    plan.module = std::move(planned->module);
+    result.module = std::move(planned->module);
   }
-  plan.text = std::move(planned->report.text);
-  return plan;
+  result.text = std::move(planned->report.text);
+  return result;
 }

@@ -26,6 +26,8 @@ struct CompileOptions {
   std::string topology;
   /// Floats cross links in half precision.
   bool halfLinks = false;
+  /// Bytes of each chip that a plan for several leaves free.
+  uint64_t reserveBytes = 0;
   /// Leave the weights out of the image; the program is the same.
   bool withoutWeights = false;
   /// Run the verifier on the assembled package.
