@@ -11,17 +11,36 @@
 using namespace lpu::schedule;
 
 int64_t IntervalSet::nextFree(int64_t from, int64_t length) const {
-  auto it = intervals.upper_bound(from);
-  if (it != intervals.begin()) {
-    auto before = std::prev(it);
-    if (before->second >= from)
-      from = before->second + 1;
-  }
+  auto &[fullFrom, fullTo] = full[length];
+  const int64_t begin = from;
+  auto enter = [&] { // the intervals behind `from`, which none covers
+    if (from >= fullFrom && from < fullTo)
+      from = fullTo;
+    auto it = intervals.upper_bound(from);
+    if (it != intervals.begin())
+      from = std::max(from, std::prev(it)->second + 1);
+    return it;
+  };
+  auto it = enter();
   while (it != intervals.end() && it->first < from + length) {
     from = it->second + 1;
     ++it;
+    if (from >= fullFrom && from < fullTo)
+      it = enter();
   }
+  if (begin >= fullFrom && begin <= fullTo)
+    fullTo = from;
+  else if ((begin < fullFrom && from >= fullFrom) ||
+           from - begin > fullTo - fullFrom)
+    full[length] = {begin, from};
   return from;
+}
+
+bool IntervalSet::isFree(int64_t from, int64_t length) const {
+  auto it = intervals.upper_bound(from);
+  if (it != intervals.end() && it->first < from + length)
+    return false;
+  return it == intervals.begin() || std::prev(it)->second < from;
 }
 
 void IntervalSet::insert(int64_t from, int64_t length) {

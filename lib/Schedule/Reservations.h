@@ -29,14 +29,19 @@ class IntervalSet {
 public:
   /// Earliest s >= from such that [s, s + length - 1] is free.
   int64_t nextFree(int64_t from, int64_t length) const;
-  bool isFree(int64_t from, int64_t length) const {
-    return nextFree(from, length) == from;
-  }
+  bool isFree(int64_t from, int64_t length) const;
   void insert(int64_t from, int64_t length);
-  void clear() { intervals.clear(); }
+  void clear() {
+    intervals.clear();
+    full.clear();
+  }
 
 private:
   std::map<int64_t, int64_t> intervals; // first -> last
+  /// By length: no run of that length begins in first .. second-1. As nothing
+  /// is ever given back, that stays true; without it a resource with many small
+  /// gaps is searched from its beginning for every run.
+  mutable std::map<int64_t, std::pair<int64_t, int64_t>> full;
 };
 
 /// The life of a run of values on one stream.

@@ -320,13 +320,50 @@ unsigned FlowMaker::expandReduce(unsigned vnode) {
   return add(reduce);
 }
 
+/// Operands before their users, without recursion: chains are as long as a
+/// model makes them.
 unsigned FlowMaker::expand(unsigned vnode, unsigned chunk) {
+  using Place = std::pair<unsigned, unsigned>;
+  auto place = [&](unsigned node, unsigned c) {
+    return Place{node, dag.nodes[node].single ? 0 : c};
+  };
+  const Place root = place(vnode, chunk);
+  std::vector<Place> stack{root};
+  while (!stack.empty()) {
+    auto [node, c] = stack.back();
+    if (instanceOf.count({node, c})) {
+      stack.pop_back();
+      continue;
+    }
+    const VectorNode n = dag.nodes[node];
+    std::optional<Place> missing;
+    auto need = [&](VectorOperand v, bool single, unsigned at) {
+      if (!missing && v.kind == VectorOperand::Node &&
+          (!single || dag.nodes[v.value].single) &&
+          !instanceOf.count(place(v.value, at)))
+        missing = place(v.value, at);
+    };
+    if (n.kind == VectorNode::LaneReduce) {
+      need(n.a, false, 0);
+    } else if (n.kind == VectorNode::Alu || n.kind == VectorNode::RowReduce) {
+      // Values for all features first: they may mask what the others use.
+      for (bool single : {true, false})
+        for (VectorOperand v : {n.a, n.b, n.c})
+          need(v, single, c);
+    }
+    if (missing) {
+      stack.push_back(*missing);
+      continue;
+    }
+    expandHere(node, c);
+    stack.pop_back();
+  }
+  return instanceOf.at(root);
+}
+
+/// The operands are expanded.
+void FlowMaker::expandHere(unsigned vnode, unsigned chunk) {
   VectorNode n = dag.nodes[vnode];
-  if (n.single)
-    chunk = 0;
-  auto found = instanceOf.find({vnode, chunk});
-  if (found != instanceOf.end())
-    return found->second;
   unsigned result;
   Instance instance;
   instance.kind = n.kind;
@@ -352,11 +389,7 @@ unsigned FlowMaker::expand(unsigned vnode, unsigned chunk) {
     instance.node.kind = stream::Node::Alu;
     instance.node.op = n.op;
     instance.node.period = n.period;
-    // Values for all features first: they may mask what the others use.
     VectorOperand operands[3] = {n.a, n.b, n.c};
-    for (VectorOperand v : operands)
-      if (v.kind == VectorOperand::Node && dag.nodes[v.value].single)
-        expand(v.value, 0);
     for (unsigned i = 0; i < 3; ++i) {
       instance.refs[i] = operands[i];
       if (operands[i].kind == VectorOperand::Node)
@@ -370,7 +403,6 @@ unsigned FlowMaker::expand(unsigned vnode, unsigned chunk) {
   }
   }
   instanceOf[{vnode, chunk}] = result;
-  return result;
 }
 
 /// Depth first from the outputs: operands come shortly before their users.

@@ -78,6 +78,7 @@ private:
   void separateWide();
   void countUsers();
   unsigned expand(unsigned vnode, unsigned chunk);
+  void expandHere(unsigned vnode, unsigned chunk);
   unsigned add(Instance instance);
   unsigned masked(unsigned instance, unsigned vnode, unsigned chunk,
                   uint32_t identity, Tail tail);

@@ -42,6 +42,10 @@ bool lpu::linalg_to_stream::isAligned(const View &view, const Layout &layout,
   return layout.isSplat || layout.features == domain.features;
 }
 
+/// Light tensors on top of each other: what is asked about one goes through all
+/// above it.
+static constexpr unsigned lightDepthLimit = 128;
+
 namespace {
 class Assigner {
 public:
@@ -163,6 +167,10 @@ private:
   }
 
   void decideLight(Tensor &t) {
+    unsigned depth = 0;
+    for (const View &v : t.operands)
+      depth = std::max(depth, lightDepth.lookup(v.source) + 1);
+    lightDepth[&t] = depth;
     switch (t.kind) {
     case Tensor::Input:
     case Tensor::Constant:
@@ -170,8 +178,10 @@ private:
       break;
     case Tensor::Map:
     case Tensor::Reduce:
-      // A light tensor can at least be made as a whole.
+      // A light tensor is computed again for its readers, with all above it;
+      // it can at least be made as a whole.
       t.isLight =
+          depth <= lightDepthLimit &&
           llvm::all_of(t.operands,
                        [](const View &v) { return v.source->isLight; }) &&
           canMakeLight(wholeView(&t), ownLayout(t), machine.lanes);
@@ -626,6 +636,7 @@ private:
   Graph &graph;
   const lpu::Machine &machine;
   llvm::DenseMap<Tensor *, Tensor *> copies;
+  llvm::DenseMap<const Tensor *, unsigned> lightDepth; // tensors above
   bool failed = false;
 };
 } // namespace
