@@ -9,7 +9,8 @@
 #   scripts/setup.sh          Debian packages, small .venv, compiler and tools
 #   scripts/setup.sh --full   also PyTorch, transformers and ONNX Runtime in .venv
 #                             (about 1.4 GB; only the demo and the tests need them)
-#   scripts/setup.sh --test   all of that and Chromium, in which tests open pages
+#   scripts/setup.sh --test   all of that, Chromium, in which tests open pages, and
+#                             the fuzzers, instrumented, in the folder fuzz of the build
 #
 # LPU_BUILD_DIR names another build folder than build/. Running it again is
 # quick: each step first looks whether it is done.
@@ -22,7 +23,7 @@ for argument in "$@"; do
   case "$argument" in
     --full) full=yes ;;
     --test) full=yes test=yes ;;
-    -h | --help) sed -n '5,18s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
+    -h | --help) sed -n '5,19s/^# \{0,1\}//p' scripts/setup.sh; exit 0 ;;
     *) echo "setup: unknown option $argument (known: --full, --test, --help)" >&2; exit 2 ;;
   esac
 done
@@ -43,8 +44,8 @@ packages=(
   python3 python3-venv python3-psutil         # psutil: lit's time limit per test
   ca-certificates
 )
-# The pages of lpu-objdump --html are tested in a browser.
-[ $test = no ] || packages+=(chromium chromium-driver)
+# The pages of lpu-objdump --html are tested in a browser; the fuzzers need clang's runtime.
+[ $test = no ] || packages+=(chromium chromium-driver libclang-rt-22-dev)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
@@ -193,4 +194,11 @@ fi
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMLIR_DIR="$MLIR_DIR" \
   "${compilers[@]}" -DPython3_EXECUTABLE="$PWD/$venv/bin/python" --log-level=WARNING --no-warn-unused-cli
 cmake --build "$build"
+if [ $test = yes ]; then
+  say "building the fuzzers into $build/fuzz/ (first time: some minutes)"
+  [ -f "$build/fuzz/CMakeCache.txt" ] || compilers=(-DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22)
+  cmake -S . -B "$build/fuzz" -G Ninja -DCMAKE_BUILD_TYPE=Release -DLPU_FUZZ=ON -DMLIR_DIR="$MLIR_DIR" \
+    "${compilers[@]}" -DPython3_EXECUTABLE="$PWD/$venv/bin/python" --log-level=WARNING --no-warn-unused-cli
+  cmake --build "$build/fuzz" --target lpu-fuzzers
+fi
 say "done; the tools are in $build/bin"

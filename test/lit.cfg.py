@@ -32,8 +32,9 @@ config.excludes += [
 config.test_exec_root = os.path.join(config.lpu_build_dir, "test")
 
 tools = os.path.join(config.lpu_build_dir, "bin")
+fuzzers = os.path.join(config.lpu_build_dir, "fuzz", "bin")
 config.environment["PATH"] = os.pathsep.join(
-    [tools, config.llvm_tools_dir, os.environ.get("PATH", "")])
+    [tools, fuzzers, config.llvm_tools_dir, os.environ.get("PATH", "")])
 # lit runs one test per core; a library that starts threads of its own would
 # only make the machine's load, and the tests' times, harder to read.
 config.environment["OMP_NUM_THREADS"] = "1"
@@ -43,8 +44,9 @@ config.environment["TRANSFORMERS_OFFLINE"] = "1"
 
 # The tools that this build has: a test whose REQUIRES names one is skipped, and
 # counted as skipped, in a build without it.
-if os.path.isdir(tools):
-    config.available_features.update(os.listdir(tools))
+for folder in tools, fuzzers:
+    if os.path.isdir(folder):
+        config.available_features.update(os.listdir(folder))
 
 has_venv = os.access(config.venv_python, os.X_OK)
 python = config.venv_python if has_venv else sys.executable
