@@ -80,10 +80,9 @@ uint32_t Field::ofDyadic(int64_t mantissa, int exponent) const {
 
 uint32_t Field::ofFloat(uint32_t bits) const {
   uint32_t size = bits & 0x7fffffff;
-  // Most constants are normal fp16 numbers.
+  // Most weights are normal fp16 numbers.
   if (size >= 0x38800000 && size < 0x477ff000 && (bits & 0x1fff) == 0)
     return halves[(bits >> 16 & 0x8000) | (size - 0x38000000) >> 13];
-  bits = roundConstant(bits);
   uint32_t exponent = bits >> 23 & 255, fraction = bits & 0x7fffff;
   if (exponent == 255) // no number: whatever is computed from it is noise
     return random(Function::Torn, bits);
@@ -131,19 +130,6 @@ uint32_t lpu::modular::fromHalf(uint16_t bits) {
   return sign | llvm::bit_cast<uint32_t>(float(fraction) * step);
 }
 
-uint32_t lpu::modular::roundConstant(uint32_t bits) {
-  uint32_t size = bits & 0x7fffffff;
-  if (size >= 0x477ff000 || size < 0x33000001) // as toHalf
-    return bits;
-  // Normal fp16 numbers, and what has only their digits.
-  if (size >= 0x38800000 && (bits & 0x1fff) == 0)
-    return bits;
-  float value = llvm::bit_cast<float>(bits);
-  if (size < 0x4b800000 && value == float(int32_t(value)))
-    return bits;
-  return fromHalf(toHalf(bits));
-}
-
 static float asFloat(Element a) { return llvm::bit_cast<float>(a.value); }
 static Element knownFloat(float value) {
   return Element::known(std::isnan(value) ? 0x7fc00000
@@ -153,9 +139,6 @@ static bool isFinite(Element a) {
   return !a.isKnown() || (a.value & 0x7f800000) != 0x7f800000;
 }
 static bool isNaN(Element a) { return a.isKnown() && std::isnan(asFloat(a)); }
-/// Its residue is that of its exact value.
-static bool isExact(uint32_t bits) { return roundConstant(bits) == bits; }
-static bool isPlain(Element a) { return a.isKnown() && isExact(a.value); }
 
 //===----------------------------------------------------------------------===//
 // Elements
@@ -174,12 +157,11 @@ Element Field::add(Element a, Element b) const {
     return b;
   if (b.isKnown() && asFloat(b) == 0)
     return a;
-  if (isPlain(a) && isPlain(b)) {
+  if (a.isKnown() && b.isKnown()) {
     float x = asFloat(a), y = asFloat(b), sum = x + y;
     // The error of a sum is a float (two-sum).
     float back = sum - x, error = (x - (sum - back)) + (y - back);
-    if (std::isfinite(sum) && error == 0 &&
-        isExact(llvm::bit_cast<uint32_t>(sum)))
+    if (std::isfinite(sum) && error == 0)
       return knownFloat(sum);
   }
   return Element::number(add(residue(a), residue(b)));
@@ -193,8 +175,7 @@ Element Field::mul(Element a, Element b) const {
     if (!isFinite(a) || !isFinite(b))
       return knownFloat(product);
     bool isSame = double(product) == double(asFloat(a)) * double(asFloat(b));
-    if (isSame && isPlain(a) && isPlain(b) &&
-        isExact(llvm::bit_cast<uint32_t>(product)))
+    if (isSame)
       return knownFloat(product);
   }
   if (!isFinite(a) || !isFinite(b))
@@ -216,7 +197,7 @@ Element Field::recip(Element a) const {
     int exponent;
     bool isPower = std::fabs(std::frexp(value, &exponent)) == 0.5f;
     if (!std::isfinite(value) || value == 0 ||
-        (isPower && isExact(llvm::bit_cast<uint32_t>(inverse))))
+        (isPower && std::isfinite(inverse)))
       return knownFloat(inverse);
   }
   return Element::number(inverse(residue(a)));
@@ -225,9 +206,8 @@ Element Field::recip(Element a) const {
 Element Field::abs(Element a) const {
   if (a.isKnown())
     return knownFloat(std::fabs(asFloat(a)));
-  // One of x and -x, the same for both.
-  uint32_t x = residue(a), other = negate(x);
-  return Element::number(before(x, other) ? other : x);
+  uint32_t x = residue(a);
+  return Element::number(isPositive(x) ? x : negate(x));
 }
 
 Element Field::apply(Function function, Element a) const {

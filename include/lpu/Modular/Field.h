@@ -107,21 +107,21 @@ public:
                 const uint32_t *b, size_t pitch, unsigned columns,
                 uint32_t *out, size_t outPitch) const;
 
-  /// The residue of a float. Constants have the precision of fp16 here, on
-  /// whichever side and in whatever type they are stored: the choice of a
-  /// type is a question of numerics. See roundConstant.
+  /// The residue of a float; noise for infinities and NaN.
   uint32_t ofFloat(uint32_t bits) const;
   uint32_t ofHalf(uint16_t bits) const { return halves[bits]; }
   uint32_t ofInteger(int64_t value) const;
 
   /// A random function; 0 only with the probability 1/p.
   uint32_t random(Function function, uint64_t x) const;
-  /// A random order of the residues.
+  /// A random order of the residues in which -b is before -a if a is before
+  /// b, so that maxima of negated numbers are negated minima.
   bool before(uint32_t a, uint32_t b) const {
-    uint32_t left = random(Function::Order, a),
-             right = random(Function::Order, b);
+    int64_t left = place(a), right = place(b);
     return left != right ? left < right : a < b;
   }
+  /// Is it one of the numbers behind 0?
+  bool isPositive(uint32_t a) const { return place(a) > 0; }
 
   // Functions of the vector unit (docs/isa.md, section 10) on elements.
   uint32_t residue(Element a) const {
@@ -147,6 +147,15 @@ public:
   bool same(Element a, Element b) const;
 
 private:
+  /// In the order; place(-a) = -place(a).
+  int64_t place(uint32_t a) const {
+    uint32_t size = a < p - a ? a : p - a;
+    if (a == 0)
+      return 0;
+    uint32_t hash = random(Function::Order, size);
+    int64_t distance = int64_t(hash / 2) + 1;
+    return (hash % 2 == 0) == (a == size) ? distance : -distance;
+  }
   /// Noise: bytes of a number are none.
   uint32_t ofPart(Element a) const {
     return random(Function::Torn, uint64_t(a.value) << 16 |
@@ -164,17 +173,6 @@ private:
   std::vector<uint32_t> powers; // of 2, from 2^-400 on
 };
 
-/// The float that stands for a constant: rounded to fp16, to nearest even,
-/// unless it is an integer below 2^24, beyond the range of fp16 or so small
-/// that fp16 would make zero of it. fp16 values stay as they are, so a weight
-/// that is stored in fp16 and one that is stored in fp32 are the same number.
-uint32_t roundConstant(uint32_t bits);
-/// A normal float of which fp16 makes zero. Such constants of the image are
-/// zero on both sides; immediates (epsilons) and computed values are not.
-inline bool isNegligible(uint32_t bits) {
-  uint32_t size = bits & 0x7fffffff;
-  return size >= 0x00800000 && size < 0x33000001;
-}
 /// To nearest even, as `alu` converts at its edge.
 uint16_t toHalf(uint32_t bits);
 uint32_t fromHalf(uint16_t bits);

@@ -325,7 +325,7 @@ lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
     output.isFloat = value.isFloat();
     for (int64_t i = 0; i < value.count(); ++i)
       if (value.isFloat())
-        output.floats.push_back(value.element(i));
+        output.floats.push_back(value.moved(i));
       else
         output.integers.push_back(value.integer(i));
   }

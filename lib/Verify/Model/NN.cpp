@@ -18,12 +18,14 @@ using namespace lpu::verify;
 using modular::Function;
 
 /// The residues of an operand of a product. A weight has the precision of
-/// fp16, under its scale.
-static std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t) {
+/// fp16, under its scale, unless nothing is left of the product but a sum of
+/// it.
+static std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t,
+                                        bool isSummed) {
   std::vector<uint32_t> result(size_t(t.count()));
-  if (t.kind == Tensor::Elements) {
+  if (t.kind == Tensor::Elements || isSummed) {
     for (size_t i = 0; i < result.size(); ++i)
-      result[i] = field.residue((*t.elements)[i]);
+      result[i] = field.residue(t.element(int64_t(i)));
     return result;
   }
   if (t.scale == 0) {
@@ -39,6 +41,17 @@ static std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t) {
     result[i] = field.mul(field.ofHalf(half), scale);
   }
   return result;
+}
+
+/// Does each line of an operand along k repeat one element?
+static bool repeats(const Tensor &t, size_t axis) {
+  int64_t step = stridesOf(t.dims)[axis], size = t.dims[axis];
+  if (t.kind != Tensor::Elements || size < 2)
+    return false;
+  for (int64_t i = 0; i < t.count(); ++i)
+    if (i / step % size != 0 && !(t.element(i) == t.element(i - step)))
+      return false;
+  return true;
 }
 
 std::optional<Tensor> lpu::verify::product(Node &node, const Tensor &left,
@@ -62,8 +75,10 @@ std::optional<Tensor> lpu::verify::product(Node &node, const Tensor &left,
     node.refuse("its shapes do not fit");
     return std::nullopt;
   }
-  std::vector<uint32_t> x = residuesOf(node.field, a),
-                        y = residuesOf(node.field, b);
+  bool isSum =
+      repeats(a, size_t(a.rank() - 1)) || repeats(b, size_t(b.rank() - 2));
+  std::vector<uint32_t> x = residuesOf(node.field, a, isSum),
+                        y = residuesOf(node.field, b, isSum);
   std::vector<uint32_t> result(size_t(countOf(batch) * m * n));
   std::vector<const uint32_t *> rows(size_t(m), nullptr);
   forEach(batch, broadcastStrides(batchA, batch),

@@ -238,6 +238,12 @@ static void concat(Node &n) {
                    : Tensor::ofConstants(dims, std::move(constants)));
 }
 
+/// Whatever chooses an element of this, the element is known.
+static bool isUniform(const Tensor &a) {
+  return a.kind == Tensor::Integers && a.isConstant && a.count() > 0 &&
+         llvm::all_equal(*a.integers);
+}
+
 Tensor lpu::verify::gathered(Node &n, const Tensor &a, const Tensor &indices,
                              int64_t axis) {
   int64_t size = a.dims[size_t(axis)];
@@ -259,14 +265,16 @@ Tensor lpu::verify::gathered(Node &n, const Tensor &a, const Tensor &indices,
     }
   if (a.kind != Tensor::Constants || indices.isConstant) {
     Tensor result = a.take(dims, from);
-    result.isConstant &= indices.isConstant;
+    result.isConstant &= indices.isConstant || isUniform(a);
     return result;
   }
   // Rows that data chooses are no constants that could be computed with.
   std::vector<Element> rows;
   for (int64_t i : from)
-    rows.push_back(a.element(i));
-  return Tensor::ofElements(dims, std::move(rows));
+    rows.push_back(a.moved(i));
+  Tensor result = Tensor::ofElements(dims, std::move(rows));
+  result.isTable = isHalfTable(a);
+  return result;
 }
 
 static void gather(Node &n) {
@@ -294,7 +302,7 @@ static void gatherElements(Node &n) {
     from[size_t(i)] = x + index * step;
   });
   Tensor result = a.take(indices.dims, from);
-  result.isConstant &= indices.isConstant;
+  result.isConstant &= indices.isConstant || isUniform(a);
   n.set(result);
 }
 

@@ -28,12 +28,17 @@ Dims lpu::verify::stridesOf(DimsRef dims) {
   return strides;
 }
 
+Element Tensor::moved(int64_t i) const {
+  return kind == Elements
+             ? (*elements)[size_t(i)]
+             : Element::known(llvm::bit_cast<uint32_t>(constant(i)));
+}
+
 Element Tensor::element(int64_t i) const {
-  if (kind == Elements)
-    return (*elements)[size_t(i)];
-  auto bits = llvm::bit_cast<uint32_t>(constant(i));
-  bool isInImage = int64_t(constants->size()) * 4 > immediateBytes;
-  return Element::known(isInImage && modular::isNegligible(bits) ? 0 : bits);
+  Element e = moved(i);
+  if (isTable && e.isKnown())
+    e.value = modular::fromHalf(modular::toHalf(e.value));
+  return e;
 }
 
 Tensor Tensor::ofIntegers(int type, DimsRef dims, std::vector<int64_t> values,
@@ -153,4 +158,15 @@ int lpu::verify::scaleOf(llvm::ArrayRef<float> weights) {
   if (most == 0 || (most >= 1.0f / 64 && most <= 65504))
     return 0;
   return std::ilogb(most) - (most > 1 ? 14 : 0);
+}
+
+bool lpu::verify::isHalfTable(const Tensor &table) {
+  if (table.kind != Tensor::Constants || table.rank() < 2 ||
+      table.dims.back() == 1)
+    return false;
+  float most = 0;
+  for (float w : *table.constants)
+    if (std::isfinite(w))
+      most = std::max(most, std::fabs(w));
+  return most <= 65504 && most >= 1.0f / 256;
 }

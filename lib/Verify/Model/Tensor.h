@@ -45,6 +45,10 @@ struct Tensor {
   /// Constants that are a weight of the file, perhaps moved: the exponent by
   /// which products scale it (scaleOf).
   int scale = 0;
+  /// Rows that data chose of a table. Whoever computes with them finds the
+  /// precision of fp16; what only moves them, the floats of the file
+  /// (docs/numerics.md).
+  bool isTable = false;
 
   int64_t count() const { return countOf(dims); }
   int64_t rank() const { return int64_t(dims.size()); }
@@ -53,6 +57,8 @@ struct Tensor {
   float constant(int64_t i) const { return (*constants)[size_t(i)]; }
   /// As the vector unit reads it.
   Element element(int64_t i) const;
+  /// As an output shows it.
+  Element moved(int64_t i) const;
 
   static Tensor ofIntegers(int type, DimsRef dims, std::vector<int64_t> values,
                            bool isConstant);
@@ -67,8 +73,6 @@ struct Tensor {
 
 /// Constants of up to so many bytes are computed with before anything runs.
 constexpr int64_t knownBytes = 4096;
-/// Floats of more than so many bytes lie in the image of a chip.
-constexpr int64_t immediateBytes = 64;
 
 /// The shape that all broadcast to; empty pointer if there is none.
 bool broadcast(DimsRef a, DimsRef b, Dims &result);
@@ -82,6 +86,8 @@ void forEach(DimsRef to, DimsRef a, DimsRef b,
 /// Weights of products are fp16. If the largest of a tensor is out of its range
 /// or below 2^-6, all are divided by 2^scale first (docs/numerics.md).
 int scaleOf(llvm::ArrayRef<float> weights);
+/// A table of vectors is stored in fp16 if its largest element is in range.
+bool isHalfTable(const Tensor &table);
 
 } // namespace lpu::verify
 

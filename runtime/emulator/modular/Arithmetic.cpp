@@ -104,9 +104,7 @@ ModularByte event::modularByte(Value value, unsigned lane) {
   llvm_unreachable("all kinds handled");
 }
 
-/// The 32 bits that the vector unit makes of the bits of a narrower type. Of
-/// constants, what is nothing in fp16 is nothing (docs/verification.md), but
-/// integers between floats stay.
+/// The 32 bits that the vector unit makes of the bits of a narrower type.
 static Element widen(uint32_t bits, ElementType type) {
   switch (type) {
   case ElementType::i8:
@@ -117,8 +115,6 @@ static Element widen(uint32_t bits, ElementType type) {
     return Element::known(uint32_t(int32_t(int16_t(bits))));
   case ElementType::f16:
     return Element::known(modular::fromHalf(uint16_t(bits)));
-  case ElementType::f32:
-    return Element::known(modular::isNegligible(bits) ? 0 : bits);
   default:
     return Element::known(bits);
   }
