@@ -111,6 +111,14 @@ double CostModel::weightBytes(const Node &node, Cutting cutting) const {
     for (auto [d, loop] : llvm::enumerate(dims))
       if (loop != none && sizes[d] > 1)
         sizes[d] = size(node, loop, cutting);
+    // The scheduler cuts a table into panels of a bank each, less an eighth and
+    // with a row of zeros; what a panel leaves of its bank is too little for
+    // another.
+    if (node.isGather && v == node.reads[1]) {
+      int64_t panel = std::max<int64_t>(1, int64_t(machine.rows) * 7 / 8 - 1),
+              rest = sizes[0] % panel;
+      sizes[0] = sizes[0] / panel * machine.rows + (rest ? rest + 1 : 0);
+    }
     bool isMatrix = node.isContraction || node.isGather;
     bytes +=
         rowsOf(sizes, machine.lanes) * machine.lanes *
