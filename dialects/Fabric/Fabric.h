@@ -28,6 +28,8 @@ constexpr const char *parameterAttr = "fabric.parameter";
 constexpr const char *partAttr = "fabric.part";
 /// On arguments and results of a function for one chip: its port.
 constexpr const char *portAttr = "fabric.port";
+/// On a send or receive: the value is the same on all chips of its stage.
+constexpr const char *wholeAttr = "fabric.whole";
 
 /// True for ops that transfer (ports of a body).
 bool isTransfer(mlir::Operation *op);

@@ -115,6 +115,7 @@ private:
       };
       source.rowAxes = axes(attr.getRowAxes());
       source.featureAxes = axes(attr.getFeatureAxes());
+      source.parameter = attr.getParameter();
     }
   }
 

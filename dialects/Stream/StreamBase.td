@@ -91,14 +91,16 @@ def Stream_SourceAttr : AttrDef<Stream_Dialect, "Source"> {
     (mixed-radix r over the row axes) + (mixed-radix f over the feature axes),
     outermost axis first; what lies outside the axes is zero. `splat`: the source
     is one element. `offset_binary`: bytes hold unsigned numbers, the element is the
-    number less 128.
+    number less 128. `parameter`: the array is that of a parameter of a chip class
+    (docs/fabric.md), which other chips of the class replace by theirs.
   }];
   let parameters = (ins "::mlir::Type":$elementType, "::mlir::StringAttr":$file,
                         "uint64_t":$fileOffset, "uint64_t":$fileLength,
                         "::mlir::DenseElementsAttr":$data, "bool":$splat, "bool":$offsetBinary,
                         "int64_t":$offset,
                         ArrayRefParameter<"int64_t", "size, step, size, step ...">:$rowAxes,
-                        ArrayRefParameter<"int64_t", "size, step, size, step ...">:$featureAxes);
+                        ArrayRefParameter<"int64_t", "size, step, size, step ...">:$featureAxes,
+                        "int64_t":$parameter);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

@@ -114,7 +114,7 @@ mlir::Attribute SourceAttr::parse(mlir::AsmParser &parser, mlir::Type) {
   mlir::StringAttr file;
   uint64_t fileOffset = 0, fileLength = 0;
   mlir::DenseElementsAttr data;
-  int64_t offset = 0;
+  int64_t offset = 0, parameter = -1;
   llvm::SmallVector<int64_t> rows, features;
   llvm::SMLoc location = parser.getCurrentLocation();
   if (parser.parseLess() || parser.parseType(elementType) ||
@@ -141,11 +141,14 @@ mlir::Attribute SourceAttr::parse(mlir::AsmParser &parser, mlir::Type) {
   if (parser.parseOptionalKeyword("features").succeeded() &&
       parseAxes(parser, features))
     return {};
+  if (parser.parseOptionalKeyword("parameter").succeeded() &&
+      parser.parseInteger(parameter))
+    return {};
   if (parser.parseGreater())
     return {};
   return parser.getChecked<SourceAttr>(
       location, parser.getContext(), elementType, file, fileOffset, fileLength,
-      data, splat, offsetBinary, offset, rows, features);
+      data, splat, offsetBinary, offset, rows, features, parameter);
 }
 
 void SourceAttr::print(mlir::AsmPrinter &printer) const {
@@ -161,16 +164,17 @@ void SourceAttr::print(mlir::AsmPrinter &printer) const {
     printer << " offset " << getOffset();
   printAxes(printer, " rows [", getRowAxes());
   printAxes(printer, " features [", getFeatureAxes());
+  if (getParameter() >= 0)
+    printer << " parameter " << getParameter();
   printer << '>';
 }
 
-mlir::LogicalResult SourceAttr::verify(EmitError emitError,
-                                       mlir::Type elementType,
-                                       mlir::StringAttr file, uint64_t,
-                                       uint64_t, mlir::DenseElementsAttr data,
-                                       bool, bool offsetBinary, int64_t,
-                                       llvm::ArrayRef<int64_t> rowAxes,
-                                       llvm::ArrayRef<int64_t> featureAxes) {
+mlir::LogicalResult
+SourceAttr::verify(EmitError emitError, mlir::Type elementType,
+                   mlir::StringAttr file, uint64_t, uint64_t,
+                   mlir::DenseElementsAttr data, bool, bool offsetBinary,
+                   int64_t, llvm::ArrayRef<int64_t> rowAxes,
+                   llvm::ArrayRef<int64_t> featureAxes, int64_t) {
   bool isKnown =
       elementType.isF16() || elementType.isF32() || elementType.isF64() ||
       elementType.isSignlessInteger(1) || elementType.isSignlessInteger(8) ||

@@ -138,7 +138,7 @@ private:
     return SourceAttr::get(builder.getContext(), type, file, source.fileOffset,
                            source.fileLength, data, source.splat, offsetBinary,
                            source.offset, axes(source.rowAxes),
-                           axes(source.featureAxes));
+                           axes(source.featureAxes), source.parameter);
   }
 
   mlir::Value write(const Tile &tile) {
@@ -361,4 +361,28 @@ private:
 mlir::OwningOpRef<ProgramOp> stream::toIR(const Program &program,
                                           mlir::MLIRContext *context) {
   return Writer(program, context).run();
+}
+
+std::string stream::formOf(Program program, mlir::MLIRContext *context) {
+  program.name.clear();
+  for (Tile &tile : program.tiles) {
+    if (tile.kind != Tile::Input && tile.kind != Tile::Output)
+      tile.name.clear();
+    // The number of instances counts.
+    for (ConstantSource &source : tile.sources) {
+      source = ConstantSource();
+      source.elementType = "u8";
+      source.data = std::make_shared<std::vector<uint8_t>>(1);
+    }
+  }
+  for (Segment &segment : program.segments)
+    for (Kernel &kernel : segment.kernels) {
+      std::visit([](auto &k) { k.name.clear(); }, kernel);
+      if (auto *matmul = std::get_if<Matmul>(&kernel))
+        for (Job &job : matmul->jobs)
+          job.epilogue.name.clear();
+    }
+  std::string text;
+  llvm::raw_string_ostream(text) << **toIR(program, context);
+  return text;
 }

@@ -36,6 +36,10 @@ struct ProgramOps {
 /// rules of `check` are not applied here.
 mlir::FailureOr<Program> fromIR(ProgramOp op, ProgramOps *ops = nullptr);
 
+/// The program without names and without what its constants hold, as text:
+/// programs with one text are scheduled alike.
+std::string formOf(Program program, mlir::MLIRContext *context);
+
 /// Applies `check` and reports every violation at its op.
 mlir::LogicalResult verifyProgram(ProgramOp op, const Machine *machine);
 

@@ -473,6 +473,8 @@ void BodyBuilder::receive(const Crossing &c) {
     local = fabric::RecvOp::create(builder, v.getLoc(),
                                    linkType(v.getType(), type));
     arrived[{c.node, c.axis}] = local;
+    if (!cut)
+      local.getDefiningOp()->setAttr(fabric::wholeAttr, builder.getUnitAttr());
     local = converted(v.getLoc(), local, type);
     body.ports.push_back(
         {cut ? PortRule::RecvSame : PortRule::RecvWhole, c.from, 0});
@@ -503,7 +505,9 @@ void BodyBuilder::send(const Crossing &c) {
     local =
         converted(v.getLoc(), local, linkType(v.getType(), local.getType()));
   for (unsigned turn = 0; turn < times; ++turn) {
-    fabric::SendOp::create(builder, v.getLoc(), local);
+    auto op = fabric::SendOp::create(builder, v.getLoc(), local);
+    if (!cut)
+      op->setAttr(fabric::wholeAttr, builder.getUnitAttr());
     body.ports.push_back(
         {cut ? PortRule::SendSame : PortRule::SendWhole, c.to, turn});
   }

@@ -153,20 +153,19 @@ static llvm::Error bind(std::vector<TensorBinding> &all,
   return llvm::Error::success();
 }
 
-llvm::Expected<ScheduledProgram>
-lpu::schedule::joinGroup(std::vector<ScheduleResult> kinds,
+llvm::Expected<Package>
+lpu::schedule::joinGroup(llvm::ArrayRef<const ScheduleResult *> kinds,
                          llvm::ArrayRef<GroupMember> members,
                          std::vector<LinkWire> wires) {
   LPU_CHECK(!kinds.empty() && !members.empty(), "a group without members");
-  ScheduledProgram joined;
-  Package &package = joined.package;
-  package.machine = kinds[0].program.package.machine;
-  package.programName = kinds[0].program.package.programName;
+  Package package;
+  package.machine = kinds[0]->program.package.machine;
+  package.programName = kinds[0]->program.package.programName;
   package.wires = std::move(wires);
   std::vector<ConstantImage> images;
   llvm::StringMap<unsigned> uses;
   for (const GroupMember &member : members) {
-    const ScheduleResult &kind = kinds[member.kind];
+    const ScheduleResult &kind = *kinds[member.kind];
     auto image = makeImage(kind.image, *member.program, package.machine);
     if (!image)
       return image.takeError();
@@ -177,8 +176,9 @@ lpu::schedule::joinGroup(std::vector<ScheduleResult> kinds,
   }
   llvm::StringMap<uint32_t> shares;
   for (unsigned m = 0; m < members.size(); ++m) {
-    const ScheduleResult &kind = kinds[members[m].kind];
-    Chip chip = kind.program.package.chips[0];
+    const ScheduleResult &kind = *kinds[members[m].kind];
+    Chip chip;
+    chip.registers = kind.program.package.chips[0].registers;
     chip.chipClass = members[m].kind;
     chip.image = std::move(images[m].segments);
     for (size_t i = 0; i < chip.image.size(); ++i)
@@ -194,7 +194,5 @@ lpu::schedule::joinGroup(std::vector<ScheduleResult> kinds,
     if (llvm::Error error = bind(package.outputs, own.outputs, m))
       return std::move(error);
   }
-  for (ScheduleResult &kind : kinds)
-    joined.classes.push_back(std::move(kind.program.classes[0]));
-  return joined;
+  return package;
 }

@@ -150,23 +150,6 @@ struct Chips {
 };
 } // namespace
 
-/// The text of a program without what its constants hold.
-static std::string textOf(lpu::stream::ProgramOp program) {
-  auto copy = llvm::cast<lpu::stream::ProgramOp>(program->clone());
-  copy.setSymName("program");
-  mlir::Builder builder(copy.getContext());
-  copy->walk([&](lpu::stream::ConstantOp constant) {
-    // The number of instances counts.
-    constant->setAttr("instances",
-                      builder.getI64IntegerAttr(constant.getSources().size()));
-    constant.setSourcesAttr(builder.getArrayAttr({}));
-  });
-  std::string text;
-  raw_string_ostream(text) << *copy;
-  copy->erase();
-  return text;
-}
-
 static Error schedule(const Chips &chips, const lpu::Machine &machine) {
   std::vector<const lpu::stream::Program *> kinds;
   std::vector<lpu::schedule::GroupMember> members;
@@ -186,13 +169,20 @@ static Error schedule(const Chips &chips, const lpu::Machine &machine) {
   auto scheduled = lpu::schedule::scheduleGroup(kinds, machine, options);
   if (!scheduled)
     return scheduled.takeError();
-  auto joined = lpu::schedule::joinGroup(std::move(*scheduled), members,
-                                         lpu::schedule::meshWires(links));
-  if (!joined)
-    return joined.takeError();
-  if (Error error = lpu::insertFetches(*joined))
+  std::vector<const lpu::schedule::ScheduleResult *> results;
+  lpu::ScheduledProgram joined;
+  for (const lpu::schedule::ScheduleResult &result : *scheduled) {
+    results.push_back(&result);
+    joined.classes.push_back(result.program.classes[0]);
+  }
+  auto group = lpu::schedule::joinGroup(results, members,
+                                        lpu::schedule::meshWires(links));
+  if (!group)
+    return group.takeError();
+  joined.package = std::move(*group);
+  if (Error error = lpu::insertFetches(joined))
     return error;
-  auto assembled = lpu::assemble(std::move(*joined));
+  auto assembled = lpu::assemble(std::move(joined));
   if (!assembled)
     return assembled.takeError();
   return lpu::writePackage(*assembled, package);
@@ -264,7 +254,7 @@ int main(int argc, char **argv) {
     if (names.empty())
       names.assign(program->groups.empty() ? 1 : program->groups[0],
                    program->name);
-    texts[program->name] = textOf(op);
+    texts[program->name] = lpu::stream::formOf(*program, &context);
     byName[program->name] = std::move(*program);
   }
   Chips chips;

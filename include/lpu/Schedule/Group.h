@@ -31,17 +31,18 @@ scheduleGroup(llvm::ArrayRef<const stream::Program *> kinds,
 /// A chip of a group.
 struct GroupMember {
   unsigned kind = 0; // index of its schedule
-  /// That of its kind with the member's own constants.
+  /// The tiles of its kind's with the member's own constants; its kernels do
+  /// not count.
   const stream::Program *program = nullptr;
 };
 
-/// Puts the members into one package: a class for each kind, an image for each
-/// member in which equal bytes are shared, inputs and
-/// outputs on all chips that have them (an output is read from the first). Text
-/// is not placed yet (insertFetches), and `wires` are the package's.
-llvm::Expected<ScheduledProgram> joinGroup(std::vector<ScheduleResult> kinds,
-                                           llvm::ArrayRef<GroupMember> members,
-                                           std::vector<LinkWire> wires);
+/// Puts the members into one package: an image for each member in which equal
+/// bytes are shared, its kind as its class, inputs and outputs on all chips
+/// that have them (an output is read from the first); `wires` are the
+/// package's.
+llvm::Expected<Package> joinGroup(llvm::ArrayRef<const ScheduleResult *> kinds,
+                                  llvm::ArrayRef<GroupMember> members,
+                                  std::vector<LinkWire> wires);
 
 /// The wires of a group whose member j is chip j and is reached through link
 /// links[j] of every member; its own link of that number is looped back.

@@ -5,36 +5,45 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Every chip of a pipeline is scheduled alone: what it gives is an output and
-// what it gets is an input of its program, each standing in columns of SRAM.
-// This step moves the columns over links. Behind the last effect of the sender
-// it reads them row by row onto an outward stream, which the link sends; in
-// front of the receiver's program the link puts them onto an inward stream,
-// and every slice that holds a copy writes what passes.
+// The chips of a stage are scheduled alone: what they give is an output and
+// what they get is an input of their programs, each standing in columns of
+// SRAM. This step moves the columns over links. Behind the last effect of the
+// sender's program a chip reads them row by row onto an outward stream, which
+// its links send; in front of the receiver's program a link puts them onto an
+// inward stream, and every slice that holds a copy writes what passes.
 //
 //   sender    mem.read --+-- outward stream --> link_send
 //                                                  |  latency + margin
 //   receiver                                    link_recv -- inward -->
 //   mem.write
 //
-// The receiver receives in lockstep with the sends, latency + margin later,
-// which is the earliest cycle in which a vector is there whatever the clocks
-// do. So one number, the cycle of its first send, places all issues of a
-// column, and they take the earliest cycles in which their queues are free.
-// Streams are numbered like link ports, so no two links meet on one.
+// A receiver receives in lockstep with the sends, latency + margin later, which
+// is the earliest cycle in which a vector is there whatever the clocks do. So
+// one number, the cycle of its first send, places all issues of a column, and
+// they take the earliest cycles in which their queues are free.
 //
-// The receiver's cycle 0 is that of its first receive, and its program is
+// A value that all chips of a stage need goes to them along a **tree**: where
+// no link joins sender and receiver, or few do, chips hand on what they
+// receive: the links at the far end of the chip take it from the inward stream,
+// those at the near end get it back by way of the shuffle unit. A chip that has
+// begun does so behind its own program, one that has not in front of it. Inward
+// streams are numbered like the port that they come from, outward ones like a
+// port that sends.
+//
+// The receivers' cycle 0 is that of their first receive, and their programs are
 // shifted behind the last write.
 //
-// Where no link joins two chips, chips between hand the vectors on: from a link
-// at one end of the chip on a stream to a link at the other end, or back by way
-// of the shuffle unit. They do so behind their own programs.
-//
 // Every chip has a timetable of resyncs, one every resync_cycles, and columns
-// pause where their sender or their receiver rests behind one (docs/isa.md,
-// section 8). A receiver takes the timetable of the first chip that sends to
-// it, later by the time of flight, so both rest at once. Of the timetable only
-// those `control.resync` are issued that a send or receive behind them needs.
+// pause where a chip on their way rests behind one (docs/isa.md, section 8). A
+// receiver takes the timetable of the first chip that sends to it, later by the
+// time of flight, so both rest at once. Of the timetable only those
+// `control.resync` are issued that a send or receive behind them needs.
+//
+// Nothing is done per chip that can be done per kind: chips with the same
+// program that receive and send in the same cycles of their own have one text
+// (a class), whatever their place in the system. Ports are relocations
+// (lpu::Chip::links): chips of a stage use equal link numbers, whichever cables
+// they stand for.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,35 +51,49 @@
 #define LPU_SCHEDULE_TRANSFER_H
 
 #include "lpu/Schedule/QueueProgram.h"
+#include <memory>
 
 namespace lpu::schedule {
 
-/// One link on the way of a value.
+/// One link on the way of a value. Ports are link numbers of the chips' text.
 struct LinkHop {
   unsigned from, fromPort, to, toPort;
 };
 
-/// A value that chip `from` gives to chip `to`; chips are numbered over all
-/// parts.
+/// A value that chips of one part have and chips of another need; chips are
+/// numbered over all parts.
 struct Transfer {
-  unsigned from = 0, to = 0;
-  std::string output, input; // bindings of the two programs
-  std::string name;          // for messages
-  /// Ways from the one to the other. Chips between must have smaller numbers
-  /// than `to`: they hand vectors on when their own work is done.
-  std::vector<std::vector<LinkHop>> routes;
-  // Set by joinChips: vectors sent (a row may be sent twice), and program
-  // cycles from the first read to the last write.
+  struct End {
+    unsigned chip;
+    std::string binding; // of its program
+  };
+  std::string name;         // for messages
+  std::vector<End> sources; // all have the same value
+  std::vector<End> targets; // of one part
+  /// Ways from one source to all targets: a hop leaves that source, or a chip
+  /// that an earlier hop reaches.
+  std::vector<std::vector<LinkHop>> trees;
+  // Set by joinChips: rows of columns that were sent (a row may be sent twice),
+  // and program cycles from the first read to the last write.
   uint64_t vectors = 0, first = 0, end = 0;
 };
 
-/// Joins programs whose chips run in step each. Chips of the result are those
-/// of the parts, one part after the other; chips of a part with the same text
-/// are one class. The bindings of transfers are gone, inputs of one name are
-/// one binding with the placements of all chips, and an output of several chips
-/// is read from the first. Text is not placed yet. Errors: a transfer without a
-/// link, in a circle, or between layouts that differ.
-llvm::Expected<ScheduledProgram> joinChips(std::vector<ScheduledProgram> parts,
+/// Chips that run in step: a stage.
+struct Part {
+  /// Programs of its chips by kind, before text is fetched. Parts of equal
+  /// stages have the same.
+  std::shared_ptr<const std::vector<ClassProgram>> kinds;
+  /// Chips with their images (`chipClass` is the kind; `links` may be set),
+  /// bindings, wires between its chips (by link numbers of the text), cycles.
+  Package package;
+};
+
+/// Joins the parts. Chips of the result are those of the parts, one part after
+/// the other. The bindings of transfers are gone, inputs of one name are one
+/// binding with the placements of all chips, and an output of several chips is
+/// read from the first. Text is not placed yet. Errors: a transfer without a
+/// way, in a circle, or between layouts that differ.
+llvm::Expected<ScheduledProgram> joinChips(std::vector<Part> parts,
                                            std::vector<Transfer> &transfers);
 
 } // namespace lpu::schedule

@@ -63,6 +63,9 @@ struct ConstantSource {
   int64_t offset = 0; // elements
   std::vector<Axis> rowAxes, featureAxes;
   bool splat = false; // the source is one element
+  /// The parameter of a chip class whose array this is (docs/fabric.md), or was
+  /// before its floats were scaled into `data`; -1 if it is none.
+  int64_t parameter = -1;
 };
 
 struct Tile {

@@ -110,6 +110,10 @@ int linalg_to_stream::scaleOf(const stream::ConstantSource &source) {
   return std::ilogb(most) - (most > 1 ? 14 : 0);
 }
 
+int lpu::weightScale(const stream::ConstantSource &source) {
+  return linalg_to_stream::scaleOf(source);
+}
+
 std::optional<stream::ConstantSource>
 linalg_to_stream::scaledBy(const stream::ConstantSource &source, int exponent) {
   std::unique_ptr<llvm::MemoryBuffer> buffer;

@@ -73,6 +73,11 @@ static std::optional<uint32_t> scalarBits(Attribute attr) {
 // Constants
 //===----------------------------------------------------------------------===//
 
+static void markParameter(Operation &op, Tensor &t) {
+  if (auto number = op.getAttrOfType<IntegerAttr>("fabric.parameter"))
+    t.constant.parameter = number.getInt();
+}
+
 void Reader::readConstant(Operation &op, DenseElementsAttr value) {
   Type type = value.getElementType();
   Sizes shape = shapeOf(op.getResult(0));
@@ -95,6 +100,7 @@ void Reader::readConstant(Operation &op, DenseElementsAttr value) {
     ArrayRef<char> raw = value.getRawData();
     t.constant.data->assign(raw.begin(), raw.end());
   }
+  markParameter(op, t);
   setView(op.getResult(0), wholeView(&t));
 }
 
@@ -113,6 +119,7 @@ void Reader::readInitializer(Operation &op) {
   t.constant.fileLength = length.getInt();
   if (auto name = op.getAttrOfType<StringAttr>("name"))
     t.name = name.str();
+  markParameter(op, t);
   setView(op.getResult(0), wholeView(&t));
 }
 
