@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A value takes the fewest links. It leaves from every chip that has it and is
-// nearest to the chips that need it, each time along another tree, so that its
-// columns spread over the links between two stages; and from one end of that
-// chip, since a row is read onto one stream. Chips that hand it on are of the
+// nearest to the chips that need it, and over every link that does not make the
+// way longer, each time along another tree: its columns spread over the links
+// between two stages. A tree leaves a chip at one end, since a row is read onto
+// one stream. Chips that hand it on are of the
 // two stages, or of stages that are done; only where these do not reach, of
 // later ones.
 //
@@ -38,8 +39,9 @@ public:
   void nameLinks(std::vector<Transfer> &values);
 
 private:
-  std::optional<Tree> treeFrom(unsigned source, std::optional<bool> end,
-                               const Transfer &value, bool useLater) const;
+  using Links = llvm::SmallDenseSet<std::pair<unsigned, unsigned>, 16>;
+  std::optional<Tree> treeFrom(unsigned source, bool end, const Transfer &value,
+                               bool useLater, const Links &without) const;
 
   Prepared &prepared;
   const Topology &topology;
@@ -47,10 +49,11 @@ private:
 };
 } // namespace
 
-/// Shortest ways from one chip to all targets; its first hops leave at one end.
-std::optional<Tree> Router::treeFrom(unsigned source, std::optional<bool> end,
-                                     const Transfer &value,
-                                     bool useLater) const {
+/// Shortest ways from one chip to all targets; its first hops leave at one end,
+/// and no hop takes a link `without`.
+std::optional<Tree> Router::treeFrom(unsigned source, bool end,
+                                     const Transfer &value, bool useLater,
+                                     const Links &without) const {
   unsigned crew = prepared.chips[value.targets.front().chip].crew;
   llvm::SmallDenseSet<unsigned, 8> targets;
   for (const Transfer::End &target : value.targets)
@@ -61,7 +64,8 @@ std::optional<Tree> Router::treeFrom(unsigned source, std::optional<bool> end,
   for (size_t next = 0; next < work.size() && left; ++next) {
     const PreparedChip &chip = prepared.chips[work[next]];
     for (unsigned port = 0; port < topology.linksPerChip && left; ++port) {
-      if (next == 0 && end && (port % 2 == 1) != *end)
+      if ((next == 0 && (port % 2 == 1) != end) ||
+          without.contains({work[next], port}))
         continue;
       auto there = topology.peer(chip.number, port);
       if (!there || prepared.isLooped(work[next], port))
@@ -110,17 +114,20 @@ void Router::route(Transfer &value) {
     unsigned best = UINT_MAX;
     for (const Transfer::End &source : value.sources)
       for (bool end : {false, true}) {
-        auto tree = treeFrom(source.chip, end, value, useLater);
-        if (!tree || tree->empty())
-          continue;
-        unsigned depth = depthOf(*tree);
-        if (depth > best)
-          continue;
-        if (depth < best)
-          value.trees.clear();
-        best = depth;
-        if (value.trees.size() < mostTrees)
+        Links taken;
+        while (auto tree = treeFrom(source.chip, end, value, useLater, taken)) {
+          unsigned depth = depthOf(*tree);
+          if (depth > best)
+            break;
+          if (depth < best)
+            value.trees.clear();
+          best = depth;
+          if (value.trees.size() == mostTrees)
+            break;
+          for (const LinkHop &hop : *tree)
+            taken.insert({hop.from, hop.fromPort});
           value.trees.push_back(std::move(*tree));
+        }
       }
     if (!value.trees.empty())
       return;
