@@ -112,12 +112,14 @@ double CostModel::weightBytes(const Node &node, Cutting cutting) const {
       if (loop != none && sizes[d] > 1)
         sizes[d] = size(node, loop, cutting);
     // The scheduler cuts a table into panels of a bank each, less an eighth and
-    // with a row of zeros; what a panel leaves of its bank is too little for
-    // another.
+    // with a row of zeros. What a panel leaves of its bank is too little for
+    // another; two of at most half a bank share one.
     if (node.isGather && v == node.reads[1]) {
       int64_t panel = std::max<int64_t>(1, int64_t(machine.rows) * 7 / 8 - 1),
               rest = sizes[0] % panel;
-      sizes[0] = sizes[0] / panel * machine.rows + (rest ? rest + 1 : 0);
+      rest += rest > 0;
+      sizes[0] = sizes[0] / panel * machine.rows +
+                 (rest > int64_t(machine.rows) / 2 ? machine.rows : rest);
     }
     bool isMatrix = node.isContraction || node.isGather;
     bytes +=
@@ -179,6 +181,7 @@ OpCost CostModel::op(unsigned i, Cutting cutting) const {
     double panels = ceilDiv(cost.weights, double(machine.rows) * machine.lanes);
     cost.reduction = rows * std::max(1.0, panels / 8);
     cost.fill = 2.0 * machine.lastPosition();
+    cost.tables = cost.weights;
     cost.text = 16.0 * 64;
   } else if (auto generic = dyn_cast<linalg::GenericOp>(node.op)) {
     if (generic.getNumReductionLoops()) {

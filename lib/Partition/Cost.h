@@ -30,19 +30,20 @@ struct OpCost {
   double fill = 0;      // cycles until the first result is there
   double collectives = 0; // cycles of links inside of the stage
   double weights = 0;     // bytes, padded to lanes
+  double tables = 0;      // bytes of those that are looked up in
   double text = 0;        // bytes
 
   OpCost &operator+=(const OpCost &o) {
     matrix += o.matrix, vector += o.vector, reduction += o.reduction;
     fill += o.fill, collectives += o.collectives, weights += o.weights;
-    text += o.text;
+    text += o.text, tables += o.tables;
     return *this;
   }
   OpCost operator-(const OpCost &o) const {
     OpCost r = *this;
     r.matrix -= o.matrix, r.vector -= o.vector, r.reduction -= o.reduction;
     r.fill -= o.fill, r.collectives -= o.collectives, r.weights -= o.weights;
-    r.text -= o.text;
+    r.text -= o.text, r.tables -= o.tables;
     return r;
   }
   double compute() const {

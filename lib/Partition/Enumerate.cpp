@@ -58,7 +58,9 @@ double Enumerator::bytesInto(unsigned begin, unsigned end) const {
 
 bool Enumerator::fits(const Stage &stage) const {
   double reserve = double(reserveBytes);
-  return stage.dataBytes <= cost.dataBytes() - reserve &&
+  // Addresses come from slices further out than the tables: a third of them.
+  return stage.tableBytes <= cost.dataBytes() * 2 / 3 - reserve / 2 &&
+         stage.dataBytes <= cost.dataBytes() - reserve &&
          stage.sramBytes <= double(cost.machine.sramBytes()) - reserve;
 }
 
@@ -98,6 +100,7 @@ Stage Enumerator::stageOf(unsigned begin, unsigned end, const Option &option,
   stage.weightBytes = sum.weights;
   stage.dataBytes = sum.weights + std::max(1.25 * peak, received);
   stage.sramBytes = stage.dataBytes + sum.text;
+  stage.tableBytes = sum.tables;
   return stage;
 }
 

@@ -30,9 +30,10 @@ struct Stage {
   std::vector<int> axes;
   /// Model time, in cycles: of one input from end to end, and of the busiest
   /// resource (the stage's initiation interval). Bytes: the fullest chip.
-  /// `dataBytes` are those of `sramBytes` that are no text.
+  /// `dataBytes` are those of `sramBytes` that are no text, `tableBytes` those
+  /// of the weights that are looked up in.
   double latency = 0, interval = 0, weightBytes = 0, sramBytes = 0,
-         dataBytes = 0;
+         dataBytes = 0, tableBytes = 0;
   double compute = 0, collectives = 0, transfers = 0; // parts of `latency`
 };
 
