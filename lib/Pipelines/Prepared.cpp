@@ -27,7 +27,8 @@ bool Prepared::isLooped(unsigned chip, unsigned port) const {
   return false;
 }
 
-/// A value that is sent several times is one result.
+/// Names bindings by port and class, as chips of one stage with unlike shares
+/// have unlike ports. A value that is sent several times is one result.
 static PreparedClass prepareClass(const fabric::Program &program,
                                   unsigned number) {
   const fabric::ChipClass &chipClass = program.classes[number];
@@ -40,10 +41,19 @@ static PreparedClass prepareClass(const fabric::Program &program,
     if (fabric::isCollective(op))
       continue; // stays in the body
     port.kind = op->getNumOperands() > 0 ? Port::Send : Port::Receive;
-    port.binding = fabric::portName(unsigned(p));
+    port.binding =
+        llvm::formatv("{0} (class {1})", fabric::portName(unsigned(p)), number);
     port.value = nodeName(op->getLoc());
     port.isWhole = op->hasAttr(fabric::wholeAttr);
   }
+  mlir::Builder builder(function.getContext());
+  auto nameOf = [&](mlir::IntegerAttr port) {
+    return builder.getStringAttr(result.ports[port.getInt()].binding);
+  };
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (auto port =
+            function.getArgAttrOfType<mlir::IntegerAttr>(i, fabric::portAttr))
+      function.setArgAttr(i, "onnx.name", nameOf(port));
   mlir::Operation *end = function.getBody().front().getTerminator();
   llvm::SmallDenseMap<mlir::Value, unsigned> sent; // to its first port
   for (unsigned i = 0; i < function.getNumResults();) {
@@ -57,7 +67,7 @@ static PreparedClass prepareClass(const fabric::Program &program,
     auto [first, isNew] =
         sent.try_emplace(end->getOperand(i), unsigned(attr.getInt()));
     if (isNew) {
-      ++i;
+      function.setResultAttr(i++, "onnx.name", nameOf(attr));
       continue;
     }
     port.binding = result.ports[first->second].binding;
