@@ -147,6 +147,13 @@ SchedulerImpl::readColumns(unsigned tile, unsigned panel, unsigned chunk,
   return {};
 }
 
+void SchedulerImpl::markWritten(unsigned tile, unsigned chunk, int64_t row) {
+  llvm::BitVector &rows = writtenRows[{tile, chunk}];
+  if (rows.empty())
+    rows.resize(unsigned(program.tiles[tile].rows));
+  rows.set(unsigned(row));
+}
+
 /// False if there is no room, or an error was reported.
 bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
                               unsigned copy, int half,
@@ -169,9 +176,21 @@ bool SchedulerImpl::copyPanel(unsigned tile, unsigned panel, unsigned chunk,
   unsigned row = flow.addRead({tile, chunk, first, 1});
   unsigned move = flow.addAlu(isa::Opcode::alu_mov, stream::Value::of(row));
   flow.writes = {{move, {tile, chunk, first, 1}}};
+  // Rows that nothing has been written to cannot be read, and nobody does.
+  auto known = writtenRows.find({tile, chunk});
+  auto isWritten = [&](int64_t i) {
+    return known == writtenRows.end() || known->second[unsigned(first + i)];
+  };
   int saved = writeCopy;
   writeCopy = int(copy);
-  bool placed = placeFlow(FlowRequest(flow, 0, flow.iterations)).has_value();
+  bool placed = true;
+  for (int64_t begin = 0, end; begin < flow.iterations && placed; begin = end) {
+    end = begin + 1;
+    while (end < flow.iterations && isWritten(end) == isWritten(begin))
+      ++end;
+    if (isWritten(begin))
+      placed = placeFlow(FlowRequest(flow, begin, end)).has_value();
+  }
   writeCopy = saved;
   return placed;
 }

@@ -452,6 +452,8 @@ bool SchedulerImpl::scheduleExchange(const stream::Exchange &e) {
       std::map<int64_t, llvm::MutableArrayRef<PlacedColumn>> to, from;
       std::set<unsigned> written;
       for (int64_t first : e.recv) {
+        for (int64_t i = first + row; i < first + row + rows; ++i)
+          markWritten(e.dst, chunk, i);
         int64_t panel = (first + row) / dstRows;
         if (to.count(panel))
           continue;

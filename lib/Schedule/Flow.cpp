@@ -17,7 +17,6 @@
 #include "SchedulerImpl.h"
 #include "lpu/Support/Check.h"
 #include "llvm/Support/FormatVariadic.h"
-#include <numeric>
 
 using namespace lpu;
 using namespace lpu::schedule;
@@ -72,7 +71,7 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
       sharing.columns.push_back(make());
     return sharing.columns[choice++];
   };
-  FlowBuilder builder{machine, t, n, interval};
+  FlowBuilder builder{machine, t, n, interval, std::nullopt};
   int center = machine.vectorPosition();
 
   // Users of every node.
@@ -87,10 +86,22 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
         ++users[d];
     }
   std::vector<bool> written(flow.nodes.size());
+  // Delays of results (Sharing): of a running reduction, which alone gives one
+  // row per period, all of it is delayed. Its copies read the operand too.
+  std::vector<unsigned> delays(flow.nodes.size());
+  unsigned results = 0;
   for (const stream::Write &write : flow.writes) {
+    const Node &node = flow.nodes[write.node];
+    unsigned copies = writeCopy >= 0 ? 1 : layout->copies(write.access.tile);
+    bool isFirst = !written[write.node];
     written[write.node] = true;
-    if (flow.nodes[write.node].kind != Node::Alu)
+    if (node.kind != Node::Alu)
       ++users[write.node];
+    else if (isRunning(node.op) && node.a.kind == stream::Value::Node)
+      users[node.a.node] += copies - isFirst;
+    if (isFirst)
+      delays[write.node] = sharing.delays[int(results)];
+    results += copies;
   }
 
   // Pass 1: columns of all sources (they fix directions), then ALU times.
@@ -143,6 +154,10 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
       run.b = source(node.b);
       run.c = source(node.c);
       unsigned op = builder.append(run);
+      if (isRunning(node.op) && delays[i] && builder.canDelay(op, delays[i]))
+        builder.delay(op, delays[i]);
+      else if (isRunning(node.op))
+        delays[i] = 0;
       values[i].kind = AluSource::Op;
       values[i].index = op;
       for (const AluSource *s : {&run.a, &run.b, &run.c})
@@ -472,7 +487,17 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
         }
         op = builder.append(move);
       }
-      for (unsigned d = 0; d < sharing.delays[number]; ++d) {
+      unsigned moves = sharing.delays[number];
+      if (period && moves && isRunning(t.alus[op].op)) {
+        bool isOwn = op == values[write.node].index;
+        bool isDelayed =
+            isOwn ? delays[write.node] : builder.canDelay(op, moves);
+        if (isDelayed && !isOwn)
+          builder.delay(op, moves);
+        if (isDelayed)
+          moves = 0;
+      }
+      for (unsigned d = 0; d < moves; ++d) {
         AluRun move;
         move.op = isa::Opcode::alu_mov;
         move.a.kind = AluSource::Op;
@@ -534,58 +559,5 @@ bool SchedulerImpl::buildFlow(Template &t, int64_t &drainIssue,
         "which takes {3} cycles (delay_alu), does not meet them either; use a "
         "machine with a longer history",
         flow.name, *builder.gap, machine.history, machine.delayAlu));
-  return true;
-}
-
-bool SchedulerImpl::scheduleFlow(const Flow &flow) {
-  // Long flows are cut at the panels of what they touch: a part then needs
-  // slices for one panel only, and the next kernel may start on its rows. Short
-  // inner patterns and periods of running reductions stay whole.
-  constexpr int64_t shortInner = 32, longest = 4096;
-  // Accesses, and the iterations between two rows of them.
-  std::vector<std::pair<const stream::Access *, int64_t>> accesses;
-  int64_t whole = 1;
-  for (const Node &node : flow.nodes) {
-    if (node.kind == Node::Alu && isRunning(node.op))
-      whole = std::lcm(whole, node.period ? node.period : flow.iterations);
-    if (node.kind == Node::Read)
-      accesses.push_back({&node.access, 1});
-  }
-  const int64_t period = whole;
-  for (const stream::Write &write : flow.writes)
-    accesses.push_back({&write.access, period});
-  auto isNested = [&](const stream::Access &access, int64_t step) {
-    return access.inner > 0 && access.inner * step < flow.iterations;
-  };
-  for (auto [access, step] : accesses)
-    if (isNested(*access, step) && access->inner < shortInner)
-      whole = std::lcm(whole, access->inner * step);
-  for (int64_t row = 0; row < flow.iterations;) {
-    int64_t end = std::min(flow.iterations, row + longest);
-    for (auto [access, step] : accesses) {
-      if (isNested(*access, step) && access->inner >= shortInner)
-        end = std::min(end,
-                       (row / step / access->inner + 1) * access->inner * step);
-      if (access->stride == 1 && step == 1) {
-        int64_t rows = layout->panelRows(access->tile);
-        end = std::min(end, row + rows - access->rowOf(row) % rows);
-      }
-    }
-    end = std::min(flow.iterations,
-                   row + (end - row + whole - 1) / whole * whole);
-    // A part begins with an inner group or ends in the one it begins in.
-    for (auto [access, step] : accesses)
-      if (isNested(*access, step) && row / step % access->inner)
-        end = std::min(end,
-                       (row / step / access->inner + 1) * access->inner * step);
-    if ((end - row) % period)
-      return fail(llvm::formatv("kernel '{0}': a running reduction over {1} "
-                                "rows reads them in groups "
-                                "that do not divide it",
-                                flow.name, period));
-    if (!placeFlow(FlowRequest(flow, row, end)))
-      return false;
-    row = end;
-  }
   return true;
 }

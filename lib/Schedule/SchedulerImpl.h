@@ -21,6 +21,7 @@
 #include "Reservations.h"
 #include "Template.h"
 #include "lpu/Schedule/Schedule.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <optional>
 
@@ -268,6 +269,7 @@ private:
               const std::set<unsigned> &used, int side) const;
   std::set<unsigned> writtenSlices(const stream::Flow &flow, int64_t rowBegin,
                                    int64_t n);
+  void markWritten(unsigned tile, unsigned chunk, int64_t row);
   bool copyPanel(unsigned tile, unsigned panel, unsigned chunk, unsigned copy,
                  int half, const std::set<unsigned> &used);
   llvm::MutableArrayRef<PlacedColumn>
@@ -369,6 +371,8 @@ private:
   /// Tiles that die behind a kernel, and behind a segment.
   std::map<const stream::Kernel *, std::vector<unsigned>> deadAfter;
   std::map<const stream::Segment *, std::vector<unsigned>> deadAfterSegment;
+  /// (tile, chunk) -> rows that hold something: of what kernels write.
+  std::map<std::pair<unsigned, unsigned>, llvm::BitVector> writtenRows;
   int writeCopy = -1;        // the copy that a copying flow writes
   bool segmentLoops = false; // the current segment is a loop
   bool looped = false;       // an earlier segment stepped the base registers

@@ -22,6 +22,8 @@
 
 using namespace lpu;
 using namespace lpu::schedule;
+using stream::Flow;
+using stream::Node;
 
 std::set<unsigned> lpu::schedule::crowdedQueues(const Template &t) {
   std::map<unsigned, std::vector<const QueueRun *>> queues;
@@ -131,6 +133,11 @@ bool SchedulerImpl::shareQueues(Template &t, const std::set<unsigned> &crowded,
         unroll(*run, run->inst.interval, result);
       continue;
     }
+    // Addresses of a gather may stand in one slice and issue together: sources
+    // and results that would are kept apart, these are not.
+    for (size_t i = 1; i < runs.size(); ++i)
+      if (runs[i]->offset == runs[i - 1]->offset)
+        return false;
     int64_t first = runs.front()->offset;
     QueueRun loop;
     loop.queue = queue;
@@ -455,5 +462,68 @@ SchedulerImpl::placeWhole(const FlowRequest &request) {
   auto anchor = place(t, request.product ? request.drainReady - drain : 0);
   if (!anchor)
     return std::nullopt;
+  if (writeCopy < 0)
+    for (const stream::Write &write : request.flow.writes) {
+      int64_t step = 1; // a running reduction gives a row per period
+      if (const stream::Node &node = request.flow.nodes[write.node];
+          node.kind == stream::Node::Alu && isRunning(node.op))
+        step = node.period ? node.period : n;
+      for (int64_t i = request.rowBegin / step; i < request.rowEnd / step; ++i)
+        markWritten(write.access.tile, write.access.chunk,
+                    write.access.rowOf(i));
+    }
   return PlacedFlow{drain + *anchor, interval};
+}
+
+bool SchedulerImpl::scheduleFlow(const Flow &flow) {
+  // Long flows are cut at the panels of what they touch: a part then needs
+  // slices for one panel only, and the next kernel may start on its rows. Short
+  // inner patterns and periods of running reductions stay whole.
+  constexpr int64_t shortInner = 32, longest = 4096;
+  // Accesses, and the iterations between two rows of them.
+  std::vector<std::pair<const stream::Access *, int64_t>> accesses;
+  int64_t whole = 1;
+  for (const Node &node : flow.nodes) {
+    if (node.kind == Node::Alu && isRunning(node.op))
+      whole = std::lcm(whole, node.period ? node.period : flow.iterations);
+    if (node.kind == Node::Read)
+      accesses.push_back({&node.access, 1});
+  }
+  const int64_t period = whole;
+  for (const stream::Write &write : flow.writes)
+    accesses.push_back({&write.access, period});
+  auto isNested = [&](const stream::Access &access, int64_t step) {
+    return access.inner > 0 && access.inner * step < flow.iterations;
+  };
+  for (auto [access, step] : accesses)
+    if (isNested(*access, step) && access->inner < shortInner)
+      whole = std::lcm(whole, access->inner * step);
+  for (int64_t row = 0; row < flow.iterations;) {
+    int64_t end = std::min(flow.iterations, row + longest);
+    for (auto [access, step] : accesses) {
+      if (isNested(*access, step) && access->inner >= shortInner)
+        end = std::min(end,
+                       (row / step / access->inner + 1) * access->inner * step);
+      if (access->stride == 1 && step == 1) {
+        int64_t rows = layout->panelRows(access->tile);
+        end = std::min(end, row + rows - access->rowOf(row) % rows);
+      }
+    }
+    end = std::min(flow.iterations,
+                   row + (end - row + whole - 1) / whole * whole);
+    // A part begins with an inner group or ends in the one it begins in.
+    for (auto [access, step] : accesses)
+      if (isNested(*access, step) && row / step % access->inner)
+        end = std::min(end,
+                       (row / step / access->inner + 1) * access->inner * step);
+    if ((end - row) % period)
+      return fail(llvm::formatv("kernel '{0}': a running reduction over {1} "
+                                "rows reads them in groups "
+                                "that do not divide it",
+                                flow.name, period));
+    if (!placeFlow(FlowRequest(flow, row, end)))
+      return false;
+    row = end;
+  }
+  return true;
 }

@@ -252,8 +252,12 @@ private:
       if (*shape == AluShape::Acc) {
         require(period[i] == 1, "a running reduction of a running reduction");
         period[i] = n.period ? n.period : unsigned(f.iterations);
-        require(f.iterations % period[i] == 0 && period[i] < 4096,
+        require(f.iterations % period[i] == 0,
                 "node " + Twine(i) + ": the period does not divide the rows");
+        constexpr unsigned mostPeriod = 4095; // 12 bits of the instruction
+        require(period[i] <= mostPeriod,
+                "a reduction over " + Twine(period[i]) +
+                    " rows; one can take " + Twine(mostPeriod));
       }
     }
     for (const Write &w : f.writes) {

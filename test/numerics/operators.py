@@ -265,6 +265,12 @@ for _sign in (np.int8, np.uint8):
 case("fused", "dynamic_range", VECTOR,
      [node("DynamicQuantizeLinear", "x", "q s z"), node("Cast", "q", "y", to=6), node("Cast", "z", "w", to=6)], {"x": np.arange(-700, 1385, 3, np.float32).reshape(5, 139) / 8})
 
+# --- What random_models.py found, on the machine that it found it on ------------
+case("found", "reshape_copy", EXACT, node("Reshape", "x s"), {"x": floats(4, 40)}, s=ints(80, 2))
+case("found", "sum_shared", VECTOR, node("ReduceSum", "x a", keepdims=0), {"x": floats(2, 100)}, a=ints(0))
+case("found", "gather_crowded", EXACT, [node("Relu", "x", "y"), node("Slice", "x low high axis step", "z")], {"x": floats(40, 40)},
+     low=ints(0, 30), high=ints(1, -41), axis=ints(0, 1), step=ints(1, -1))
+
 
 def model(name):
     """The ONNX model of (family, name); outputs are what no node reads."""

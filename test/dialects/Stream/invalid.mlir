@@ -135,3 +135,19 @@ stream.program @huge {
   // expected-error@+1 {{"x" has more elements than any chip}}
   %x = stream.temporary "x" : <1000000000000x8xf32, chunk 16>
 }
+
+// -----
+
+// The instruction counts the rows of a running reduction in 12 bits.
+stream.program @period {
+  %x = stream.input "x" host "float32" shape [4096, 1] rows [1, 0] features [0, 1] : <4096x1xf32, chunk 16>
+  %y = stream.output "y" host "float32" shape [1] rows [0] features [0] : <1x1xf32, chunk 16>
+  stream.segment {
+    // expected-error@+1 {{"/ReduceSum" a reduction over 4096 rows; one can take 4095}}
+    stream.flow "/ReduceSum" iterations 4096 {
+      %0 = stream.read %x[i] : <4096x1xf32, chunk 16>
+      %1 = stream.acc_sum %0 period 4096
+      stream.write %1, %y[i] : <1x1xf32, chunk 16>
+    }
+  }
+}
