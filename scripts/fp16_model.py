@@ -4,7 +4,7 @@
 """How far honest fp16 matrix products are from fp32, for any ONNX model.
 
 Rewrites the model so that ONNX Runtime computes what an fp16 matrix unit with
-fp32 sums does: both operands of every MatMul and Gemm are rounded to fp16 first,
+fp32 sums does: both operands of every product (PRODUCTS) are rounded to fp16 first,
 nothing else changes. With --store the results of the named operators are rounded
 to fp16 too, as a compiler does that keeps these activations in fp16. It shares no
 code with compiler and emulator, so its numbers justify test/tolerances.toml.
@@ -25,14 +25,15 @@ from onnx import TensorProto, helper
 import compare
 import model_inputs
 
-PRODUCTS = {"MatMul", "Gemm"}
+# Operator: how many of its operands go into products.
+PRODUCTS = {"MatMul": 2, "Gemm": 2, "Conv": 2, "Einsum": 2, "FusedMatMul": 2, "Attention": 3}
 
 
-def round_operands(model: onnx.ModelProto, store) -> onnx.ModelProto:
+def round_operands(model: onnx.ModelProto, store, products=PRODUCTS) -> onnx.ModelProto:
     graph = model.graph
     floats = {i.name for i in graph.initializer if i.data_type == TensorProto.FLOAT}
     inferred = onnx.shape_inference.infer_shapes(model)
-    floats |= {v.name for v in list(inferred.graph.value_info) + list(inferred.graph.output)
+    floats |= {v.name for v in [*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output]
                if v.type.tensor_type.elem_type == TensorProto.FLOAT}
     nodes, rounded, renamed = [], {}, {}
 
@@ -46,8 +47,9 @@ def round_operands(model: onnx.ModelProto, store) -> onnx.ModelProto:
     outputs = {o.name for o in graph.output}
     for node in graph.node:
         for i, name in enumerate(node.input):
+            operand = i < products.get(node.op_type, 0) and name in floats
             name = renamed.get(name, name)
-            node.input[i] = fp16(name) if node.op_type in PRODUCTS and i < 2 else name
+            node.input[i] = fp16(name) if operand else name
         nodes.append(node)
         if node.op_type in store or "all" in store:
             for name in node.output:

@@ -68,6 +68,8 @@ def draw(seed: int, megabytes: float, roomy: bool = False) -> dict:
         "node_chips": rng.randint(1, 8),
         "host_interval": rng.randint(1, 12),
     }
+    # No vector arrives before it is sent.
+    machine["link_margin"] = min(machine["link_margin"], machine["link_latency"] - 1)
     longest = {"sram_read": 6, "sram_write": 4, "alu": 6, "transcendental": 12, "convert": 4,
                "reduce_base": 4, "reduce_step": 3, "matrix_int8": 12, "matrix_fp16": 16, "swap": 3,
                "drain": 3, "shuffle": 6, "transpose": 24, "fetch": 16}
