@@ -155,8 +155,18 @@ pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
   // hundredths of a second, and of long text fewer are tried.
   constexpr size_t mostTries = 16, mostInstructions = 200000;
   const int64_t gaps[] = {0, 2, 8};
+  // Blocks cost cycles (lpu/Stream/Interleave.h): the fewer come first.
+  LinalgToStreamOptions plain, fewBlocks;
+  fewBlocks.memoryShare = plain.memoryShare + 1;
+  quiet = true;
   llvm::Expected<Candidate> best =
-      trySchedule(linalg, machine, LinalgToStreamOptions(), options, gaps);
+      trySchedule(linalg, machine, fewBlocks, options, gaps);
+  quiet = false;
+  bool hasFewBlocks = bool(best);
+  if (!best) {
+    llvm::consumeError(best.takeError());
+    best = trySchedule(linalg, machine, plain, options, gaps);
+  }
   std::string firstError;
   if (!best)
     firstError = llvm::toString(best.takeError());
@@ -168,7 +178,7 @@ pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
         std::min({size_t(loopBody(best->classes.front().program)), mostTries,
                   mostInstructions / (1 + instructions(*best)) + 1});
   for (size_t phase = 1; phase <= phases; ++phase) {
-    LinalgToStreamOptions toStream;
+    LinalgToStreamOptions toStream = hasFewBlocks ? fewBlocks : plain;
     // The last try is straight-line: for models whose loop cannot be fetched.
     toStream.loopPhase = unsigned(phase);
     toStream.outlineRepeats = phase < phases;

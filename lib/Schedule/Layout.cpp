@@ -281,8 +281,9 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   std::vector<std::pair<unsigned, unsigned>> slots;
   // All panels of a chunk stay in the slices of the first while they have
   // room: what was disjoint stays disjoint.
-  if (panel > 0 && !tile.weights) {
-    if (const auto *first = find(tileIndex, 0, chunk, copy)) {
+  unsigned sets = rotated.count(tileIndex) ? rotatedSets : 1;
+  if (panel >= sets && !tile.weights) {
+    if (const auto *first = find(tileIndex, panel % sets, chunk, copy)) {
       std::vector<std::pair<unsigned, unsigned>> same;
       for (const PlacedColumn &c : *first)
         for (unsigned b : {c.bank, 1 - c.bank}) {
@@ -338,6 +339,9 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   // Copies of an input stand in different slices, so that one vector from a
   // link, on its way past them, can be written to all.
   std::set<unsigned> apart = avoid;
+  if (sets > 1 && panel > 0)
+    for (unsigned slice : slicesOf(tileIndex, chunk))
+      apart.insert(slice);
   for (unsigned other = 0;
        tile.kind == Tile::Input && other < program.tiles.size(); ++other)
     if (program.tiles[other].kind == Tile::Input &&

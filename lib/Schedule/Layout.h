@@ -143,6 +143,9 @@ public:
   }
   /// Loads the slices of what stands already with its cycles of this segment.
   void loadPlaced();
+  /// Panels of the tile stand in turn in several sets of slices, so that one is
+  /// read while another is written.
+  void rotate(unsigned tile) { rotated.insert(tile); }
   const std::string &error() const { return message; }
 
   /// Columns per panel and chunk, for bindings: every placed column.
@@ -184,6 +187,8 @@ private:
   std::vector<int64_t> blockStart;
   std::vector<int64_t> load; // by slice
   std::map<std::pair<unsigned, unsigned>, int64_t> usage;
+  static constexpr unsigned rotatedSets = 4;
+  std::set<unsigned> rotated;
   std::vector<bool> textSlice;
   std::vector<std::vector<unsigned>> halfSlices; // inner to outer
   std::map<Key, std::vector<PlacedColumn>> placed;

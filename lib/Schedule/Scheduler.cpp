@@ -204,7 +204,35 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
   beginExchanges(segment);
   layout->beginSegment(segment.iterations);
   collectPartners(segment);
-  for (const stream::Kernel &kernel : segment.kernels) {
+  auto matmulReport = [&](const stream::Matmul &matmul) {
+    KernelReport report;
+    report.segment = number;
+    report.iterations = segment.iterations;
+    report.name = matmul.name;
+    report.kind = matmul.fp16 ? "matmul fp16" : "matmul int8";
+    report.gridBound = gridBound(matmul, machine);
+    for (const stream::Job &job : matmul.jobs)
+      for (const stream::KTile &k : job.kTiles)
+        report.macs += job.rows * int64_t(k.laneCount) * k.columnCount;
+    return report;
+  };
+  for (size_t n = 0; n < segment.kernels.size(); ++n) {
+    const stream::Kernel &kernel = segment.kernels[n];
+    if (auto steps = feedSteps(segment, n)) {
+      KernelReport reports[2];
+      for (unsigned k : {0u, 1u})
+        reports[k] =
+            matmulReport(std::get<stream::Matmul>(segment.kernels[n + k]));
+      if (!scheduleFed(*steps, reports[0], reports[1]))
+        return false;
+      for (unsigned k : {0u, 1u}) {
+        kernels.push_back(std::move(reports[k]));
+        for (unsigned tile : deadAfter[&segment.kernels[n + k]])
+          layout->release(tile);
+      }
+      ++n;
+      continue;
+    }
     kernelFirst = INT64_MAX;
     kernelLast = 0;
     KernelReport report;
@@ -216,12 +244,7 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
       report.kind = "vector";
       ok = scheduleFlow(*flow);
     } else if (const auto *matmul = std::get_if<stream::Matmul>(&kernel)) {
-      report.name = matmul->name;
-      report.kind = matmul->fp16 ? "matmul fp16" : "matmul int8";
-      report.gridBound = gridBound(*matmul, machine);
-      for (const stream::Job &job : matmul->jobs)
-        for (const stream::KTile &k : job.kTiles)
-          report.macs += job.rows * int64_t(k.laneCount) * k.columnCount;
+      report = matmulReport(*matmul);
       ok = scheduleMatmul(*matmul);
     } else if (const auto *gather = std::get_if<stream::Gather>(&kernel)) {
       report.name = gather->name;
@@ -462,6 +485,8 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   std::map<unsigned, int64_t> blockRows = exchangedTiles(tables);
   layout.emplace(program, machine, stripeLimits(), installCycles(), tables,
                  blockRows, zones, constantPlaces, options.keepTextSlices);
+  makeGangs();
+  rotateFed();
   if (!placeInputs())
     return llvm::createStringError(llvm::inconvertibleErrorCode(), errorText);
   unsigned number = 0;

@@ -17,6 +17,7 @@
 #ifndef LPU_LIB_SCHEDULE_SCHEDULERIMPL_H
 #define LPU_LIB_SCHEDULE_SCHEDULERIMPL_H
 
+#include "Feed.h"
 #include "Layout.h"
 #include "Reservations.h"
 #include "Template.h"
@@ -189,6 +190,13 @@ private:
   void endExchanges(const stream::Segment &segment, int64_t start,
                     int64_t period);
   const SegmentAlignment *alignmentBound() const;
+
+  // Feed.cpp
+  std::optional<std::vector<FeedStep>> feedSteps(const stream::Segment &segment,
+                                                 size_t kernel);
+  void rotateFed();
+  bool scheduleFed(llvm::ArrayRef<FeedStep> steps, KernelReport &first,
+                   KernelReport &second);
 
   // Matmul.cpp
   bool scheduleMatmul(const stream::Matmul &matmul);
