@@ -58,6 +58,7 @@ static int compareWithModel(const lpu::Package &package) {
   Expected<lpu::ModularResult> result =
       lpu::runModular(package, model, options);
   if (!result) {
+    outs().flush(); // the verdict on the schedule comes first
     WithColor::error(errs(), "lpu-verify")
         << "no modular run: " << toString(result.takeError()) << '\n';
     return 3;
