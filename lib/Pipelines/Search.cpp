@@ -9,6 +9,7 @@
 #include "dialects/Stream/Translate.h"
 #include "lpu/Schedule/Group.h"
 #include "lpu/Schedule/InsertFetches.h"
+#include "lpu/Schedule/RollLoops.h"
 #include "lpu/Stream/Passes.h"
 #include "lpu/Support/NodeName.h"
 #include "mlir/Pass/Pass.h"
@@ -78,6 +79,57 @@ pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
   return std::move(*program);
 }
 
+/// How errors of insertFetches begin.
+static constexpr llvm::StringRef textError = "program text cannot be placed";
+
+/// Whether the text of the queues would fill more than all text banks.
+static bool isTooLong(const schedule::ScheduleResult &one,
+                      const Machine &machine) {
+  size_t rows = 0, room = 0;
+  for (const ClassProgram &each : one.program.classes)
+    for (const QueueProgram &queue : each.queues)
+      rows += textRows(flatten(queue).size(), machine);
+  for (unsigned c = 0; c < one.program.classes.size(); ++c)
+    for (const TextBank &bank : freeTextBanks(one.program, c))
+      room += bank.rows;
+  return rows > room;
+}
+
+/// Fetches the text of a schedule, with `roll` after what repeats has been
+/// rolled into loops that half of a buffer holds, first in the queues that have
+/// idle cycles for it, then in all. `plain` are the queues without their
+/// fetches; `tooLong` if text banks have no room for them.
+static llvm::Error fetchText(schedule::ScheduleResult &one,
+                             const Machine &machine, bool roll,
+                             std::vector<ClassProgram> &plain, bool &tooLong) {
+  plain = one.program.classes;
+  tooLong = isTooLong(one, machine);
+  if (!roll)
+    return insertFetches(one.program);
+  const std::vector<ClassProgram> given = plain;
+  std::string message = textError.str();
+  for (bool slices : {false, true}) {
+    plain = given;
+    for (ClassProgram &each : plain)
+      rollLoops(each, machine,
+                machine.bufferRows * machine.instructionsPerRow() / 2, slices);
+    one.program.classes = plain;
+    tooLong = isTooLong(one, machine);
+    if (tooLong)
+      continue;
+    // A step of a base register may be what happens last.
+    one.cycles = 0;
+    for (const ClassProgram &each : plain)
+      one.cycles = std::max(one.cycles, schedule::programCycles(each, machine));
+    one.program.package.cycles = one.cycles;
+    llvm::Error error = insertFetches(one.program);
+    if (!error)
+      return error;
+    message = llvm::toString(std::move(error));
+  }
+  return llvm::createStringError(message);
+}
+
 /// Stream programs, schedules and text for one set of options; with the first
 /// of `gaps` (ScheduleOptions::fetchGap) with which the text can be fetched.
 /// Diagnostics of the conversion go to the context's handler; everything else
@@ -85,7 +137,8 @@ pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
 static llvm::Expected<Candidate>
 trySchedule(llvm::ArrayRef<mlir::ModuleOp> linalg, const Machine &machine,
             const LinalgToStreamOptions &toStream,
-            schedule::ScheduleOptions options, llvm::ArrayRef<int64_t> gaps) {
+            schedule::ScheduleOptions options, llvm::ArrayRef<int64_t> gaps,
+            bool roll = false) {
   std::vector<stream::Program> programs;
   for (mlir::ModuleOp module : linalg) {
     auto program = streamProgram(module, machine, toStream);
@@ -97,7 +150,11 @@ trySchedule(llvm::ArrayRef<mlir::ModuleOp> linalg, const Machine &machine,
   for (const stream::Program &program : programs)
     kinds.push_back(&program);
   std::string message;
-  for (int64_t gap : gaps)
+  bool allTooLong = false;
+  for (int64_t gap : gaps) {
+    if (allTooLong) // more cycles to fetch make no difference
+      break;
+    allTooLong = true;
     for (bool keep : {false, true}) {
       if (keep && !schedule::usesTextSlices(machine))
         continue;
@@ -113,8 +170,11 @@ trySchedule(llvm::ArrayRef<mlir::ModuleOp> linalg, const Machine &machine,
       Candidate candidate{toStream, {}};
       message.clear();
       for (auto [program, one] : llvm::zip(programs, *scheduled)) {
-        std::vector<ClassProgram> plain = one.program.classes;
-        if (llvm::Error error = insertFetches(one.program)) {
+        std::vector<ClassProgram> plain;
+        bool tooLong = false;
+        llvm::Error error = fetchText(one, machine, roll, plain, tooLong);
+        allTooLong &= tooLong;
+        if (error) {
           message = llvm::toString(std::move(error));
           break;
         }
@@ -124,6 +184,7 @@ trySchedule(llvm::ArrayRef<mlir::ModuleOp> linalg, const Machine &machine,
       if (message.empty())
         return candidate;
     }
+  }
   return failure(message);
 }
 
@@ -171,9 +232,21 @@ pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
   if (!best)
     firstError = llvm::toString(best.takeError());
   quiet = true;
-  // Where the first place fails, a second one and straight-line text are tried.
-  size_t phases = 2;
-  if (best)
+  // Where the text is too long for its banks or for the idle cycles, what
+  // repeats in a queue is rolled into loops.
+  bool isRolled = false;
+  if (!best && llvm::StringRef(firstError).starts_with(textError)) {
+    auto other = trySchedule(linalg, machine, LinalgToStreamOptions(), options,
+                             gaps, /*roll=*/true);
+    isRolled = bool(other);
+    if (isRolled)
+      best = std::move(other);
+    else
+      llvm::consumeError(other.takeError());
+  }
+  // Where that fails too, a second place and straight-line text are tried.
+  size_t phases = isRolled ? 1 : 2;
+  if (best && !isRolled)
     phases =
         std::min({size_t(loopBody(best->classes.front().program)), mostTries,
                   mostInstructions / (1 + instructions(*best)) + 1});
