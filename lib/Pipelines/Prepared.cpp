@@ -19,14 +19,6 @@ static llvm::Error failure(const llvm::Twine &text) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), text);
 }
 
-bool Prepared::isLooped(unsigned chip, unsigned port) const {
-  const Crew &crew = crews[chips[chip].crew];
-  for (auto [member, link] : llvm::zip(crew.chips, crew.links))
-    if (member == chip)
-      return link == port;
-  return false;
-}
-
 /// Names bindings by port and class, as chips of one stage with unlike shares
 /// have unlike ports. A value that is sent several times is one result.
 static PreparedClass prepareClass(const fabric::Program &program,
@@ -102,6 +94,35 @@ static llvm::Error findLinks(const Prepared &prepared, Crew &crew) {
   return llvm::Error::success();
 }
 
+/// A member's own link number stands for a port at the same end of the chip
+/// that is missed least: one without a cable, else the one whose cable leads
+/// farthest along the pipeline.
+static void chooseLoop(Prepared &prepared, unsigned number,
+                       const llvm::DenseMap<unsigned, unsigned> &numbers) {
+  PreparedChip &chip = prepared.chips[number];
+  const Crew &crew = prepared.crews[chip.crew];
+  if (crew.chips.size() == 1)
+    return;
+  const Topology &topology = prepared.program->topology;
+  unsigned own =
+      crew.links[llvm::find(crew.chips, number) - crew.chips.begin()];
+  unsigned farthest = 0;
+  for (unsigned port = own % 2; port < topology.linksPerChip; port += 2) {
+    if (port != own && llvm::is_contained(crew.links, port))
+      continue;
+    unsigned distance = UINT_MAX;
+    if (auto end = topology.peer(chip.number, port))
+      if (auto there = numbers.find(end->chip); there != numbers.end()) {
+        unsigned other = prepared.chips[there->second].crew;
+        distance = std::max(other, chip.crew) - std::min(other, chip.crew);
+      }
+    if (!chip.loop || distance > farthest) {
+      chip.loop = port;
+      farthest = distance;
+    }
+  }
+}
+
 llvm::Expected<Prepared> pipelines::prepare(const fabric::Program &program) {
   Prepared result;
   result.program = &program;
@@ -173,6 +194,8 @@ llvm::Expected<Prepared> pipelines::prepare(const fabric::Program &program) {
             chip));
       result.chips[chip].crew = unsigned(i);
     }
+  for (unsigned c = 0; c < result.chips.size(); ++c)
+    chooseLoop(result, c, numbers);
   return result;
 }
 

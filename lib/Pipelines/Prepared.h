@@ -40,6 +40,8 @@ struct PreparedChip {
   unsigned chipClass = 0, crew = 0;
   const fabric::Instance *instance = nullptr;
   std::vector<unsigned> peers; // by port: chip of the package
+  /// In a group: the port that leads back on the chip.
+  std::optional<unsigned> loop;
   /// Port that each link number of its text stands for (lpu::Chip::links).
   std::vector<unsigned> links;
 };
@@ -58,10 +60,6 @@ struct Prepared {
   std::vector<PreparedClass> classes;
   std::vector<PreparedChip> chips;
   std::vector<Crew> crews; // in the order of their chips
-
-  /// The port of a chip leads back on itself, and nowhere else: it is the
-  /// chip's own link in a group.
-  bool isLooped(unsigned chip, unsigned port) const;
 };
 
 /// `program` must outlive the result. Errors: chips of a stage that are not

@@ -68,14 +68,14 @@ std::optional<Tree> Router::treeFrom(unsigned source, bool end,
           without.contains({work[next], port}))
         continue;
       auto there = topology.peer(chip.number, port);
-      if (!there || prepared.isLooped(work[next], port))
+      if (!there || chip.loop == port)
         continue;
       auto known = numbers.find(there->chip);
       if (known == numbers.end() || known->second == source)
         continue;
       unsigned to = known->second;
       bool isAllowed = prepared.chips[to].crew <= crew || useLater;
-      if (!isAllowed || prepared.isLooped(to, there->port) ||
+      if (!isAllowed || prepared.chips[to].loop == there->port ||
           !reached.try_emplace(to, LinkHop{work[next], port, to, there->port})
                .second)
         continue;
@@ -146,8 +146,9 @@ void Router::nameLinks(std::vector<Transfer> &values) {
   for (auto [c, chip] : llvm::enumerate(prepared.chips)) {
     names[c].ofPort.assign(count, -1);
     names[c].isTaken.assign(count, false);
-    for (unsigned link : prepared.crews[chip.crew].links) {
-      names[c].ofPort[link] = int(link);
+    const Crew &crew = prepared.crews[chip.crew];
+    for (auto [member, link] : llvm::zip(crew.chips, crew.links)) {
+      names[c].ofPort[member == c ? *chip.loop : link] = int(link);
       names[c].isTaken[link] = true;
     }
   }
