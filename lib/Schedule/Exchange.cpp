@@ -411,8 +411,8 @@ bool SchedulerImpl::placeExchange(Template &t, const ExchangePlaces &places) {
   links.interval = places.interval;
   links.waiting = waiting;
   links.end = std::max(links.end, *first + places.length + places.lastRecv);
-  steps.push_back(
-      {places.group, places.rows, *first, places.spread, places.interval});
+  steps.push_back({places.name, places.group, places.rows, *first,
+                   places.spread, places.interval});
   return true;
 }
 
@@ -420,6 +420,7 @@ bool SchedulerImpl::scheduleExchange(const stream::Exchange &e) {
   const stream::Tile dst = program.tiles[e.dst];
   unsigned members = unsigned(e.send.size());
   ExchangePlaces places;
+  places.name = e.name;
   places.group = e.group;
   for (unsigned j = 0; j < members; ++j)
     places.links.push_back(e.group < options.groupLinks.size()

@@ -37,7 +37,8 @@ static bool raise(Alignment &latest, const Alignment &own) {
     for (size_t i = 0; i < mine.steps.size(); ++i) {
       ExchangeStep &step = all.steps[i];
       const ExchangeStep &other = mine.steps[i];
-      if (step.group != other.group || step.rows != other.rows)
+      if (step.group != other.group || step.rows != other.rows ||
+          step.name != other.name)
         return false;
       step.first = std::max(step.first, other.first);
       step.spread = std::max(step.spread, other.spread);
@@ -94,7 +95,7 @@ lpu::schedule::scheduleGroup(llvm::ArrayRef<const stream::Program *> kinds,
       if (!raise(latest, results[k].alignment))
         return failure(llvm::formatv(
             "the programs '{0}' and '{1}' of one group do not exchange the "
-            "same rows in the same order ({2}, and {3})",
+            "same values in the same order ({2}, and {3})",
             kinds[0]->name, kinds[k]->name, sizeOf(results[0].alignment),
             sizeOf(results[k].alignment)));
     bool done = true;

@@ -91,7 +91,8 @@ public:
   Roller(const QueueProgram &queue, const Machine &machine, unsigned mostWords)
       : machine(machine), mostWords(mostWords) {
     if (queue.unit == Unit::Mem)
-      collectRegisters(queue.items);
+      for (const QueueItem &item : queue.items)
+        collectRegisters(item, used);
   }
 
   /// Rolls a block inside of `depth` loops, its loops first. Its last item must
@@ -99,9 +100,16 @@ public:
   void block(std::vector<QueueItem> &items, unsigned depth, uint64_t end);
 
 private:
-  void collectRegisters(const std::vector<QueueItem> &items);
-  unsigned freeRegisters() const {
-    return unsigned(llvm::count(llvm::ArrayRef(used).drop_front(), false));
+  using Registers = std::array<bool, numRegisters>;
+  static void collectRegisters(const QueueItem &item, Registers &taken);
+  /// What the queue used before anything was rolled, and what loops inside of a
+  /// stretch step.
+  Registers takenIn(const std::vector<QueueItem> &items, size_t begin,
+                    size_t period) const {
+    Registers taken = used;
+    for (size_t k = 0; k < period; ++k)
+      collectRegisters(items[begin + k], taken);
+    return taken;
   }
   bool rollOnce(std::vector<QueueItem> &items, unsigned depth, uint64_t end);
   Stretch longest(const std::vector<QueueItem> &items, size_t begin,
@@ -112,22 +120,20 @@ private:
 
   const Machine &machine;
   unsigned mostWords;
-  bool used[numRegisters] = {true}; // register 0 is always 0
+  Registers used = {true}; // register 0 is always 0
 };
 
 } // namespace
 
-void Roller::collectRegisters(const std::vector<QueueItem> &items) {
-  for (const QueueItem &item : items) {
-    if (item.isLoop()) {
-      collectRegisters(item.body);
-      continue;
-    }
-    llvm::ArrayRef<isa::FieldInfo> fields = item.inst.info().fields;
-    for (unsigned i = 0; i < fields.size(); ++i)
-      if (llvm::StringRef(fields[i].name) == "reg")
-        used[item.inst.get(i) % numRegisters] = true;
-  }
+void Roller::collectRegisters(const QueueItem &item, Registers &taken) {
+  for (const QueueItem &inner : item.body)
+    collectRegisters(inner, taken);
+  if (item.isLoop())
+    return;
+  llvm::ArrayRef<isa::FieldInfo> fields = item.inst.info().fields;
+  for (unsigned i = 0; i < fields.size(); ++i)
+    if (llvm::StringRef(fields[i].name) == "reg")
+      taken[item.inst.get(i) % numRegisters] = true;
 }
 
 /// The loop of most iterations whose body is the `period` items from `begin`
@@ -153,7 +159,8 @@ Stretch Roller::longest(const std::vector<QueueItem> &items, size_t begin,
   result.registers = unsigned(steps.size());
   // In front `loop` and what sets the registers; behind what steps them, and
   // `endloop`.
-  if (result.registers > freeRegisters() ||
+  Registers taken = takenIn(items, begin, period);
+  if (result.registers > llvm::count(taken, false) ||
       words + result.registers + 2 > mostWords ||
       items[begin].at < free + 1 + result.registers ||
       items[begin + period - 1].nextFree() - items[begin].at +
@@ -197,11 +204,12 @@ void Roller::emit(const std::vector<QueueItem> &items, size_t begin,
     int64_t start;
   };
   std::map<int64_t, Register> registers; // by step
+  Registers taken = takenIn(items, begin, stretch.period);
   unsigned next = 0;
   for (int64_t step : stretch.steps) {
     if (!step || registers.count(step))
       continue;
-    while (used[next])
+    while (taken[next])
       ++next;
     // Downwards from where the last iteration ends at 0.
     int64_t first = step < 0 ? -step * int64_t(stretch.iterations - 1) : 0;

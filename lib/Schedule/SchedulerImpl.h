@@ -113,6 +113,7 @@ struct LinkState {
 
 /// Cycles of a template of an exchange, from its first send on.
 struct ExchangePlaces {
+  std::string name;
   unsigned group = 0;
   std::vector<unsigned> links;                // by member
   std::vector<int64_t> sends, recvs;          // of the first row, by member

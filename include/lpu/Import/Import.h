@@ -35,7 +35,7 @@ struct ImportLimits {
   /// Local functions or branches inside each other.
   unsigned callDepth = 32;
   /// Nodes after inlining.
-  uint64_t nodes = 1 << 15;
+  uint64_t nodes = 1 << 14;
   /// Bytes of one tensor that is computed while importing.
   uint64_t foldBytes = uint64_t(64) << 20;
   /// A float or 8-bit tensor of more bytes than this is a weight: the IR refers

@@ -16,6 +16,7 @@ namespace lpu::schedule {
 /// Some rows of an exchange (stream::Exchange) that go over the links of a
 /// group together. Cycles count from the start of the segment's iteration.
 struct ExchangeStep {
+  std::string name; // ONNX node: what meets must be the same value
   unsigned group = 0;
   int64_t rows = 0;
   int64_t first = 0;    // the first send

@@ -324,7 +324,7 @@ LogicalResult Reader::run(func::FuncOp function) {
     graph.outputs.push_back(
         {noted(attrs, "onnx.name", "output" + Twine(i)),
          noted(attrs, "onnx.type", numpyName(elementOf(value))), viewOf(value),
-         value.getLoc()});
+         value.getLoc(), attrs && attrs.contains("fabric.port")});
   }
   return failure(failed);
 }

@@ -162,6 +162,7 @@ struct Output {
   std::string name, hostType;
   View view;
   mlir::Location location;
+  bool isPort = false; // another chip reads it
 };
 
 struct Graph {

@@ -224,8 +224,11 @@ static bool isMovement(const Tensor &t) {
 
 void linalg_to_stream::findHalfTables(Graph &graph) {
   std::vector<bool> isHandedOn(graph.order.size(), false);
+  // What another chip gets is computed with there, as it is where one chip does
+  // all.
   for (const Output &output : graph.outputs)
-    isHandedOn[output.view.source->id] = true;
+    if (!output.isPort)
+      isHandedOn[output.view.source->id] = true;
   for (Tensor *t : llvm::reverse(graph.order))
     if (isHandedOn[t->id] && isMovement(*t))
       for (const View &v : t->operands)
