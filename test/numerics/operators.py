@@ -157,6 +157,9 @@ case("integer", "to_float", EXACT, node("Cast", "x", to=1), {"x": np.array([2 **
 case("integer", "from_float", EXACT, node("Cast", "x", to=6), {"x": np.array([[0, 1.5, -1.5, 2.5, -2.9, 1e9, -0.0]], np.float32)})
 case("integer", "logic", EXACT, [node("And", "x z", "a"), node("Xor", "a x", "b"), node("Or", "b z", "c"), node("Not", "c")],
      {"x": rng.integers(0, 2, (3, 5)).astype(bool), "z": rng.integers(0, 2, (5,)).astype(bool)})
+for _op in "Add", "Sub", "Mul":  # bytes wrap
+    case("integer", f"{_op.lower()}8", EXACT, node(_op, "x z"),
+         {"x": integers(3, 50, low=-128, high=128, dtype=np.int8), "z": integers(3, 50, low=-128, high=128, dtype=np.int8)})
 case("integer", "matmul", EXACT, node("MatMulInteger", "x w"), {"x": integers(3, 50, low=-128, high=128, dtype=np.int8)},
      w=integers(50, 7, low=-128, high=128, dtype=np.int8))
 case("integer", "matmul_column", EXACT, [node("MatMulInteger", "x w", "p"), node("Add", "p z")],

@@ -230,6 +230,13 @@ std::string ScalarBuilder::translate(Operation &op) {
     if (lookup(operand).kind == ScalarOperand::None)
       return "its body reads a value from outside";
 
+  // A byte that is stored saturates, its arithmetic wraps.
+  auto wrapped = [&](O opcode, ScalarOperand x, ScalarOperand y) {
+    ScalarOperand value = step(opcode, x, y);
+    if (op.getResult(0).getType().isInteger(8))
+      value = step(O::alu_sar, step(O::alu_shl, value, imm(24)), imm(24));
+    return value;
+  };
   std::optional<ScalarOperand> result =
       llvm::TypeSwitch<Operation *, std::optional<ScalarOperand>>(&op)
           .Case([&](arith::AddFOp) { return step(O::alu_add, a, b); })
@@ -239,9 +246,9 @@ std::string ScalarBuilder::translate(Operation &op) {
           .Case([&](arith::NegFOp) { return step(O::alu_neg, a); })
           .Case([&](arith::MaximumFOp) { return step(O::alu_max, a, b); })
           .Case([&](arith::MinimumFOp) { return step(O::alu_min, a, b); })
-          .Case([&](arith::AddIOp) { return step(O::alu_iadd, a, b); })
-          .Case([&](arith::SubIOp) { return step(O::alu_isub, a, b); })
-          .Case([&](arith::MulIOp) { return step(O::alu_imul, a, b); })
+          .Case([&](arith::AddIOp) { return wrapped(O::alu_iadd, a, b); })
+          .Case([&](arith::SubIOp) { return wrapped(O::alu_isub, a, b); })
+          .Case([&](arith::MulIOp) { return wrapped(O::alu_imul, a, b); })
           .Case([&](arith::MaxSIOp) { return step(O::alu_imax, a, b); })
           .Case([&](arith::MinSIOp) { return step(O::alu_imin, a, b); })
           .Case([&](arith::AndIOp) { return step(O::alu_and, a, b); })
