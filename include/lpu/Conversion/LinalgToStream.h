@@ -52,9 +52,9 @@ mlir::FailureOr<stream::Program>
 convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
                       const LinalgToStreamOptions &options = {});
 
-/// The power of two by which float weights are scaled before they become halves:
-/// 0 where their range and their small elements need none. Reads all of the
-/// array.
+/// The power of two by which float weights are scaled before they become
+/// halves: 0 where their range and their small elements need none. Reads all of
+/// the array.
 int weightScale(const stream::ConstantSource &source);
 
 /// --convert-linalg-to-stream: replaces the module's function by a
