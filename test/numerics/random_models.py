@@ -6,7 +6,7 @@
     random_models.py FOLDER --seeds 4711:4712 --keep
 
 A seed gives a model (random_structures.py) and a machine: lpu1, one of 16 or 32 lanes,
-or one of scripts/random_machine.py. Each model ends in one of four ways:
+or one of scripts/random_machine.py. Each model ends in one of five ways:
 
     agrees    lpu-verify accepts the schedule (with --modular, also finds the package equal to its
               model modulo a prime, where it knows all operators); the cycles that lpu-run measures are those that lpu-compile printed, and every
@@ -15,6 +15,7 @@ or one of scripts/random_machine.py. Each model ends in one of four ways:
     refused   lpu-compile exits with 1 and one line per reason, none of which calls it a bug
     rounding  as `agrees`, but beyond the tolerance where honest rounding alone moves ONNX
               Runtime's own output as far: within four times that (sums that cancel, single elements)
+    unjudged  beyond the tolerance where honest rounding alone overflows or divides by zero: shows nothing
     FAILED    anything else: a crash, a time-out, a fault, other cycles, a wrong value
 
 A failure is made smaller (shrink.py) and written to FOLDER/failures with its command.
@@ -109,7 +110,7 @@ def shaken(case: Case) -> dict:
 
 def judge(case: Case, got: dict) -> Outcome:
     want = random_graphs.evaluate(case.model, case.feeds)
-    problems, rounded, wide = [], None, []
+    problems, rounded, wide, lost = [], None, [], []
     for name, array in want.items():
         gate = case.gates[name]
         if name not in got:
@@ -125,14 +126,19 @@ def judge(case: Case, got: dict) -> Outcome:
             if result.passed:
                 continue
             rounded = rounded or shaken(case)
-            moved = compare.measure(rounded[name], array) if np.isfinite(rounded[name]).all() else (np.inf, np.inf)
-            if (not result.problem or moved[0] == np.inf) and result.relative_l2 <= max(result.limit_l2, ROUNDING * moved[0]) \
+            if not np.isfinite(rounded[name]).all():
+                lost.append(name)
+                continue
+            moved = compare.measure(rounded[name], array)
+            if not result.problem and result.relative_l2 <= max(result.limit_l2, ROUNDING * moved[0]) \
                     and result.worst_row <= max(result.limit_row, ROUNDING * moved[1]):
                 wide.append(f"{name}: {result.relative_l2:.1e}/{result.worst_row:.1e}, rounding {moved[0]:.1e}/{moved[1]:.1e}")
             else:
                 problems.append(f"{result}; honest rounding {moved[0]:.1e}/{moved[1]:.1e}")
     if problems:
         return Outcome("wrong result", "; ".join(problems))
+    if lost:
+        return Outcome("unjudged", f"honest rounding alone overflows in {', '.join(lost)}")
     return Outcome("rounding", "; ".join(wide)) if wide else Outcome("agrees")
 
 
