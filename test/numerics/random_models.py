@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        return self.kind not in ("agrees", "refused", "rounding")
+        return self.kind not in ("agrees", "refused", "rounding", "unjudged")
 
 
 def tool(*command):
