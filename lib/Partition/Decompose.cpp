@@ -50,6 +50,9 @@ private:
   mlir::Value padded(mlir::Value v, int64_t dim, int64_t size);
   mlir::Value zeros(RankedTensorType type);
   mlir::Value matrix(mlir::Value v);
+  mlir::Value stacked(mlir::Value v);
+  mlir::Value unstacked(mlir::Value rows, RankedTensorType type);
+  mlir::Value transposed(mlir::Value v);
   mlir::Value reshaped(mlir::Value v, ArrayRef<int64_t> shape);
   mlir::Value combine(Combine how, mlir::Value a, mlir::Value b);
   mlir::Value combineBlocks(Combine how, mlir::Value blocks);
@@ -138,6 +141,42 @@ mlir::Value Decomposer::matrix(mlir::Value v) {
   return reshaped(v, {type.getNumElements() / features, features});
 }
 
+/// Swaps the two outer dimensions of three.
+mlir::Value Decomposer::transposed(mlir::Value v) {
+  RankedTensorType type = typeOf(v);
+  mlir::Value init = tensor::EmptyOp::create(
+      builder, loc,
+      {type.getDimSize(1), type.getDimSize(0), type.getDimSize(2)},
+      type.getElementType());
+  return linalg::TransposeOp::create(builder, loc, v, init,
+                                     ArrayRef<int64_t>{1, 0, 2})
+      ->getResult(0);
+}
+
+/// The vectors of a value below one another: those of the first features, then
+/// those of the next, .. Where features do not fill vectors, rows x features.
+mlir::Value Decomposer::stacked(mlir::Value v) {
+  v = matrix(v);
+  int64_t rows = typeOf(v).getDimSize(0), features = typeOf(v).getDimSize(1),
+          lanes = machine.lanes;
+  if (features % lanes != 0 || features == lanes)
+    return v;
+  v = transposed(reshaped(v, {rows, features / lanes, lanes}));
+  return reshaped(v, {rows * features / lanes, lanes});
+}
+
+/// The value of `type` whose vectors are the first of `rows`.
+mlir::Value Decomposer::unstacked(mlir::Value rows, RankedTensorType type) {
+  int64_t lanes = typeOf(rows).getDimSize(1);
+  rows = slice(rows, 0, 0, type.getNumElements() / lanes);
+  int64_t features = type.getRank() ? type.getShape().back() : 1;
+  if (features == lanes)
+    return reshaped(rows, type.getShape());
+  rows = reshaped(rows, {features / lanes, type.getNumElements() / features,
+                         lanes});
+  return reshaped(transposed(rows), type.getShape());
+}
+
 mlir::Value Decomposer::combine(Combine how, mlir::Value a, mlir::Value b) {
   RankedTensorType type = typeOf(a);
   bool isFloat = isa<FloatType>(type.getElementType());
@@ -203,7 +242,7 @@ mlir::Value Decomposer::exchanged(mlir::Value rows) {
 
 mlir::Value Decomposer::allReduce(Combine how, mlir::Value v) {
   RankedTensorType type = typeOf(v);
-  mlir::Value rows = matrix(v);
+  mlir::Value rows = stacked(v);
   int64_t count = typeOf(rows).getDimSize(0);
   int64_t block = (count + width - 1) / width;
   // Vectors that a link carries for a row, and what a second exchange costs
@@ -215,10 +254,10 @@ mlir::Value Decomposer::allReduce(Combine how, mlir::Value v) {
                   2 * int64_t(machine.vectorPosition()) + machine.delayAlu;
   if (count * vectors * machine.linkInterval <=
       2 * block * vectors * machine.linkInterval + again)
-    return reshaped(combineBlocks(how, gathered(rows)), type.getShape());
+    return unstacked(combineBlocks(how, gathered(rows)), type);
   rows = padded(rows, 0, block * width);
   mlir::Value whole = gathered(combineBlocks(how, exchanged(rows)));
-  return reshaped(slice(whole, 0, 0, count), type.getShape());
+  return unstacked(whole, type);
 }
 
 mlir::Value Decomposer::allGather(mlir::Value v, RankedTensorType whole,
