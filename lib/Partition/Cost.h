@@ -19,6 +19,7 @@
 #include "lpu/Partition/Plan.h"
 #include "lpu/Partition/Topology.h"
 #include "lpu/Target/Machine.h"
+#include <cmath>
 
 namespace lpu::partition {
 
@@ -44,6 +45,15 @@ struct OpCost {
     r.matrix -= o.matrix, r.vector -= o.vector, r.reduction -= o.reduction;
     r.fill -= o.fill, r.collectives -= o.collectives, r.weights -= o.weights;
     r.text -= o.text, r.tables -= o.tables;
+    return r;
+  }
+  /// To 64ths of a cycle: so sums are exact, and equal operations cost the same
+  /// wherever they stand.
+  OpCost rounded() const {
+    OpCost r = *this;
+    for (double *part : {&r.matrix, &r.vector, &r.reduction, &r.fill,
+                         &r.collectives, &r.weights, &r.tables, &r.text})
+      *part = std::round(*part * 64) / 64;
     return r;
   }
   double compute() const {

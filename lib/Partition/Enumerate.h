@@ -10,6 +10,10 @@
 // points, and dynamic programming finds it without visiting every plan: the
 // optimum of the model over these cut points and widths, not a guess.
 //
+// What a stage needs of a chip grows with its operations, so from each cut
+// point only as many others are looked at as fit: time and memory grow with the
+// model times the operations that a chip holds.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef LPU_LIB_PARTITION_ENUMERATE_H
@@ -72,15 +76,42 @@ private:
     unsigned option, width;
     double latency, interval;
   };
+  /// The choices for all ranges that begin at a position and fit a stage: none
+  /// is worse than another in width and both times.
+  struct Ranges {
+    std::vector<Choice> choices;
+    std::vector<unsigned> ends; // of the choices of each range, rising
+  };
+  /// Ways to run the operations between two positions, by width.
+  llvm::ArrayRef<Choice> choices(unsigned first, unsigned last) const {
+    const Ranges &own = ranges[first];
+    unsigned number = last - first - 1;
+    if (number >= own.ends.size())
+      return {};
+    unsigned begin = number ? own.ends[number - 1] : 0;
+    return llvm::ArrayRef(own.choices).slice(begin, own.ends[number] - begin);
+  }
+  /// The last position at which a stage may end that begins at `first`.
+  unsigned reach(unsigned first) const {
+    return first + unsigned(ranges[first].ends.size());
+  }
   Option makeOption(unsigned width, bool onlyFaster) const;
   Stage stageOf(unsigned begin, unsigned end, const Option &option,
                 double received, double peak) const;
   /// Most bytes of activations in use at a product or a gather.
   double peakOf(unsigned begin, unsigned end, const Option &option) const;
+  /// The same at one operation.
+  double peakAt(unsigned i, const Option &option) const;
+  void findReads();
   void findLive();
+  void findPositions(bool allCuts);
+  void findRanges();
   /// Bytes that come into a stage of operations [begin, end): what it reads,
   /// and what it hands on.
   double bytesInto(unsigned begin, unsigned end) const;
+  /// The plan of fewest slots whose stages keep a bound of the interval; no
+  /// stages if there is none.
+  Plan fewest(double bound) const;
   void setAxes(Stage &stage, const Option &option) const;
   bool fits(const Stage &stage) const;
 
@@ -92,12 +123,11 @@ private:
   /// By heavy operation, for products and gathers: the values that they read,
   /// and those that are made before and read behind them.
   std::vector<llvm::SmallVector<unsigned, 4>> operands, live;
-  /// By first and last position: bytes that come in, most bytes in use, and
-  /// what fits, no choice worse than another in width and both times.
-  std::vector<std::vector<double>> received;
-  std::vector<double>
-      alive; // by heavy operation: bytes made before, read later
-  std::vector<std::vector<std::vector<Choice>>> choices;
+  /// By heavy operation: the heavy ones that it reads, and bytes made before
+  /// it and read by it or later.
+  std::vector<llvm::SmallVector<unsigned, 3>> reads;
+  std::vector<double> alive;
+  std::vector<Ranges> ranges; // by first position
 };
 
 /// Candidate bounds of the interval, rising: not all of many.

@@ -144,9 +144,9 @@ std::optional<Plan> Enumerator::repeating(unsigned chips, unsigned stages,
   auto forward = [&](Paths &paths, unsigned first, unsigned last,
                      double bound) {
     paths.at(first, 0).cost = 0;
-    for (unsigned j = first + 1; j <= last; ++j)
-      for (unsigned i = first; i < j; ++i)
-        for (const Choice &c : choices[i][j])
+    for (unsigned i = first; i < last; ++i)
+      for (unsigned j = i + 1; j <= std::min(last, reach(i)); ++j)
+        for (const Choice &c : choices(i, j))
           if (c.interval <= bound)
             for (unsigned b = 0; b < paths.budget; ++b)
               if (double sum = paths.at(i, b).cost; sum < infinite)
@@ -157,8 +157,8 @@ std::optional<Plan> Enumerator::repeating(unsigned chips, unsigned stages,
   auto backward = [&](Paths &paths, unsigned first, double bound) {
     paths.at(n - 1, 0).cost = 0;
     for (unsigned i = n - 1; i-- > first;)
-      for (unsigned j = i + 1; j < n; ++j)
-        for (const Choice &c : choices[i][j])
+      for (unsigned j = i + 1; j <= reach(i); ++j)
+        for (const Choice &c : choices(i, j))
           if (c.interval <= bound)
             for (unsigned b = 0; b < paths.budget; ++b)
               if (double sum = paths.at(j, b).cost; sum < infinite)
@@ -203,7 +203,7 @@ std::optional<Plan> Enumerator::repeating(unsigned chips, unsigned stages,
     for (const Rotation &r : rotations)
       for (unsigned a = r.first; a < r.last; ++a)
         for (unsigned b = a + 1; b <= r.last; ++b)
-          for (const Choice &c : choices[a][b])
+          for (const Choice &c : choices(a, b))
             intervals.push_back(c.interval);
     limits = intervalBounds(std::move(intervals));
   }
