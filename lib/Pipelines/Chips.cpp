@@ -31,6 +31,7 @@ namespace {
 /// The schedules of a stage, which equal stages share.
 struct CrewSchedule {
   std::vector<unsigned> classes; // of its kinds
+  unsigned firstKind = 0;        // in CompileResult::kinds
   Candidate best;
   std::shared_ptr<std::vector<ClassProgram>> kinds; // before text is fetched
 };
@@ -87,10 +88,11 @@ llvm::Expected<CrewSchedule *> CrewScheduler::scheduleOf(const Crew &crew) {
     return best.takeError();
   own.best = std::move(*best);
   own.kinds = std::make_shared<std::vector<ClassProgram>>();
+  own.firstKind = unsigned(result.kinds.size());
   for (ClassSchedule &kind : own.best.classes) {
     own.kinds->push_back(std::move(kind.withoutFetches.front()));
-    llvm::append_range(result.kernels, kind.scheduled.kernels);
-    result.programs.push_back(kind.program);
+    result.kinds.push_back({kind.program, kind.scheduled.kernels,
+                            firstCompute(own.kinds->back())});
   }
   return &own;
 }
@@ -122,6 +124,8 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
     programs.push_back(std::move(*tiles));
     members.push_back({kind, &programs.back()});
     StageReport &stage = result.stages[number];
+    stage.stage = chip.crew;
+    stage.kind = (*own)->firstKind + kind;
     stage.programCycles = uint64_t(schedule.scheduled.cycles);
     for (const schedule::KernelReport &kernel : schedule.scheduled.kernels) {
       stage.gridBound += uint64_t(kernel.gridBound * kernel.iterations);
@@ -184,6 +188,26 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
   if (llvm::Error error = insertFetches(*joined))
     return std::move(error);
   return joined;
+}
+
+static int64_t firstIssue(const std::vector<QueueItem> &items) {
+  for (const QueueItem &item : items) {
+    if (!item.isLoop()) {
+      if (item.inst.info().unit)
+        return int64_t(item.at);
+    } else if (int64_t inside = firstIssue(item.body); inside != INT64_MAX) {
+      return int64_t(item.at) + 1 + inside;
+    }
+  }
+  return INT64_MAX;
+}
+
+int64_t lpu::firstCompute(const ClassProgram &program) {
+  int64_t first = INT64_MAX;
+  for (const QueueProgram &queue : program.queues)
+    if (queue.unit == Unit::Alu || queue.unit == Unit::Pass)
+      first = std::min(first, firstIssue(queue.items));
+  return first;
 }
 
 /// One past the last issue, or the last cycle of a fetch.

@@ -246,9 +246,10 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   single.withoutWeights = options.withoutWeights;
   auto useOneChip = [&](ClassSchedule &only) {
     result.stages.clear();
-    result.programs.clear();
-    result.programs.push_back(std::move(only.program));
-    result.kernels = std::move(only.scheduled.kernels);
+    result.kinds.clear();
+    result.kinds.push_back({std::move(only.program),
+                            std::move(only.scheduled.kernels),
+                            firstCompute(only.withoutFetches.front())});
     result.constantRows = only.scheduled.constantRows;
     result.temporaryRows = only.scheduled.temporaryRows;
     scheduled = std::move(only.scheduled.program);
@@ -285,8 +286,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       plan = std::move(*other);
       result.plan = plan.text;
       result.stages = std::move(retried.stages);
-      result.programs = std::move(retried.programs);
-      result.kernels = std::move(retried.kernels);
+      result.kinds = std::move(retried.kinds);
       result.constantRows = retried.constantRows;
       result.temporaryRows = retried.temporaryRows;
       result.plan += llvm::formatv(

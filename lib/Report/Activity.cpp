@@ -8,6 +8,7 @@
 #include "LastReads.h"
 #include "lpu/Report/Report.h"
 #include "lpu/Target/Energy.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 
 using namespace lpu;
@@ -174,16 +175,38 @@ struct Counter {
 };
 } // namespace
 
+/// Adds `one`, `times` times.
+static void add(Activity &all, const Activity &one, uint64_t times) {
+  auto each = [&](uint64_t &sum, uint64_t count) { sum += count * times; };
+  each(all.issues, one.issues);
+  each(all.macsInt8, one.macsInt8);
+  each(all.macsFp16, one.macsFp16);
+  each(all.aluOps, one.aluOps);
+  each(all.sramBytesRead, one.sramBytesRead);
+  each(all.sramBytesWritten, one.sramBytesWritten);
+  each(all.fetchBytes, one.fetchBytes);
+  each(all.streamByteHops, one.streamByteHops);
+  each(all.linkVectors, one.linkVectors);
+  for (unsigned unit = 0; unit < numUnitKinds; ++unit)
+    each(all.busy[unit], one.busy[unit]);
+}
+
 Activity lpu::countActivity(const std::vector<ClassProgram> &classes,
-                            const Machine &machine) {
-  Activity activity;
-  for (const ClassProgram &program : classes) {
-    Counter counter(machine, activity);
+                            const Machine &machine,
+                            const std::vector<Chip> &chips) {
+  std::vector<uint64_t> members(classes.size());
+  for (const Chip &chip : chips)
+    ++members[chip.chipClass];
+  Activity all;
+  for (auto [program, times] : llvm::zip(classes, members)) {
+    Activity own;
+    Counter counter(machine, own);
     for (const QueueProgram &queue : program.queues)
       counter.walk(queue, queue.items, 0);
-    activity.streamByteHops += counter.reads.hops(machine) * machine.lanes;
+    own.streamByteHops += counter.reads.hops(machine) * machine.lanes;
+    add(all, own, times);
   }
-  return activity;
+  return all;
 }
 
 double lpu::joules(const Activity &a, const Machine &m, int64_t cycles,

@@ -12,6 +12,7 @@
 
 #include "lpu/Report/Report.h"
 #include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/STLExtras.h"
 #include <map>
 #include <set>
 #include <tuple>
@@ -113,11 +114,23 @@ private:
 
 Bounds lpu::bounds(const CompileResult &result, const Machine &m) {
   Bounds bounds;
-  for (const schedule::KernelReport &k : result.kernels)
-    bounds.grid += k.gridBound * k.iterations;
+  // Chips that have each program, and the largest grid bound of each stage.
+  std::vector<uint64_t> chips(result.kinds.size(), result.stages.empty());
+  std::map<unsigned, int64_t> stages;
+  for (const StageReport &chip : result.stages) {
+    ++chips[chip.kind];
+    int64_t &most = stages[chip.stage];
+    most = std::max(most, int64_t(chip.gridBound));
+  }
+  if (result.stages.empty())
+    for (const schedule::KernelReport &k : result.kinds.front().kernels)
+      bounds.grid += k.gridBound * k.iterations;
+  for (auto [stage, most] : stages)
+    bounds.grid += most;
   uint64_t fp16 = 0, int8 = 0;
   UsedWeights weights;
-  for (const stream::Program &program : result.programs) {
+  for (auto [kind, times] : llvm::zip(result.kinds, chips)) {
+    const stream::Program &program = kind.program;
     weights.nextProgram();
     for (const stream::Segment &segment : program.segments)
       for (const stream::Kernel &kernel : segment.kernels)
@@ -126,16 +139,17 @@ Bounds lpu::bounds(const CompileResult &result, const Machine &m) {
             for (const stream::KTile &k : job.kTiles) {
               (matmul->fp16 ? fp16 : int8) +=
                   uint64_t(k.laneCount) * k.columnCount * uint64_t(job.rows) *
-                  uint64_t(segment.iterations);
+                  uint64_t(segment.iterations) * times;
               const stream::Tile &tile = program.tiles[k.b];
               if (tile.kind == stream::Tile::Constant)
                 weights.add(tile, k.b, k, matmul->fp16 ? 2 : 1);
             }
   }
-  // All chips together do the work.
-  int64_t chips = int64_t(std::max<size_t>(1, result.programs.size()));
-  bounds.multiplyAdds = (multiplyAddBound(fp16, int8, m) + chips - 1) / chips;
-  bounds.weights = weightBound(weights.bytes, m) / chips;
+  // All chips together do the work. Of equal stages the weights of one are
+  // counted, which weakens the bound.
+  int64_t all = int64_t(std::max<size_t>(1, result.stages.size()));
+  bounds.multiplyAdds = (multiplyAddBound(fp16, int8, m) + all - 1) / all;
+  bounds.weights = weightBound(weights.bytes, m) / all;
   bounds.necessary = std::max(bounds.multiplyAdds, bounds.weights);
   return bounds;
 }

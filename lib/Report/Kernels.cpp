@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Report/Report.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace lpu;
 
@@ -65,31 +66,33 @@ static std::optional<Start> findSegment(const ClassProgram &program,
   return start;
 }
 
-std::vector<KernelSpan> lpu::kernelSpans(const CompileResult &result) {
-  std::vector<KernelSpan> spans;
-  if (result.classes.empty())
-    return spans;
-  int64_t end = 0;
-  for (size_t begin = 0; begin < result.kernels.size();) {
+/// The kernels of a kind in the text of a class in which its program begins in
+/// cycle `end`.
+static void addSpans(const KindReport &kind, const ClassProgram &program,
+                     unsigned number, int64_t end,
+                     std::vector<KernelSpan> &spans) {
+  const std::vector<schedule::KernelReport> &kernels = kind.kernels;
+  for (size_t begin = 0; begin < kernels.size();) {
     // The kernels of one segment.
     size_t behind = begin;
     int64_t first = INT64_MAX, last = 0;
-    for (; behind < result.kernels.size() &&
-           result.kernels[behind].segment == result.kernels[begin].segment;
+    for (; behind < kernels.size() &&
+           kernels[behind].segment == kernels[begin].segment;
          ++behind) {
-      first = std::min(first, result.kernels[behind].first);
-      last = std::max(last, result.kernels[behind].last);
+      first = std::min(first, kernels[behind].first);
+      last = std::max(last, kernels[behind].last);
     }
-    int64_t iterations = result.kernels[begin].iterations;
+    int64_t iterations = kernels[begin].iterations;
     std::optional<Start> start =
-        findSegment(result.classes[0], end, iterations, first, last);
+        findSegment(program, end, iterations, first, last);
     if (!start)
-      return spans;
+      return;
     for (; begin < behind; ++begin) {
-      const schedule::KernelReport &kernel = result.kernels[begin];
+      const schedule::KernelReport &kernel = kernels[begin];
       KernelSpan span;
       span.name = kernel.name;
       span.kind = kernel.kind;
+      span.chipClass = number;
       span.first = start->cycle + kernel.first;
       span.last = start->cycle + kernel.last;
       span.iterations = iterations;
@@ -97,6 +100,27 @@ std::vector<KernelSpan> lpu::kernelSpans(const CompileResult &result) {
       spans.push_back(std::move(span));
     }
     end = start->cycle + last + (iterations - 1) * start->period + 1;
+  }
+}
+
+std::vector<KernelSpan> lpu::kernelSpans(const CompileResult &result) {
+  std::vector<KernelSpan> spans;
+  std::vector<bool> isDone(result.classes.size());
+  for (auto [c, chip] : llvm::enumerate(result.package.chips)) {
+    unsigned number = chip.chipClass;
+    if (isDone[number])
+      continue;
+    isDone[number] = true;
+    const ClassProgram &program = result.classes[number];
+    const KindReport &kind =
+        result.kinds[result.stages.empty() ? 0 : result.stages[c].kind];
+    // Transfers stand in front of the program of the kind.
+    int64_t begin = firstCompute(program);
+    if (begin == INT64_MAX || begin < kind.firstCompute)
+      begin = 0;
+    else
+      begin -= kind.firstCompute;
+    addSpans(kind, program, number, begin, spans);
   }
   return spans;
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Report/Report.h"
+#include "Chips.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include <sys/resource.h>
@@ -37,10 +38,46 @@ static double occupancy(const Activity &activity, const Machine &machine,
   return most ? double(activity.busy[unsigned(unit)]) / most : 0;
 }
 
+/// What each chip does when; none where that cannot be told cycle by cycle.
+static std::optional<SystemActivity> systemOf(const CompileResult &result) {
+  auto system = systemActivity(result.package);
+  if (system)
+    return std::move(*system);
+  llvm::consumeError(system.takeError());
+  return std::nullopt;
+}
+
+/// Where the time goes: the kernels that are scheduled first, those of other
+/// chips by number only.
+static void printKernels(const CompileResult &result, const Machine &m,
+                         llvm::raw_ostream &os) {
+  os << "\n  first      last     bound   times  kernel\n";
+  constexpr size_t most = 40;
+  size_t left = 0;
+  for (const KindReport &kind : result.kinds) {
+    if (&kind != &result.kinds.front()) {
+      left += kind.kernels.size();
+      continue;
+    }
+    std::vector<int64_t> links = linkBounds(kind, m);
+    for (auto [i, k] : llvm::enumerate(kind.kernels)) {
+      if (i >= most) {
+        left += kind.kernels.size() - most;
+        break;
+      }
+      os << formatv("  {0,8} {1,9} {2,9} {3,5}  {4} ({5})\n", k.first, k.last,
+                    k.gridBound + links[i], k.iterations, k.name, k.kind);
+    }
+  }
+  if (left)
+    os << formatv("  ... {0} more{1} (--report has all)\n", left,
+                  result.kinds.size() > 1 ? ", with those of other chips" : "");
+}
+
 void lpu::printReport(const CompileResult &result, const Machine &m,
                       llvm::raw_ostream &os) {
   int64_t cycles = int64_t(result.package.cycles);
-  Activity activity = countActivity(result.classes, m);
+  Activity activity = countActivity(result.classes, m, result.package.chips);
   Bounds b = bounds(result, m);
   double rowMiB = m.lanes / 1048576.0;
   int64_t chips = int64_t(result.package.chips.size());
@@ -68,19 +105,9 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
                 "bindings, {2:f2} MiB text, of {3:f1} MiB\n",
                 result.constantRows * rowMiB, result.temporaryRows * rowMiB,
                 result.textRows * rowMiB, allRows * rowMiB);
-  for (size_t c = 0; c < result.stages.size(); ++c) {
-    const StageReport &stage = result.stages[c];
-    os << formatv(
-        "chip {0,-9} cycles {1} to {2}: {3} of its own (ratio to grid "
-        "{4:f3}), {5:f1} MiB weights",
-        c, stage.start, stage.start + stage.cycles, stage.programCycles,
-        ratio(int64_t(stage.gridBound), int64_t(stage.programCycles)),
-        stage.constantRows * rowMiB);
-    if (stage.vectorsIn)
-      os << formatv("; receives {0} vectors over {1} link{2} in {3} cycles",
-                    stage.vectorsIn, stage.links, stage.links == 1 ? "" : "s",
-                    stage.linkCycles);
-    os << "\n";
+  if (!result.stages.empty()) {
+    auto system = systemOf(result);
+    ChipsReport(result, m, system ? &*system : nullptr).print(os);
   }
   if (uint64_t interval = result.package.interval)
     os << formatv("interval      {0} cycles between inputs, {1:f0} inputs per "
@@ -100,19 +127,7 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
                 energy / (double(cycles) / (m.clockMHz * 1e6)));
   os << "host nodes: " << result.package.hostNodes << "\n";
 
-  // Where the time goes: the kernels that last longest, equal names together.
-  os << "\n  first      last      grid   times  kernel\n";
-  constexpr size_t most = 40;
-  size_t shown = 0;
-  for (const schedule::KernelReport &k : result.kernels) {
-    if (shown++ == most) {
-      os << formatv("  ... {0} more (--report has all)\n",
-                    result.kernels.size() - most);
-      break;
-    }
-    os << formatv("  {0,8} {1,9} {2,9} {3,5}  {4} ({5})\n", k.first, k.last,
-                  k.gridBound, k.iterations, k.name, k.kind);
-  }
+  printKernels(result, m, os);
   os << formatv("\ncompiled in {0:f2} s", totalSeconds(result));
   os << " (";
   for (size_t i = 0; i < result.times.size(); ++i)
@@ -127,7 +142,7 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
 void lpu::printReportJSON(const CompileResult &result, const Machine &m,
                           llvm::raw_ostream &os) {
   int64_t cycles = int64_t(result.package.cycles);
-  Activity activity = countActivity(result.classes, m);
+  Activity activity = countActivity(result.classes, m, result.package.chips);
   Bounds b = bounds(result, m);
   int64_t chips = int64_t(result.package.chips.size());
   int64_t hostIn = 0, hostOut = 0;
@@ -186,34 +201,29 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
     });
     number("joules", joules(activity, m, cycles, unsigned(chips)));
     integer("interval", int64_t(result.package.interval));
-    if (!result.stages.empty())
-      json.attributeArray("stages", [&] {
-        for (const StageReport &stage : result.stages)
-          json.object([&] {
-            integer("start", int64_t(stage.start));
-            integer("cycles", int64_t(stage.cycles));
-            integer("programCycles", int64_t(stage.programCycles));
-            integer("gridBound", int64_t(stage.gridBound));
-            integer("macs", int64_t(stage.macs));
-            integer("constantRows", stage.constantRows);
-            integer("vectorsIn", int64_t(stage.vectorsIn));
-            integer("linkCycles", int64_t(stage.linkCycles));
-            integer("links", stage.links);
-          });
-      });
+    if (!result.stages.empty()) {
+      auto system = systemOf(result);
+      ChipsReport(result, m, system ? &*system : nullptr).printJSON(json);
+    }
     json.attributeArray("kernels", [&] {
-      for (const schedule::KernelReport &k : result.kernels)
-        json.object([&] {
-          json.attribute("name", k.name);
-          json.attribute("kind", k.kind);
-          integer("segment", k.segment);
-          integer("iterations", k.iterations);
-          integer("first", k.first);
-          integer("last", k.last);
-          integer("gridBound", k.gridBound);
-          integer("necessaryBound", necessaryBound(k, m));
-          integer("macs", k.macs);
-        });
+      for (size_t kind = 0; kind < result.kinds.size(); ++kind) {
+        std::vector<int64_t> links = linkBounds(result.kinds[kind], m);
+        for (size_t i = 0; i < links.size(); ++i)
+          json.object([&] {
+            const schedule::KernelReport &k = result.kinds[kind].kernels[i];
+            json.attribute("name", k.name);
+            json.attribute("kind", k.kind);
+            integer("program", int64_t(kind));
+            integer("segment", k.segment);
+            integer("iterations", k.iterations);
+            integer("first", k.first);
+            integer("last", k.last);
+            integer("gridBound", k.gridBound);
+            integer("necessaryBound", necessaryBound(k, m));
+            integer("linkBound", links[i]);
+            integer("macs", k.macs);
+          });
+      }
     });
     json.attributeObject("compile", [&] {
       for (const StageTime &t : result.times)

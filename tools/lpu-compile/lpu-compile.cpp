@@ -241,10 +241,8 @@ int main(int argc, char **argv) {
     files.addInput("a file of the model", file);
   if (Error error = files.checkInputs())
     return fail(toString(std::move(error)), 2);
-  // Spans of kernels name no chip: they are of programs of one.
-  if (result->package.chips.size() == 1)
-    result->package.debug.emplace_back(
-        lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
+  result->package.debug.emplace_back(
+      lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
   if (Error error = writeAll(*result, *machine)) {
     fail(toString(std::move(error)), 1);
     return giveUp(files);

@@ -49,6 +49,8 @@ struct StageTime {
 /// One chip of a pipeline. Cycles of the program: `start` is that of its first
 /// receive; `programCycles` are those of its work without transfers.
 struct StageReport {
+  /// The stage that it has a share of, and its program in CompileResult::kinds.
+  unsigned stage = 0, kind = 0;
   uint64_t start = 0, cycles = 0, programCycles = 0;
   /// What it receives: vectors, and cycles from the first read on the sending
   /// chip to the last write; links from there.
@@ -58,11 +60,23 @@ struct StageReport {
   int64_t constantRows = 0;
 };
 
+/// What is scheduled once, for one chip or for all that have an equal share.
+struct KindReport {
+  stream::Program program;
+  std::vector<schedule::KernelReport> kernels;
+  /// firstCompute of its queues: where the program begins in the text of a
+  /// chip that receives before it.
+  int64_t firstCompute = 0;
+};
+
+/// The first issue of a plane or ALU, which no transfer takes; INT64_MAX if
+/// there is none.
+int64_t firstCompute(const ClassProgram &program);
+
 struct CompileResult {
   /// Queue trees with fetches and text places, for reports and traces.
   std::vector<ClassProgram> classes;
-  std::vector<stream::Program> programs; // of each chip
-  std::vector<schedule::KernelReport> kernels;
+  std::vector<KindReport> kinds;
   int64_t constantRows = 0, temporaryRows = 0, textRows = 0;
   /// Of more than one chip; and what the planner compared.
   std::vector<StageReport> stages;

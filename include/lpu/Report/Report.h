@@ -20,7 +20,7 @@
 
 namespace lpu {
 
-/// What the chips do in one run of the program.
+/// What all chips do in one run of the program.
 struct Activity {
   uint64_t issues = 0, macsInt8 = 0, macsFp16 = 0, aluOps = 0;
   uint64_t sramBytesRead = 0, sramBytesWritten = 0, fetchBytes = 0;
@@ -29,7 +29,7 @@ struct Activity {
   uint64_t busy[numUnitKinds] = {};
 };
 Activity countActivity(const std::vector<ClassProgram> &classes,
-                       const Machine &machine);
+                       const Machine &machine, const std::vector<Chip> &chips);
 
 /// Joules of one run: events times the machine's constants, plus idle power.
 double joules(const Activity &activity, const Machine &machine, int64_t cycles,
@@ -38,7 +38,7 @@ double joules(const Activity &activity, const Machine &machine, int64_t cycles,
 /// Cycles; docs/bounds.md has definitions and proofs.
 struct Bounds {
   /// Sum over kernels of whole-tile plane time: a yardstick, no bound of the
-  /// program.
+  /// program. Of stages: the sum of the largest chips'.
   int64_t grid = 0;
   /// All multiply-adds, every plane full in every cycle.
   int64_t multiplyAdds = 0;

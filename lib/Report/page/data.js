@@ -243,7 +243,7 @@ class Schedule {
     if (this.causeCache) return this.causeCache;
     const begin = Math.min(this.cycles, ...this.queues.map((queue) => queue.start[0] ?? this.cycles));
     const causes = new Uint8Array(this.cycles).fill(WAITING, 0, begin).fill(DEPENDENCE, begin);
-    const { linkLatency, linkMargin } = this.data.machine;
+    const { linkLatency, linkMargin, linkInterval } = this.data.machine;
     const mark = (from, to, cause) => {
       for (let t = Math.max(0, from); t < Math.min(to, this.cycles); ++t)
         if (causes[t] > cause) causes[t] = cause;
@@ -256,7 +256,8 @@ class Schedule {
         if (queue.isControl(op)) continue;
         // A received vector was under way for at least so long.
         const before = queue.unit === "link_recv" ? linkLatency + linkMargin : 0;
-        const hold = queue.hold(op);
+        // A send takes its link until the next can follow.
+        const hold = queue.unit === "link_send" ? linkInterval : queue.hold(op);
         for (let i = 0; i < queue.raw.count[op]; ++i) {
           const t = queue.start[run] + i * queue.raw.interval[op];
           mark(t - before, t + hold, cause);
