@@ -17,6 +17,8 @@
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/SaveAndRestore.h"
 #include <chrono>
 #include <set>
@@ -342,6 +344,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     return std::nullopt;
   }
   result.package = std::move(*package);
+  result.package.programName =
+      llvm::json::fixUTF8(llvm::sys::path::stem(options.input));
   if (plan.module)
     result.package.interval =
         initiationInterval(result.package, result.classes);

@@ -7,7 +7,7 @@
 
 #include "lpu/Report/System.h"
 #include "Text.h"
-#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 
 using namespace lpu;
@@ -163,6 +163,52 @@ lastBefore(const std::vector<ClassActivity::Run> &runs, uint64_t before) {
   return run->first + std::min(run->count - 1, most) * run->interval;
 }
 
+/// Strongly connected parts of a graph: the part of every node (Tarjan's
+/// algorithm, with a stack of its own since chips may be many).
+static std::vector<unsigned>
+partsOf(const std::vector<std::vector<unsigned>> &next) {
+  constexpr unsigned none = ~0u;
+  struct Visit {
+    unsigned node;
+    size_t edge;
+  };
+  std::vector<unsigned> part(next.size(), none), index(next.size(), none),
+      low(next.size()), open;
+  std::vector<Visit> work;
+  unsigned counter = 0, parts = 0;
+  for (unsigned root = 0; root < next.size(); ++root) {
+    if (index[root] == none)
+      work.push_back({root, 0});
+    while (!work.empty()) {
+      auto &[node, edge] = work.back();
+      if (edge == 0) {
+        index[node] = low[node] = counter++;
+        open.push_back(node);
+      }
+      if (edge < next[node].size()) {
+        unsigned to = next[node][edge++];
+        if (index[to] == none)
+          work.push_back({to, 0});
+        else if (part[to] == none)
+          low[node] = std::min(low[node], index[to]);
+        continue;
+      }
+      unsigned done = node;
+      work.pop_back();
+      if (!work.empty())
+        low[work.back().node] = std::min(low[work.back().node], low[done]);
+      if (low[done] != index[done])
+        continue;
+      for (unsigned member = none; member != done; open.pop_back()) {
+        member = open.back();
+        part[member] = parts;
+      }
+      ++parts;
+    }
+  }
+  return part;
+}
+
 namespace {
 class PathFinder {
 public:
@@ -199,17 +245,20 @@ void PathFinder::leg(unsigned chip, bool isFlight, uint64_t from, uint64_t to) {
 
 void PathFinder::run() {
   const std::vector<Chip> &chips = package.chips;
-  // Chips that start together and send to one another are in step.
-  llvm::EquivalenceClasses<unsigned> groups;
-  for (unsigned c = 0; c < chips.size(); ++c)
-    groups.insert(c);
+  // Chips that start together and send to each other, directly or around a
+  // ring, are in step.
+  std::vector<std::vector<unsigned>> together(chips.size()), members;
   for (auto [number, wire] : llvm::enumerate(package.wires)) {
     if (activity.vectors[number] == 0 || wire.fromChip == wire.toChip)
       continue;
     wiresTo[wire.toChip].push_back(unsigned(number));
     if (chips[wire.fromChip].start == chips[wire.toChip].start)
-      groups.unionSets(wire.fromChip, wire.toChip);
+      together[wire.fromChip].push_back(wire.toChip);
   }
+  std::vector<unsigned> groups = partsOf(together);
+  members.resize(chips.size());
+  for (unsigned c = 0; c < chips.size(); ++c)
+    members[groups[c]].push_back(c);
   unsigned chip = 0;
   uint64_t end = 0;
   for (unsigned c = 0; c < chips.size(); ++c) {
@@ -223,11 +272,11 @@ void PathFinder::run() {
   while (true) {
     std::optional<uint64_t> arrival;
     unsigned sender = 0;
-    for (unsigned member : groups.members(chip))
+    for (unsigned member : members[groups[chip]])
       for (unsigned number : wiresTo[member]) {
         const LinkWire &wire = package.wires[number];
         const Chip &to = chips[member];
-        if (groups.isEquivalent(wire.fromChip, member) || end <= to.start)
+        if (groups[wire.fromChip] == groups[member] || end <= to.start)
           continue;
         auto last = lastBefore(
             activity.classes[to.chipClass].receives[linkOf(to, wire.toLink)],

@@ -7,7 +7,8 @@
 //
 // Runs of a queue never overlap, so they are complete events ("X") of one
 // thread. Vectors of one link are under way at the same time, so flights are
-// asynchronous events ("b", "e"), which viewers lay side by side. The k-th send
+// asynchronous events ("b", "e"), which viewers lay side by side; so are
+// kernels, which overlap. The k-th send
 // of a link meets the k-th receive of its peer (docs/isa.md, section 8): arrows
 // ("s", "f") join the runs that hold the two ends.
 //
@@ -31,6 +32,7 @@ struct LinkRun {
 
 struct ClassTrace {
   std::vector<QueueText> queues;
+  std::vector<KernelSpan> kernels;
   uint64_t events = 0;
   std::map<unsigned, std::vector<LinkRun>> sends, receives; // by link
 };
@@ -45,6 +47,7 @@ private:
   llvm::Error readClasses();
   void choose();
   void printChip(unsigned chip);
+  void printKernels(unsigned chip);
   void printWire(const LinkWire &wire);
   void name(const char *what, unsigned chip, int64_t thread,
             const std::string &text);
@@ -67,7 +70,7 @@ private:
   std::vector<ClassTrace> classes;
   std::vector<bool> shown;       // by chip
   std::vector<unsigned> standIn; // members of the class, if one is shown
-  uint64_t flights = 0, arrows = 0;
+  uint64_t flights = 0, arrows = 0, spans = 0;
 };
 } // namespace
 
@@ -84,6 +87,9 @@ static unsigned linkOf(const Chip &chip, unsigned port) {
 }
 
 llvm::Error Tracer::readClasses() {
+  auto kernels = readKernelSection(package);
+  if (!kernels)
+    return kernels.takeError();
   for (unsigned c = 0; c < package.classes.size(); ++c) {
     auto queues = readClass(package, c);
     if (!queues)
@@ -105,6 +111,11 @@ llvm::Error Tracer::readClasses() {
         return llvm::createStringError("class " + llvm::Twine(c) + ", " +
                                        toString(std::move(error)));
     }
+    for (KernelSpan &kernel : *kernels)
+      if (kernel.chipClass == c) {
+        trace.events += uint64_t(kernel.iterations);
+        trace.kernels.push_back(std::move(kernel));
+      }
     classes.push_back(std::move(trace));
   }
   return llvm::Error::success();
@@ -160,6 +171,7 @@ void Tracer::printChip(unsigned chip) {
     title += " (stands for " + std::to_string(standIn[chip]) + " chips)";
   name("process_name", chip, 0, title);
   order("process_sort_index", chip, 0, chip);
+  printKernels(chip);
   for (const QueueText &queue : classes[number].queues) {
     // Thread 0 would be taken for the process itself.
     int64_t thread = machine.queueNumber(queue.unit, queue.index) + 1;
@@ -177,6 +189,32 @@ void Tracer::printChip(unsigned chip) {
       });
     }));
   }
+}
+
+/// The ONNX nodes of the chip, each from its first issue to its last effect.
+void Tracer::printKernels(unsigned chip) {
+  const ClassTrace &own = classes[package.chips[chip].chipClass];
+  if (own.kernels.empty())
+    return;
+  int64_t thread = machine.numQueues() + 1; // behind those of queues
+  name("thread_name", chip, thread, "kernels");
+  order("thread_sort_index", chip, thread, 0);
+  for (const KernelSpan &kernel : own.kernels)
+    for (int64_t i = 0; i < kernel.iterations; ++i) {
+      std::string id = std::to_string(spans++);
+      for (const char *phase : {"b", "e"}) {
+        int64_t cycle = *phase == 'b' ? kernel.first : kernel.last + 1;
+        event(phase, chip, thread,
+              package.chips[chip].start + uint64_t(cycle + i * kernel.period),
+              [&] {
+                json.attribute("cat", "kernel");
+                json.attribute("id", id);
+                json.attribute("name", kernel.name);
+                json.attributeObject(
+                    "args", [&] { json.attribute("kind", kernel.kind); });
+              });
+      }
+    }
 }
 
 void Tracer::printWire(const LinkWire &wire) {

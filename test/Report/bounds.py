@@ -118,7 +118,10 @@ def check_trace(case, path, said):
     runs = [e for e in events if e["ph"] == "X"]
     good = bool(runs) and all(e["tid"] in names and e["ts"] >= 0 and e["dur"] >= 1 and e["name"]
                               and e["ts"] + e["dur"] <= said["cycles"] for e in runs if e["name"] != "halt")
-    if not good or {e["ph"] for e in events} != {"M", "X"}:  # one chip: nothing but names and runs
+    # One chip: nothing but names, runs and kernels.
+    named = sum(e["ph"] == "b" for e in events)
+    if not good or {e["ph"] for e in events} != {"M", "X", "b", "e"} or \
+            named != sum(k["iterations"] for k in said["kernels"]):
         problems.append(f"{case}: the trace has events without track, name or time")
     issues = 0
     control = {"halt", "fetch", "nop", "loop", "endloop"}

@@ -10,6 +10,10 @@
 # CASE: chain chain 12
 # CASE: chips-1024 chain 1024
 # CASE: minilm model
+# CASE: minilm-pipeline model 1 4
+# CASE: minilm-groups model 2 4
+# CASE: blocks-equal equal 20 60
+import json
 import pathlib
 import random
 import re
@@ -37,13 +41,35 @@ def packages():
     if kind == "chain":
         return [translate("chain", command(sys.executable, here / "Inputs/relay.py", sys.argv[5]))]
     if kind == "model":
-        command("lpu-compile", pathlib.Path(sys.argv[3]) / "minilm_ts_eager.onnx", "--target", "lpu1",
-                "--dim", "batch=1", "--dim", "seq=128", "-o", folder / "model.lpu")
+        width, stages = map(int, sys.argv[5:] or (1, 1))
+        pins = ["--chips", width * stages, "--tp", width, "--pp", stages] if width * stages > 1 else []
+        command("lpu-compile", pathlib.Path(sys.argv[3]) / "minilm_ts_eager.onnx", "--target", "lpu1", *pins,
+                "--dim", "batch=1", "--dim", "seq=128", "-o", folder / "model.lpu", "--report", folder / "model.json")
         return [folder / "model.lpu"]
+    if kind == "equal":
+        return equal_chips(*map(int, sys.argv[5:]))
     made = []
     for name in "fetch_bound_loop", "all_reduce_two_chips", "layer_norm":
         command(sys.executable, here.parent / "programs" / f"{name}.py", folder / name)
         made += sorted((folder / name).glob("*.lpu"))
+    return made
+
+
+def equal_chips(*counts):
+    """Pipelines of equal stages. A page has a schedule for each class, so it does not grow with chips."""
+    mini, made = (here.parent / "Inputs/mini.yaml").read_text(), []
+    for count in counts:
+        name = f"blocks{count}"
+        for key in "node_chips", "links":
+            mini = re.sub(rf"^{key}: .*", f"{key}: {count}", mini, flags=re.M)
+        (folder / f"{name}.yaml").write_text(mini)
+        command(sys.executable, here.parent / "numerics/equal_blocks.py", count, folder / f"{name}.onnx")
+        command("lpu-compile", folder / f"{name}.onnx", "--target", folder / f"{name}.yaml", "--chips", count, "--tp", 1,
+                "--pp", count, "-o", folder / f"{name}.lpu", "--report", folder / f"{name}.json")
+        command("lpu-objdump", "--html", folder / f"{name}.lpu", "-o", folder / f"{name}.html")
+        made.append(folder / f"{name}.lpu")
+    sizes = [package.with_suffix(".html").stat().st_size for package in made]
+    assert max(sizes) < 1.1 * min(sizes), sizes
     return made
 
 
@@ -78,6 +104,8 @@ def check(browser, package):
     overview(browser)
     schedule(browser, disassembly(package))
     chips(browser, manifest)
+    if package.with_suffix(".json").exists():
+        system(browser, json.loads(package.with_suffix(".json").read_text()))
     tabs(browser)
     errors = browser.errors()
     assert not errors, errors
@@ -91,7 +119,7 @@ def overview(browser):
         return [schedule.cycles, sum(all.causes), rows.length ? sum(rows.map((r) => r.cycles)) : all.cycles,
                 document.querySelectorAll('#times tbody tr').length, rows.length + 1];""")
     assert sums[0] == sums[1] == sums[2] and sums[3] == sums[4], sums
-    if kind == "model":
+    if kind == "model" and len(sys.argv) == 5:
         assert sums[4] > 20, "the compiler names its kernels"
         names = browser.run("return document.getElementById('times').textContent")
         assert "layer.0/attention/output/dense" in names, names
@@ -177,6 +205,42 @@ def chips(browser, manifest):
             assert browser.run("return document.querySelectorAll('#plan .wire').length") == count - 1
 
 
+def system(browser, said):
+    """The page and the report of lpu-compile, which read the text on their own, agree: what each class does, whose the
+    latency is, and its causes. Kernels are named on every chip, and a chip's own are shown when it is chosen."""
+    if said["chips"] == 1:
+        assert browser.run("return document.getElementById('system').hidden")
+        return
+    path = browser.run("return lpu.page.system.path.map((leg) => [leg.chip, leg.flight, leg.from, leg.to])")
+    assert path == [[leg["chip"], leg["what"] == "flight", leg["from"], leg["to"]] for leg in said["criticalPath"]], path
+    assert browser.run("return lpu.page.system.causes") == list(said["latencyByCause"].values())
+    turns = [leg for leg in path if not leg[1]]
+    end = f"chip {turns[-1][0]} to {said['cycles']:,}." if len(turns) <= 24 else f"and {len(turns) - 24} more."
+    assert browser.run("return document.getElementById('system-path').textContent").endswith(end)
+    assert browser.run("return document.querySelectorAll('#system-causes .bar span').length") >= 4
+    stages = [chip["stage"] for chip in said["stages"]]
+    assert browser.run("return lpu.page.chips.stages") == stages, stages
+    vectors = browser.run("return lpu.program.wires.map((w) => [w.fromChip, w.fromLink, w.toChip, w.toLink, w.vectors])")
+    wires = [[w[k] for k in ("fromChip", "fromLink", "toChip", "toLink", "vectors")] for w in said["wires"]]
+    assert sorted(w for w in vectors if w[4]) == sorted(wires)
+    for number, own in enumerate(said["classes"]):
+        chip = [c["class"] for c in said["stages"]].index(number)
+        browser.run("lpu.page.setChip(arguments[0])", chip)
+        assert browser.run("return [lpu.page.schedule.cycles, lpu.page.schedule.times[0].causes]") == \
+            [own["cycles"], list(own["causes"].values())]
+        named = [k["name"] for k in said["kernels"] if k["program"] == said["stages"][chip]["kind"]]
+        spans = browser.run("return lpu.page.schedule.kernels.map((k) => [k.name, k.first, k.last, k.iteration])")
+        assert sorted(k[0] for k in spans if k[3] == 0) == sorted(named), (number, named)
+        # They are the program's, which follows what is received.
+        work = said["stages"][chip]["programCycles"]
+        assert 0 <= min(k[1] for k in spans) and max(k[2] for k in spans) < own["cycles"]
+        assert max(k[2] for k in spans) - min(k[1] for k in spans) < work
+        planes = browser.run("""const planes = lpu.page.schedule.queues.filter((q) => q.unit === 'pass' || q.unit === 'alu');
+            return [Math.min(...planes.flatMap((q) => [...q.start])), Math.max(...planes.flatMap((q) => [...q.start]))]""")
+        assert min(k[1] for k in spans) <= planes[0] and planes[1] <= max(k[2] for k in spans), (number, planes)
+        assert named[-1] in browser.run("return document.getElementById('times').innerHTML")
+
+
 def tabs(browser):
     """Tabs are reached by arrow keys; both colour schemes are legible (WCAG: 4.5 for text)."""
     browser.run("document.getElementById('tab-chips').focus()")
@@ -221,5 +285,5 @@ def damaged_kernels(package):
 with Browser() as browser:
     for package in packages():
         check(browser, package)
-        if kind == "model":
+        if kind == "model" and len(sys.argv) == 5:
             damaged_kernels(package)

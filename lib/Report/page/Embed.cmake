@@ -3,7 +3,7 @@
 #
 # cmake -DFOLDER=<this folder> -DOUTPUT=PageFiles.inc -P Embed.cmake
 # The files of the page as C++ string literals; the scripts as one function.
-set(scripts data.js timeline.js controls.js overview.js chips.js main.js)
+set(scripts data.js timeline.js controls.js overview.js system.js chips.js main.js)
 set(script "(() => {\n\"use strict\";\n")
 foreach(name ${scripts})
   file(READ ${FOLDER}/${name} text)

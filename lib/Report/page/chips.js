@@ -1,63 +1,10 @@
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Chips and the wires between them. Chips that send to each other, directly or
-// around a ring, form a group; groups are ordered by who sends to whom, and the
-// place in that order is the stage. All of it comes from the traffic, so it
-// holds for any partition.
+// Chips and the wires between them, in the order in which system.js finds them,
+// and all chips in time.
 
 const MOST_BOXES = 48; // more chips are drawn as a grid
-
-/** Stage of every chip: strongly connected parts of the traffic, by longest path. */
-function stagesOf(program) {
-  const count = program.chips.length;
-  const next = Array.from({ length: count }, () => new Set());
-  for (const wire of program.wires)
-    if (wire.vectors && wire.fromChip !== wire.toChip) next[wire.fromChip].add(wire.toChip);
-  // Tarjan's algorithm, with a stack of its own since chains may be long. Parts
-  // are found in reverse topological order.
-  const index = new Int32Array(count).fill(-1), low = new Int32Array(count), part = new Int32Array(count).fill(-1);
-  const open = [];
-  let counter = 0, parts = 0;
-  for (let root = 0; root < count; ++root) {
-    if (index[root] >= 0) continue;
-    const work = [];
-    const enter = (chip) => {
-      index[chip] = low[chip] = counter++;
-      open.push(chip);
-      work.push({ chip, rest: [...next[chip]] });
-    };
-    enter(root);
-    while (work.length) {
-      const { chip, rest } = work[work.length - 1];
-      if (rest.length) {
-        const to = rest.pop();
-        if (index[to] < 0) enter(to);
-        else if (part[to] < 0) low[chip] = Math.min(low[chip], index[to]);
-        continue;
-      }
-      work.pop();
-      if (work.length) {
-        const above = work[work.length - 1].chip;
-        low[above] = Math.min(low[above], low[chip]);
-      }
-      if (low[chip] !== index[chip]) continue;
-      let member;
-      do {
-        member = open.pop();
-        part[member] = parts;
-      } while (member !== chip);
-      ++parts;
-    }
-  }
-  const level = new Int32Array(parts), members = Array.from({ length: parts }, () => []);
-  part.forEach((p, chip) => members[p].push(chip));
-  for (let p = parts - 1; p >= 0; --p)
-    for (const chip of members[p])
-      for (const to of next[chip])
-        if (part[to] !== p) level[part[to]] = Math.max(level[part[to]], level[p] + 1);
-  return Array.from(part, (p) => level[p]);
-}
 
 /** When each chip works: its causes of latency, in cycles of the program. */
 class ChipTimes {
@@ -102,6 +49,24 @@ class ChipTimes {
         g.drawImage(strips.get(number), this.left + program.data.starts[chip] * this.scale, y,
           Math.max(1, cycles * this.scale), this.row > 3 ? this.row - 1 : this.row);
     });
+    if (count > 1) this.drawPath(g);
+  }
+
+  /** A line along the chips whose time the latency is. */
+  drawPath(g) {
+    g.strokeStyle = this.page.palette.get("text");
+    g.lineWidth = Math.min(2, this.row / 2);
+    g.beginPath();
+    let isFirst = true;
+    for (const { chip, flight, from, to } of this.page.system.path) {
+      if (flight) continue;
+      const y = (chip + 1) * this.row - g.lineWidth;
+      for (const cycle of [from, to]) {
+        g[isFirst ? "moveTo" : "lineTo"](this.left + cycle * this.scale, y);
+        isFirst = false;
+      }
+    }
+    g.stroke();
   }
 
   chipAt(event) {
@@ -130,7 +95,7 @@ class ChipsView {
     this.tip = document.getElementById("tip");
     document.getElementById("color-by").addEventListener("change", () => this.draw());
     this.times = new ChipTimes(page);
-    this.stages = stagesOf(page.program);
+    this.stages = page.system.stages;
     this.stageCount = Math.max(0, ...this.stages) + 1;
     // Pairs of chips with all their wires.
     this.pairs = new Map();
@@ -171,9 +136,23 @@ class ChipsView {
       if (this.boxes || pair.from === this.page.chip || pair.to === this.page.chip) this.wire(wires, pair);
     chips.forEach((_, chip) => cells.append(this.cell(chip)));
     this.plan.replaceChildren(svg);
+    this.latency();
     this.times.draw();
     this.classTable();
     this.peerTable();
+  }
+
+  /** What the latency of all chips is made of, and whose it is. */
+  latency() {
+    const { program, system, overview } = this.page;
+    document.getElementById("system").hidden = program.chips.length === 1;
+    if (this.latencyDone || program.chips.length === 1) return;
+    this.latencyDone = true;
+    overview.causeBar(document.getElementById("system-causes"), { causes: system.causes, cycles: program.cycles });
+    const legs = system.path.filter((leg) => !leg.flight), most = 24;
+    const words = legs.slice(0, most).map((leg) => `chip ${leg.chip} to ${formatCycles(leg.to)}`);
+    if (legs.length > most) words.push(`and ${formatCycles(legs.length - most)} more`);
+    document.getElementById("system-path").textContent = `In turn: ${words.join(", ")}.`;
   }
 
   arrow() {

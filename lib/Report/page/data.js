@@ -65,7 +65,7 @@ const CAUSES = [
   { name: "dependence", text: "nothing issues: results are on their way", color: "idle" },
   { name: "waiting", text: "the chip has not begun", color: "waiting" },
 ];
-const DEPENDENCE = 5, WAITING = 6;
+const LINKS = 3, DEPENDENCE = 5, WAITING = 6;
 const CAUSE_OF_UNIT = { pass: 0, alu: 1, weights: 2, link_send: 3, link_recv: 3, mem: 4, drain: 4, shuffle: 4,
   transpose: 4 };
 
@@ -222,8 +222,9 @@ class Schedule {
     });
     spans.sort((a, b) => a.last - b.last || a.first - b.first);
     // A kernel advances the program by what its end lies behind all earlier
-    // ends; these stretches share no cycle and together are the whole program.
-    let end = 0;
+    // ends; these stretches share no cycle and, with what is in front of all
+    // kernels, are the whole program.
+    let end = spans.reduce((least, span) => Math.min(least, span.first), this.cycles);
     for (const span of spans) {
       span.from = end;
       end = Math.max(end, Math.min(span.last + 1, this.cycles));
@@ -279,6 +280,8 @@ class Schedule {
     const stretches = [{ row: row("all", "whole program", ""), from: 0, to: this.cycles }];
     for (const k of this.kernels)
       stretches.push({ row: row(k.number, k.name, k.kind), from: k.from, to: k.to });
+    const begin = this.kernels.length ? this.kernels[0].from : 0;
+    if (begin) stretches.push({ row: row("begin", "before the first kernel", ""), from: 0, to: begin });
     const covered = this.kernels.length ? this.kernels[this.kernels.length - 1].to : 0;
     if (this.kernels.length && covered < this.cycles)
       stretches.push({ row: row("end", "behind the last kernel", ""), from: covered, to: this.cycles });

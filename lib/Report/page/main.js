@@ -6,6 +6,7 @@
 class Page {
   constructor(data) {
     this.program = new Program(data);
+    this.system = new System(this.program);
     this.palette = new Palette();
     this.chip = 0;
     this.overview = new Overview(this);

@@ -12,7 +12,7 @@ class Overview {
   show(schedule) {
     this.schedule = schedule;
     this.figures();
-    this.causeBar();
+    this.causeBar(document.getElementById("causes"), schedule.times[0]);
     this.table();
     this.floor();
   }
@@ -55,8 +55,8 @@ class Overview {
     return bar;
   }
 
-  causeBar() {
-    const all = this.schedule.times[0];
+  /** The causes of `all.cycles` cycles, as a bar and in numbers. */
+  causeBar(place, all) {
     const list = element("ul", { class: "legend" });
     CAUSES.forEach((cause, number) => {
       if (!all.causes[number]) return;
@@ -67,7 +67,7 @@ class Overview {
           this.page.program.microseconds(all.causes[number]).toFixed(2)} µs`,
         element("span", { class: "note" }, cause.text)));
     });
-    document.getElementById("causes").replaceChildren(this.bar(all), list);
+    place.replaceChildren(this.bar(all), list);
   }
 
   table() {
