@@ -57,6 +57,7 @@ private:
   bool &quiet;
   CompileResult &result;
   Instances instances;
+  schedule::SourceFiles files;
   /// By the classes and links of the members.
   std::map<std::pair<std::vector<unsigned>, std::vector<unsigned>>,
            CrewSchedule>
@@ -135,8 +136,8 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
     result.constantRows += schedule.scheduled.constantRows;
     result.temporaryRows += schedule.scheduled.temporaryRows;
   }
-  auto package =
-      schedule::joinGroup(kinds, members, schedule::meshWires(crew.links));
+  auto package = schedule::joinGroup(kinds, members,
+                                     schedule::meshWires(crew.links), files);
   if (!package)
     return package.takeError();
   for (auto [chip, number] : llvm::zip(package->chips, crew.chips))

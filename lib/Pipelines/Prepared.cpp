@@ -72,25 +72,18 @@ static PreparedClass prepareClass(const fabric::Program &program,
 /// Text names the members of a group by one link number each.
 static llvm::Error findLinks(const Prepared &prepared, Crew &crew) {
   const Topology &topology = prepared.program->topology;
-  for (unsigned to : crew.chips) {
-    unsigned target = prepared.chips[to].number;
-    std::optional<unsigned> found;
-    for (unsigned port = 0; port < topology.linksPerChip && !found; ++port)
-      if (llvm::all_of(crew.chips, [&](unsigned from) {
-            if (from == to)
-              return true;
-            auto end = topology.peer(prepared.chips[from].number, port);
-            return end && end->chip == target;
-          }))
-        found = port;
-    if (!found)
-      return failure(llvm::formatv(
-          "{0} chips that share a stage must be joined directly, each by the "
-          "same port of all others, with a port to spare; chip {1} is not: "
-          "lower --tp to at most the chips of a node, {2}",
-          crew.chips.size(), target, topology.chipsPerNode));
-    crew.links.push_back(*found);
-  }
+  std::vector<unsigned> numbers;
+  for (unsigned chip : crew.chips)
+    numbers.push_back(prepared.chips[chip].number);
+  auto ports = topology.groupPorts(numbers);
+  if (!ports)
+    return failure(llvm::formatv(
+        "{0} chips that share a stage must be joined directly, each by the "
+        "same port of all others, with a port to spare; chips {1} to {2} are "
+        "not: lower --tp to at most the chips of a node, {3}",
+        numbers.size(), numbers.front(), numbers.back(),
+        topology.chipsPerNode));
+  crew.links.assign(ports->begin(), ports->end());
   return llvm::Error::success();
 }
 

@@ -157,7 +157,7 @@ static llvm::Error bind(std::vector<TensorBinding> &all,
 llvm::Expected<Package>
 lpu::schedule::joinGroup(llvm::ArrayRef<const ScheduleResult *> kinds,
                          llvm::ArrayRef<GroupMember> members,
-                         std::vector<LinkWire> wires) {
+                         std::vector<LinkWire> wires, SourceFiles &files) {
   LPU_CHECK(!kinds.empty() && !members.empty(), "a group without members");
   Package package;
   package.machine = kinds[0]->program.package.machine;
@@ -167,7 +167,7 @@ lpu::schedule::joinGroup(llvm::ArrayRef<const ScheduleResult *> kinds,
   llvm::StringMap<unsigned> uses;
   for (const GroupMember &member : members) {
     const ScheduleResult &kind = *kinds[member.kind];
-    auto image = makeImage(kind.image, *member.program, package.machine);
+    auto image = makeImage(kind.image, *member.program, package.machine, files);
     if (!image)
       return image.takeError();
     for (const std::string &key : image->keys)

@@ -224,9 +224,8 @@ static Tile tileOf(const ImagePlan &plan, const stream::Program &program,
 
 llvm::Expected<ConstantImage>
 lpu::schedule::makeImage(const ImagePlan &plan, const stream::Program &program,
-                         const Machine &machine) {
+                         const Machine &machine, SourceFiles &files) {
   ConstantImage image;
-  std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>> files;
   for (const ConstantColumn &c : plan.columns) {
     const Tile tile = tileOf(plan, program, c.tile);
     auto failure = [&](const llvm::Twine &what) {
@@ -340,7 +339,8 @@ void SchedulerImpl::makePackage(Package &package) {
   package.machine = machine;
   package.programName = program.name;
   package.chips.emplace_back();
-  auto image = makeImage(imagePlan(), program, machine);
+  SourceFiles files;
+  auto image = makeImage(imagePlan(), program, machine, files);
   if (!image) {
     fail(toString(image.takeError()));
     return;

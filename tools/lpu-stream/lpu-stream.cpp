@@ -175,8 +175,9 @@ static Error schedule(const Chips &chips, const lpu::Machine &machine) {
     results.push_back(&result);
     joined.classes.push_back(result.program.classes[0]);
   }
+  lpu::schedule::SourceFiles files;
   auto group = lpu::schedule::joinGroup(results, members,
-                                        lpu::schedule::meshWires(links));
+                                        lpu::schedule::meshWires(links), files);
   if (!group)
     return group.takeError();
   joined.package = std::move(*group);

@@ -42,7 +42,8 @@ struct GroupMember {
 /// package's.
 llvm::Expected<Package> joinGroup(llvm::ArrayRef<const ScheduleResult *> kinds,
                                   llvm::ArrayRef<GroupMember> members,
-                                  std::vector<LinkWire> wires);
+                                  std::vector<LinkWire> wires,
+                                  SourceFiles &files);
 
 /// The wires of a group whose member j is chip j and is reached through link
 /// links[j] of every member; its own link of that number is looped back.

@@ -10,6 +10,8 @@
 
 #include "lpu/Schedule/QueueProgram.h"
 #include "lpu/Stream/Program.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <map>
 
 namespace lpu::schedule {
 
@@ -98,11 +100,15 @@ struct ConstantImage {
   std::vector<std::string> keys;
 };
 
+/// Mapped files of weights, by name: one mapping for the images of all chips.
+using SourceFiles = std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>>;
+
 /// The image of the constants of `program`. Errors name the constant whose
 /// bytes are not there.
 llvm::Expected<ConstantImage> makeImage(const ImagePlan &plan,
                                         const stream::Program &program,
-                                        const Machine &machine);
+                                        const Machine &machine,
+                                        SourceFiles &files);
 
 struct ScheduleResult {
   /// Text not yet placed (insertFetches and assemble do that).
