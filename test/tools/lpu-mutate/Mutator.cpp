@@ -291,3 +291,81 @@ std::optional<Mutant> Mutator::mutate(uint64_t seed) const {
                        isa::toString(changed);
   return mutant;
 }
+
+std::optional<Mutant> Mutator::relocate(uint64_t seed) const {
+  std::mt19937_64 random(seed * 0x9e3779b97f4a7c15 + 2);
+  Mutant mutant;
+  mutant.package = package;
+  Package &own = mutant.package;
+  unsigned number = below(random, own.chips.size());
+  Chip &chip = own.chips[number];
+  const unsigned count = package.machine.links;
+  auto move = [&](unsigned &row, unsigned rows) {
+    return add(row, step(random), 0, int64_t(package.machine.rows) - rows);
+  };
+  bool isChanged = false;
+  switch (below(random, 6)) {
+  case 0:
+    mutant.kind = "start";
+    isChanged = add(chip.start, step(random), 0, INT64_MAX);
+    break;
+  case 1: { // two links at one end of the chip
+    mutant.kind = "link";
+    if (count < 3)
+      break;
+    if (chip.links.empty())
+      for (unsigned link = 0; link < count; ++link)
+        chip.links.push_back(link);
+    unsigned a = below(random, count),
+             b = (a + 2 * (1 + below(random, count))) % (count & ~1u);
+    isChanged = a != b && a % 2 == b % 2;
+    std::swap(chip.links[a], chip.links[b]);
+    break;
+  }
+  case 2:
+    mutant.kind = "register";
+    if (!chip.registers.empty())
+      isChanged =
+          add(chip.registers[below(random, chip.registers.size())].value,
+              step(random), 0, int64_t(package.machine.rows) - 1);
+    break;
+  case 3: {
+    mutant.kind = "image";
+    if (chip.image.empty())
+      break;
+    ImageSegment &segment = chip.image[below(random, chip.image.size())];
+    isChanged = move(segment.row, segment.rows);
+    break;
+  }
+  case 4: {
+    mutant.kind = "input";
+    std::vector<std::pair<Column *, unsigned>> columns; // and rows
+    for (TensorBinding &tensor : own.inputs)
+      for (Placement &placement : tensor.placements)
+        for (Column &column : placement.columns)
+          columns.push_back(
+              {&column, (placement.tensorRows + placement.stripes - 1) /
+                            placement.stripes});
+    if (columns.empty())
+      break;
+    auto [column, rows] = columns[below(random, columns.size())];
+    isChanged = move(column->row, rows);
+    number = column->chip;
+    break;
+  }
+  default: {
+    mutant.kind = "wire";
+    if (own.wires.empty())
+      break;
+    size_t i = below(random, own.wires.size());
+    number = own.wires[i].fromChip;
+    own.wires.erase(own.wires.begin() + ptrdiff_t(i));
+    isChanged = true;
+  }
+  }
+  if (!isChanged)
+    return std::nullopt;
+  mutant.description =
+      "chip " + std::to_string(number) + ": another " + mutant.kind;
+  return mutant;
+}

@@ -34,6 +34,9 @@ public:
 
   /// The mutant of this seed; nullopt if the change drawn does nothing.
   std::optional<Mutant> mutate(uint64_t seed) const;
+  /// The same of what one chip of a class has for its own: its start, a link
+  /// number, a base register, rows of its image, an input, a wire.
+  std::optional<Mutant> relocate(uint64_t seed) const;
 
 private:
   struct Place {

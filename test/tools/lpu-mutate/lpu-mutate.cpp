@@ -49,6 +49,13 @@ static cl::opt<bool> differences("differences",
 static cl::opt<bool> dataFree("data-free",
                               cl::desc("Event engine: no values; "
                                        "addresses from data are 0"));
+static cl::opt<bool>
+    relocations("relocations",
+                cl::desc("Mutants of what single chips have for their own, "
+                         "instead of text"));
+static cl::opt<bool>
+    chipWise("chip-wise", cl::desc("Judge every chip on its own as well: the "
+                                   "verifier must say the same"));
 static cl::opt<bool> show("show", cl::desc("Print every mutant and verdict"));
 static cl::opt<std::string>
     writeTo("write",
@@ -132,6 +139,32 @@ bool sameReport(const verify::Violation &a, const emulator::Fault &b) {
          (!a.other || sameParty(*a.other, *b.other));
 }
 
+/// What every chip on its own is found to do, if it differs. A fault of a text
+/// is reported on one chip of the class there, on all of them here: then the
+/// first one counts.
+std::string otherForm(const Package &package, const verify::Result &verdict) {
+  verify::Options options;
+  options.chipWise = true;
+  verify::Result other = verify::verify(package, options);
+  auto text = [&](const verify::Result &result) {
+    std::string all;
+    if (result.violations.empty())
+      all = "accepted, " + std::to_string(result.cycles) + " cycles\n";
+    else if (relocations)
+      all = std::to_string(result.violationCount) + " violations\n";
+    for (const verify::Violation &violation : result.violations) {
+      all += violation.str(package.machine);
+      if (!relocations)
+        break;
+    }
+    return all;
+  };
+  if (text(verdict) == text(other) &&
+      verdict.cyclesDiffer == other.cyclesDiffer)
+    return "";
+  return "class by class:\n" + text(verdict) + "chip by chip:\n" + text(other);
+}
+
 /// Judges one mutant, or a program as it was made; false if the judges
 /// disagree.
 bool judge(const Package &package, StringRef what, Tally &tally,
@@ -184,6 +217,8 @@ bool judge(const Package &package, StringRef what, Tally &tally,
                 " cycles, the emulator measures " +
                 std::to_string(ran->ends.front());
   }
+  if (chipWise && problem.empty())
+    problem = otherForm(package, verdict);
   if (show && ran)
     outs() << what << ": "
            << (verdict.violations.empty()
@@ -211,7 +246,8 @@ static void judgeMutants(const Package &package, StringRef name, Tally &total) {
   uint64_t seed = firstSeed;
   for (unsigned done = 0, tries = 0; done < seeds && tries < 20 * seeds;
        ++tries, ++seed) {
-    std::optional<test::Mutant> mutant = mutator.mutate(seed);
+    std::optional<test::Mutant> mutant =
+        relocations ? mutator.relocate(seed) : mutator.mutate(seed);
     if (!mutant)
       continue;
     ++done;
@@ -239,8 +275,9 @@ int main(int argc, char **argv) {
       judgeMutants(*package, path, total);
       continue;
     }
+    test::Mutator mutator(*package);
     std::optional<test::Mutant> mutant =
-        test::Mutator(*package).mutate(firstSeed);
+        relocations ? mutator.relocate(firstSeed) : mutator.mutate(firstSeed);
     if (!mutant)
       return fail(createStringError("this seed changes nothing"));
     outs() << mutant->description << '\n';
