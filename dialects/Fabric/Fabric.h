@@ -31,6 +31,11 @@ constexpr const char *portAttr = "fabric.port";
 /// On a send or receive: the value is the same on all chips of its stage.
 constexpr const char *wholeAttr = "fabric.whole";
 
+/// Of a transfer, or of an argument of a body: the value stands in rows of its
+/// last dimension, in its own type, however its readers or its maker would have
+/// it. Where several chips have a value they then have it alike.
+constexpr const char *naturalAttr = "fabric.natural";
+
 /// True for ops that transfer (ports of a body).
 bool isTransfer(mlir::Operation *op);
 /// True for transfers of a group.

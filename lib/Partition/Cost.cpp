@@ -247,8 +247,7 @@ double CostModel::allGather(double bytes, unsigned width) const {
          latency = machine.linkLatency + machine.lastPosition();
   // Neighbours round a ring, or all to all at once where links are.
   double ring = (width - 1) * (part + latency), direct = ring;
-  bool isNodes =
-      topology.kind == Topology::Nodes || topology.kind == Topology::Racks;
+  bool isNodes = topology.hasNodes();
   if (isNodes) {
     double ports = width <= topology.chipsPerNode
                        ? width - 1

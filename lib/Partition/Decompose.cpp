@@ -172,8 +172,8 @@ mlir::Value Decomposer::unstacked(mlir::Value rows, RankedTensorType type) {
   int64_t features = type.getRank() ? type.getShape().back() : 1;
   if (features == lanes)
     return reshaped(rows, type.getShape());
-  rows = reshaped(rows, {features / lanes, type.getNumElements() / features,
-                         lanes});
+  rows = reshaped(rows,
+                  {features / lanes, type.getNumElements() / features, lanes});
   return reshaped(transposed(rows), type.getShape());
 }
 

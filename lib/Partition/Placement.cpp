@@ -23,8 +23,7 @@ bool Placement::canBegin(unsigned slot, unsigned width) const {
                              : (usable.empty() ? 0 : usable.back() + 1) + s -
                                    unsigned(usable.size());
   };
-  bool isNodes =
-      topology.kind == Topology::Nodes || topology.kind == Topology::Racks;
+  bool isNodes = topology.hasNodes();
   if (isNodes && chip(slot) / node != chip(last) / node)
     return false;
   if (last >= usable.size())

@@ -158,10 +158,13 @@ OwningOpRef<ModuleOp> fabric::portModule(const Program &program,
     argumentAttrs.push_back(body.getArgAttrDict(i));
   auto portDict = [&](size_t p) {
     Operation *port = chipClass.ports[p];
-    return builder.getDictionaryAttr(
-        {builder.getNamedAttr(portAttr, builder.getI64IntegerAttr(p)),
-         builder.getNamedAttr("onnx.name", builder.getStringAttr(portName(p))),
-         builder.getNamedAttr("fabric.op", port->getName().getIdentifier())});
+    NamedAttrList attrs;
+    attrs.set(portAttr, builder.getI64IntegerAttr(p));
+    attrs.set("onnx.name", builder.getStringAttr(portName(p)));
+    attrs.set("fabric.op", port->getName().getIdentifier());
+    if (port->hasAttr(naturalAttr))
+      attrs.set(naturalAttr, builder.getUnitAttr());
+    return attrs.getDictionary(builder.getContext());
   };
   SmallVector<Type> results;
   for (auto [p, port] : llvm::enumerate(chipClass.ports)) {

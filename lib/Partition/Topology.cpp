@@ -54,18 +54,27 @@ std::optional<LinkEnd> Topology::wired(unsigned chip, unsigned port) const {
   }
   case Ring:
   case Torus: {
+    // Port b leads to chip b of the node; a chip's own number stays free.
+    unsigned n = chipsPerNode, in = chip % n, node = chip / n, inNode = 0;
+    if (n > 1) {
+      if (port < n)
+        return port == in ? std::nullopt
+                          : std::make_optional(LinkEnd{node * n + port, in});
+      inNode = n;
+      port -= n;
+    }
     unsigned direction = port / parallel, dim = direction / 2;
     if (dim >= dims.size())
       return std::nullopt;
     unsigned below = 1;
     for (unsigned d = dim + 1; d < dims.size(); ++d)
       below *= dims[d];
-    unsigned size = dims[dim], at = chip / below % size;
+    unsigned size = dims[dim], at = node / below % size;
     if (size < 2)
       return std::nullopt;
     unsigned to = direction % 2 ? (at + size - 1) % size : (at + 1) % size;
-    return LinkEnd{chip - at * below + to * below,
-                   (direction ^ 1) * parallel + port % parallel};
+    return LinkEnd{(node - at * below + to * below) * n + in,
+                   inNode + (direction ^ 1) * parallel + port % parallel};
   }
   case Nodes:
   case Racks: {
@@ -272,6 +281,7 @@ private:
   llvm::StringRef origin;
   const Machine &machine;
   std::string problems;
+  bool hasNodeSize = false; // chips_per_node was given
   std::vector<std::vector<unsigned>> links, brokenLinks;
 };
 } // namespace
@@ -345,6 +355,7 @@ void Parser::read() {
       number(value, field, t.chips);
     } else if (field == "chips_per_node") {
       number(value, field, t.chipsPerNode);
+      hasNodeSize = true;
     } else if (field == "nodes_per_rack") {
       number(value, field, t.nodesPerRack);
     } else if (field == "links_per_chip") {
@@ -373,8 +384,11 @@ void Parser::read() {
 }
 
 void Parser::check() {
+  bool isTorus = t.kind == Topology::Ring || t.kind == Topology::Torus;
+  if (isTorus && !hasNodeSize)
+    t.chipsPerNode = 1;
   if (t.kind == Topology::Torus && t.chips == 0) {
-    t.chips = t.dims.empty() ? 0 : 1;
+    t.chips = t.dims.empty() ? 0 : std::max(1u, t.chipsPerNode);
     for (unsigned size : t.dims)
       t.chips *= size;
   }
@@ -388,18 +402,23 @@ void Parser::check() {
   unsigned needs = 0;
   switch (t.kind) {
   case Topology::Ring:
-    t.dims.assign(1, t.chips);
+    t.dims.assign(1, t.chips / std::max(1u, t.chipsPerNode));
     [[fallthrough]];
   case Topology::Torus: {
-    uint64_t product = 1;
+    if (t.chipsPerNode == 0)
+      problem("chips_per_node is 0");
+    uint64_t product = t.chipsPerNode;
     for (unsigned size : t.dims)
       product *= size;
     if (t.dims.empty() || product != t.chips)
-      problem("dims multiply to " + llvm::Twine(product) + ", not to " +
-              llvm::Twine(t.chips) + " chips");
+      problem((t.chipsPerNode > 1 ? "dims and chips_per_node multiply to "
+                                  : "dims multiply to ") +
+              llvm::Twine(product) + ", not to " + llvm::Twine(t.chips) +
+              " chips");
     if (t.parallel == 0)
       problem("parallel is 0: neighbours need a link");
-    needs = 2 * t.dims.size() * t.parallel;
+    needs = 2 * t.dims.size() * t.parallel +
+            (t.chipsPerNode > 1 ? t.chipsPerNode : 0);
     break;
   }
   case Topology::Racks:

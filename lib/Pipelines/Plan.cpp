@@ -19,6 +19,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SaveAndRestore.h"
 #include <map>
+#include <set>
 
 using namespace lpu;
 using namespace lpu::pipelines;
@@ -31,10 +32,14 @@ namespace {
 /// The form in which a chip sends or receives at a port.
 using Form = std::vector<int64_t>;
 
-/// Of the ports of a class that are no collectives, by number: what is sent has
-/// one form, what is received one for each reader. None if the class cannot be
-/// lowered.
-using Forms = std::optional<std::vector<std::vector<Form>>>;
+/// Of a class: the forms of its ports that are no collectives, by number (what
+/// is sent has one, what is received one for each reader), and of its inputs
+/// from the host, by name. None if the class cannot be lowered.
+struct ClassForms {
+  std::vector<std::vector<Form>> ports;
+  std::map<std::string, std::vector<Form>> inputs;
+};
+using Forms = std::optional<ClassForms>;
 
 struct Planned {
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -61,14 +66,18 @@ static Forms formsOf(const fabric::Program &program, unsigned number,
       stream::fromIR(*module->getBody()->getOps<stream::ProgramOp>().begin());
   if (mlir::failed(lowered))
     return std::nullopt;
-  std::vector<std::vector<Form>> forms;
-  for (size_t p = 0; p < program.classes[number].ports.size(); ++p) {
-    forms.emplace_back();
-    for (const stream::Tile &tile : lowered->tiles)
-      if ((tile.kind == stream::Tile::Input ||
-           tile.kind == stream::Tile::Output) &&
-          tile.binding.name == fabric::portName(p))
-        forms.back().push_back(formOf(tile));
+  ClassForms forms;
+  forms.ports.resize(program.classes[number].ports.size());
+  std::map<std::string, std::vector<Form> *> byName;
+  for (size_t p = 0; p < forms.ports.size(); ++p)
+    byName[fabric::portName(p)] = &forms.ports[p];
+  for (const stream::Tile &tile : lowered->tiles) {
+    if (tile.kind != stream::Tile::Input && tile.kind != stream::Tile::Output)
+      continue;
+    if (auto port = byName.find(tile.binding.name); port != byName.end())
+      port->second->push_back(formOf(tile));
+    else if (tile.kind == stream::Tile::Input)
+      forms.inputs[tile.binding.name].push_back(formOf(tile));
   }
   return forms;
 }
@@ -97,61 +106,140 @@ struct Stages {
 };
 } // namespace
 
-/// Cuts, by number, that no value can cross: those at which the first stage
-/// begins whose chips read a value in another form than that in which it is
-/// sent, or that cannot be lowered, and all between stages of the same classes.
-static std::vector<unsigned> firstMisfit(const fabric::Program &program,
-                                         const partition::Plan &plan,
-                                         const Machine &machine) {
-  std::vector<Forms> forms;
-  for (unsigned c = 0; c < program.classes.size(); ++c)
-    forms.push_back(formsOf(program, c, machine));
-  Stages stages(program, plan);
-  const auto &work = stages.work;
-  const auto &kinds = stages.kinds;
-  // The k-th send of chip a to chip b meets the k-th receive of b from a.
-  std::map<std::pair<unsigned, unsigned>, std::vector<unsigned>> sends;
-  auto isSend = [&](mlir::Operation *port) {
-    return !fabric::isCollective(port) && port->getNumOperands() > 0;
-  };
-  for (const auto &[from, job] : work)
-    for (auto [p, port] : llvm::enumerate(program.classes[job.first].ports))
-      if (isSend(port))
-        sends[{from, unsigned(job.second->peers[p])}].push_back(p);
-  unsigned first = plan.stages.size();
-  for (const auto &[to, job] : work) {
-    unsigned stage = stages.stageOf[to];
-    if (stage >= first)
-      continue;
-    if (!forms[job.first]) {
-      first = std::max(1u, stage);
-      continue;
+namespace {
+/// The forms of all values that a plan moves, and where they disagree.
+class Agreement {
+public:
+  Agreement(const fabric::Program &program, const partition::Plan &plan,
+            const Machine &machine)
+      : program(program), machine(machine), stages(program, plan) {
+    for (unsigned c = 0; c < program.classes.size(); ++c)
+      forms.push_back(formsOf(program, c, machine));
+  }
+
+  /// Values whose forms disagree take their natural one on all chips.
+  void settle() {
+    // Every round marks values that had no mark.
+    while (true) {
+      std::set<unsigned> changed;
+      auto mark = [&](unsigned c, mlir::Operation *port) {
+        if (port->hasAttr(fabric::naturalAttr))
+          return;
+        port->setAttr(fabric::naturalAttr,
+                      mlir::UnitAttr::get(port->getContext()));
+        changed.insert(c);
+      };
+      misfits([&](const Ends &ends) {
+        if (!ends.areLowered)
+          return;
+        mark(ends.sender, ends.send);
+        mark(ends.receiver, ends.recv);
+      });
+      settleInputs(changed);
+      if (changed.empty())
+        return;
+      for (unsigned c : changed)
+        forms[c] = formsOf(program, c, machine);
     }
-    std::map<unsigned, unsigned> next; // by peer
-    for (auto [p, port] : llvm::enumerate(program.classes[job.first].ports)) {
-      if (fabric::isCollective(port) || isSend(port))
+  }
+
+  /// Cuts, by number, that no value can cross: those at which the first stage
+  /// begins whose chips read a value in another form than that in which it is
+  /// sent, or that cannot be lowered, and all between stages of the same
+  /// classes.
+  std::vector<unsigned> firstMisfit() const {
+    unsigned first = stages.kinds.size();
+    misfits([&](const Ends &ends) {
+      first = std::min(first, std::max(1u, ends.stage));
+    });
+    std::vector<unsigned> cuts;
+    for (unsigned s = first; s < stages.kinds.size(); ++s)
+      if (stages.kinds[s] == stages.kinds[first] &&
+          stages.kinds[s - 1] == stages.kinds[first - 1])
+        cuts.push_back(s - 1);
+    return cuts;
+  }
+
+private:
+  /// A value that is sent in one form and read in another, or a class that
+  /// cannot be lowered (no ends).
+  struct Ends {
+    unsigned stage = 0;
+    bool areLowered = false;
+    unsigned sender = 0, receiver = 0; // classes
+    mlir::Operation *send = nullptr, *recv = nullptr;
+  };
+
+  void misfits(llvm::function_ref<void(const Ends &)> found) const {
+    const auto &work = stages.work;
+    // The k-th send of chip a to chip b meets the k-th receive of b from a.
+    std::map<std::pair<unsigned, unsigned>, std::vector<unsigned>> sends;
+    auto isSend = [&](mlir::Operation *port) {
+      return !fabric::isCollective(port) && port->getNumOperands() > 0;
+    };
+    for (const auto &[from, job] : work)
+      for (auto [p, port] : llvm::enumerate(program.classes[job.first].ports))
+        if (isSend(port))
+          sends[{from, unsigned(job.second->peers[p])}].push_back(p);
+    for (const auto &[to, job] : work) {
+      Ends ends;
+      ends.stage = stages.stageOf.at(to);
+      ends.receiver = job.first;
+      if (!forms[job.first]) {
+        found(ends);
         continue;
-      unsigned from = job.second->peers[p];
-      unsigned k = next[from]++;
-      const std::vector<unsigned> &theirs = sends[{from, to}];
-      if (k >= theirs.size())
-        continue; // verifyProgram refuses it
-      const Forms &sender = forms[work.at(from).first];
-      if (!sender || (*sender)[theirs[k]].empty() ||
-          llvm::any_of((*forms[job.first])[p], [&](const Form &form) {
-            return form != (*sender)[theirs[k]].front();
-          })) {
-        first = stage;
-        break;
+      }
+      std::map<unsigned, unsigned> next; // by peer
+      for (auto [p, port] : llvm::enumerate(program.classes[job.first].ports)) {
+        if (fabric::isCollective(port) || isSend(port))
+          continue;
+        unsigned from = job.second->peers[p];
+        unsigned k = next[from]++;
+        const std::vector<unsigned> &theirs = sends[{from, to}];
+        if (k >= theirs.size())
+          continue; // verifyProgram refuses it
+        ends.sender = work.at(from).first;
+        ends.send = program.classes[ends.sender].ports[theirs[k]];
+        ends.recv = port;
+        ends.areLowered = forms[ends.sender].has_value();
+        const std::vector<Form> &read = forms[job.first]->ports[p];
+        if (!ends.areLowered || forms[ends.sender]->ports[theirs[k]].empty() ||
+            llvm::any_of(read, [&](const Form &form) {
+              return form != forms[ends.sender]->ports[theirs[k]].front();
+            }))
+          found(ends);
       }
     }
   }
-  std::vector<unsigned> cuts;
-  for (unsigned s = first; s < plan.stages.size(); ++s)
-    if (kinds[s] == kinds[first] && kinds[s - 1] == kinds[first - 1])
-      cuts.push_back(s - 1);
-  return cuts;
-}
+
+  /// An input of the host stands in one type on all chips.
+  void settleInputs(std::set<unsigned> &changed) {
+    std::map<std::string, std::set<int64_t>> types;
+    for (const Forms &own : forms)
+      if (own)
+        for (const auto &[name, each] : own->inputs)
+          for (const Form &form : each)
+            types[name].insert(form.front());
+    for (unsigned c = 0; c < forms.size(); ++c) {
+      mlir::func::FuncOp body = program.classes[c].body;
+      for (unsigned i = 0; i < body.getNumArguments(); ++i) {
+        auto name = body.getArgAttrOfType<mlir::StringAttr>(i, "onnx.name");
+        if (!name || types[name.str()].size() < 2 ||
+            body.getArgAttr(i, fabric::naturalAttr))
+          continue;
+        body.setArgAttr(i, fabric::naturalAttr,
+                        mlir::UnitAttr::get(body.getContext()));
+        changed.insert(c);
+      }
+    }
+  }
+
+  const fabric::Program &program;
+  const Machine &machine;
+  Stages stages;
+  std::vector<Forms> forms; // by class
+};
+} // namespace
 
 /// A plan as a module whose collectives are those of a schedule.
 static mlir::FailureOr<Planned> partitioned(mlir::ModuleOp linalg,
@@ -169,8 +257,9 @@ static mlir::FailureOr<Planned> partitioned(mlir::ModuleOp linalg,
 }
 
 /// Values cross links in the form in which both chips have them in SRAM. Where
-/// a cut goes through a value that they have in different forms, it moves to
-/// the nearest operation where they agree.
+/// they would have a value in different forms, it crosses in its natural one
+/// and is copied; where that cannot be, the cut moves to the nearest operation
+/// where it can.
 static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
                             const Topology &topology, PartitionOptions choice,
                             bool &quiet, Planned &planned) {
@@ -192,7 +281,9 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
     std::vector<unsigned> moving;
     {
       llvm::SaveAndRestore silent(quiet, true);
-      moving = firstMisfit(*program, planned.report.plan, machine);
+      Agreement agreement(*program, planned.report.plan, machine);
+      agreement.settle();
+      moving = agreement.firstMisfit();
     }
     if (moving.empty())
       break;
@@ -259,8 +350,7 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   choice.halfLinks = options.halfLinks;
   choice.reserveBytes = options.reserveBytes;
   // The members of a group are joined directly, and each by a loop to itself.
-  bool isNodes =
-      topology->kind == Topology::Nodes || topology->kind == Topology::Racks;
+  bool isNodes = topology->hasNodes();
   choice.mostWidth =
       isNodes ? std::min(topology->chipsPerNode, machine.links) : machine.links;
   choice.directGroups = choice.relays = choice.repeats = true;

@@ -9,9 +9,9 @@
 // nearest to the chips that need it, and over every link that does not make the
 // way longer, each time along another tree: its columns spread over the links
 // between two stages. A tree leaves a chip at one end, since a row is read onto
-// one stream. Chips that hand it on are of the
-// two stages, or of stages that are done; only where these do not reach, of
-// later ones.
+// one stream. Chips that hand it on are of the two stages; where these do not
+// reach, of stages as few as possible before and behind: what a chip hands on
+// is in its run, so the nearer its own work, the shorter the interval.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,7 +41,7 @@ public:
 private:
   using Links = llvm::SmallDenseSet<std::pair<unsigned, unsigned>, 16>;
   std::optional<Tree> treeFrom(unsigned source, bool end, const Transfer &value,
-                               bool useLater, const Links &without) const;
+                               unsigned apart, const Links &without) const;
 
   Prepared &prepared;
   const Topology &topology;
@@ -49,12 +49,16 @@ private:
 };
 } // namespace
 
-/// Shortest ways from one chip to all targets; its first hops leave at one end,
-/// and no hop takes a link `without`.
+/// Shortest ways from one chip to all targets by way of stages that are at most
+/// `apart` stages from the two; its first hops leave at one end, and no hop
+/// takes a link `without`.
 std::optional<Tree> Router::treeFrom(unsigned source, bool end,
-                                     const Transfer &value, bool useLater,
+                                     const Transfer &value, unsigned apart,
                                      const Links &without) const {
-  unsigned crew = prepared.chips[value.targets.front().chip].crew;
+  // Crews are numbered as stages are.
+  unsigned crew = prepared.chips[value.targets.front().chip].crew,
+           from = prepared.chips[source].crew;
+  unsigned first = std::min(from, crew), last = std::max(from, crew);
   llvm::SmallDenseSet<unsigned, 8> targets;
   for (const Transfer::End &target : value.targets)
     targets.insert(target.chip);
@@ -74,7 +78,9 @@ std::optional<Tree> Router::treeFrom(unsigned source, bool end,
       if (known == numbers.end() || known->second == source)
         continue;
       unsigned to = known->second;
-      bool isAllowed = prepared.chips[to].crew <= crew || useLater;
+      unsigned own = prepared.chips[to].crew;
+      bool isAllowed = own == from || own == crew ||
+                       (apart && own + apart >= first && own <= last + apart);
       if (!isAllowed || prepared.chips[to].loop == there->port ||
           !reached.try_emplace(to, LinkHop{work[next], port, to, there->port})
                .second)
@@ -110,12 +116,13 @@ static unsigned depthOf(const Tree &tree) {
 
 void Router::route(Transfer &value) {
   constexpr size_t mostTrees = 8;
-  for (bool useLater : {false, true}) {
+  unsigned most = unsigned(prepared.crews.size());
+  for (unsigned apart = 0;; apart = std::min(most, std::max(1u, 2 * apart))) {
     unsigned best = UINT_MAX;
     for (const Transfer::End &source : value.sources)
       for (bool end : {false, true}) {
         Links taken;
-        while (auto tree = treeFrom(source.chip, end, value, useLater, taken)) {
+        while (auto tree = treeFrom(source.chip, end, value, apart, taken)) {
           unsigned depth = depthOf(*tree);
           if (depth > best)
             break;
@@ -129,7 +136,7 @@ void Router::route(Transfer &value) {
           value.trees.push_back(std::move(*tree));
         }
       }
-    if (!value.trees.empty())
+    if (!value.trees.empty() || apart == most)
       return;
   }
 }

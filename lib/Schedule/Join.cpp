@@ -81,6 +81,10 @@ void Joiner::finishPrologue(unsigned part) {
     JoinedChip &chip = chips[c];
     if (start != UINT64_MAX) { // something is received
       chip.start = start;
+      // Another chip may have received first, long before this one.
+      if (chip.receivePause)
+        chip.receivePause =
+            start + (*chip.receivePause - start) % machine.resyncCycles;
       // The programs count on an alignment in their cycle 0.
       chip.shift = end - start + fetchGap();
       if (hasExchanges) {

@@ -14,6 +14,9 @@
 // * `racks`: half of those ports join the nodes of a rack, the other half join
 //   racks, evenly.
 // * `ring`, `torus` (two or three dims): neighbours, `parallel` links each.
+// With
+//   `chips_per_node` the neighbours are nodes, whose chips are fully connected,
+//   and chip i of a node is joined to chip i of the next one.
 // * `links`: a list.
 //
 // Spare and broken chips and broken links are named in lists; what is broken
@@ -83,6 +86,11 @@ public:
   /// Chips that a program may use: neither spare nor broken, in order.
   std::vector<unsigned> usable() const;
   bool isBroken(unsigned chip) const;
+  /// True if chips stand in nodes of `chipsPerNode`, each fully connected.
+  bool hasNodes() const {
+    return kind == Nodes || kind == Racks ||
+           ((kind == Ring || kind == Torus) && chipsPerNode > 1);
+  }
 
 private:
   std::optional<LinkEnd> wired(unsigned chip, unsigned port) const;

@@ -314,6 +314,7 @@ LogicalResult Reader::run(func::FuncOp function) {
     t.name = noted(attrs, "onnx.name", "input" + Twine(i));
     t.hostType = noted(attrs, "onnx.type", numpyName(t.element));
     t.isPort = attrs && attrs.contains("fabric.port");
+    t.isNatural = attrs && attrs.contains("fabric.natural");
     setView(argument, wholeView(&t));
   }
   for (Operation &op : function.getBody().front().without_terminator())
@@ -324,7 +325,8 @@ LogicalResult Reader::run(func::FuncOp function) {
     graph.outputs.push_back(
         {noted(attrs, "onnx.name", "output" + Twine(i)),
          noted(attrs, "onnx.type", numpyName(elementOf(value))), viewOf(value),
-         value.getLoc(), attrs && attrs.contains("fabric.port")});
+         value.getLoc(), attrs && attrs.contains("fabric.port"),
+         attrs && attrs.contains("fabric.natural")});
   }
   return failure(failed);
 }

@@ -118,6 +118,9 @@ struct Tensor {
   std::string hostType;
   /// It comes from another chip, with whatever that has in unused lanes.
   bool isPort = false;
+  /// Input: it stands in rows of its last dimension, in its own type, and is
+  /// copied for readers that want it otherwise.
+  bool isNatural = false;
   /// Constant.
   stream::ConstantSource constant;
   /// Map: `body` over `operands`, all of this tensor's shape. Reduce: one
@@ -162,7 +165,8 @@ struct Output {
   std::string name, hostType;
   View view;
   mlir::Location location;
-  bool isPort = false; // another chip reads it
+  bool isPort = false;    // another chip reads it
+  bool isNatural = false; // in rows of its last dimension
 };
 
 struct Graph {

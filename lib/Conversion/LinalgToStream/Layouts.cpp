@@ -67,6 +67,9 @@ public:
 
 private:
   void decide(Tensor &t) {
+    for (View &v : t.operands)
+      if (Tensor *copy = storedInputs.lookup(v.source))
+        v.source = copy;
     decideLight(t);
     if (!t.isLight) {
       switch (t.kind) {
@@ -96,17 +99,40 @@ private:
       decideStage(t);
     }
     graph.order.push_back(&t);
+    if (t.kind == Tensor::Input && t.isNatural)
+      storedInputs[&t] = &stored(t);
+  }
+
+  /// An input as a tensor that is stored in its natural layout.
+  Tensor &stored(Tensor &input) {
+    Tensor &copy = graph.add(Tensor::Map, input.location);
+    copy.name = input.name;
+    copy.shape = input.shape;
+    copy.element = input.element;
+    copy.range = input.range;
+    copy.operands.push_back(wholeView(&input));
+    copy.result = {ScalarOperand::Input, 0};
+    copy.layout = ownLayout(input);
+    input.users.push_back(&copy);
+    decideStage(copy);
+    graph.order.push_back(&copy);
+    return copy;
   }
 
   /// Outputs that are elementwise tensors leave from where they are computed,
   /// others through a copy.
   void finishOutputs() {
     for (Output &output : graph.outputs) {
+      if (Tensor *copy = storedInputs.lookup(output.view.source))
+        output.view.source = copy;
       Tensor *source = output.view.source;
       bool isWhole = product(output.view.sizes) == product(source->shape);
       bool isDirect = !source->isLight && isWhole &&
                       source->kind == Tensor::Map &&
                       placeOf(output.view, source->layout);
+      Layout natural = naturalLayout(output.view.sizes);
+      isDirect &=
+          !output.isNatural || isAligned(output.view, source->layout, natural);
       if (isDirect)
         continue;
       Tensor &copy = graph.add(Tensor::Map, output.location);
@@ -117,7 +143,12 @@ private:
       copy.result = {ScalarOperand::Input, 0};
       copy.range = source->range;
       source->users.push_back(&copy);
-      map(copy);
+      if (output.isNatural) {
+        copy.layout = natural;
+        makeReadable(copy, 0, natural);
+      } else {
+        map(copy);
+      }
       decideStage(copy);
       graph.order.push_back(&copy);
       output.view = wholeView(&copy);
@@ -636,6 +667,7 @@ private:
   Graph &graph;
   const lpu::Machine &machine;
   llvm::DenseMap<Tensor *, Tensor *> copies;
+  llvm::DenseMap<Tensor *, Tensor *> storedInputs;
   llvm::DenseMap<const Tensor *, unsigned> lightDepth; // tensors above
   bool failed = false;
 };
