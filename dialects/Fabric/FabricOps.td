@@ -61,12 +61,15 @@ def Fabric_InstancesOp : Fabric_Op<"instances"> {
   let summary = "the chips that run a class";
   let description = [{
     Row-major tables with one row per chip: `peers` has a column per port (a chip, or
-    a group), `sources` two columns per parameter (array, first element).
+    a group), `sources` two columns per parameter (array, first element), `values`,
+    for debugging, one per operation of the body that makes a tensor of the model:
+    its name there ("" if this chip's is none).
   }];
   let arguments = (ins FlatSymbolRefAttr:$body, DenseI64ArrayAttr:$chips,
-                       DenseI64ArrayAttr:$peers, DenseI64ArrayAttr:$sources);
+                       DenseI64ArrayAttr:$peers, DenseI64ArrayAttr:$sources,
+                       OptionalAttr<StrArrayAttr>:$values);
   let assemblyFormat = [{
-    $body `on` $chips `peers` $peers `sources` $sources attr-dict
+    $body `on` $chips `peers` $peers `sources` $sources (`values` $values^)? attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -162,6 +162,10 @@ private:
                     segment.kernels.push_back(kernel(k));
                     return true;
                   })
+              .Case([&](ValueOp value) {
+                read(value);
+                return false;
+              })
               .Default([&](mlir::Operation *other) {
                 foreign(other);
                 return false;
@@ -173,6 +177,21 @@ private:
       ops->segments.push_back(op);
       ops->kernels.push_back(std::move(kernels));
     }
+  }
+
+  void read(ValueOp op) {
+    NamedValue &value = program.values.emplace_back();
+    value.name = op.getLabel().str();
+    value.tile = tileOf(op, op.getTile());
+    value.segment = unsigned(program.segments.size() - 1);
+    value.iteration = op.getIteration();
+    value.row = op.getRow();
+    value.feature = op.getFeature();
+    value.shape = op.getShape().vec();
+    value.rowStride = op.getRowStride().vec();
+    value.featureStride = op.getFeatureStride().vec();
+    value.cut = op.getCut();
+    value.cutSize = op.getCutSize();
   }
 
   Flow kernel(FlowOp op) {

@@ -238,6 +238,31 @@ def Stream_TransposeTileOp : Stream_KernelOp<"transpose_tile"> {
   }];
 }
 
+def Stream_ValueOp : Stream_Op<"value", [HasParent<"SegmentOp">]> {
+  let summary = "A tensor of the model that a tile holds; for debugging";
+  let description = [{
+    ```mlir
+    stream.value "/layer.1/Add_output_0" iteration 1 in %7 row 0 feature 0 shape [1, 8, 64] rows [0, 1, 0] features [0, 0, 1]
+        : !stream.tile<8x64xf32, chunk 64>
+    ```
+    Behind the last write of the tile in this iteration of the segment, element
+    (i, j, ...) stands in row `row` + i * rows[0] + ..., and in the feature that
+    `features` gives likewise. Several tiles may hold parts of one tensor: each
+    has the elements whose row it has. `cut 2 of 64`: the chips of a group have parts
+    of it, one after the other along dimension 2, which has 64 elements in the model. No kernel: it changes nothing.
+  }];
+  let arguments = (ins StrAttr:$label, DefaultValuedProp<Stream_I64, "0">:$iteration, Stream_TileType:$tile,
+                       Stream_I64:$row, Stream_I64:$feature, DenseI64ArrayAttr:$shape,
+                       DenseI64ArrayAttr:$row_stride, DenseI64ArrayAttr:$feature_stride,
+                       DefaultValuedProp<Stream_I64, "-1">:$cut,
+                       DefaultValuedProp<Stream_I64, "0">:$cut_size);
+  let assemblyFormat = [{
+    $label (`iteration` $iteration^)? (`cut` $cut^ `of` $cut_size)? `in` $tile `row` $row `feature` $feature
+    `shape` $shape `rows` $row_stride `features` $feature_stride attr-dict `:` type($tile)
+  }];
+  let hasVerifier = 1;
+}
+
 def Stream_ExchangeOp : Stream_KernelOp<"exchange"> {
   let summary = "The chips of a group give rows to one another";
   let description = [{

@@ -50,6 +50,21 @@ mlir::LogicalResult GatherOp::verify() {
   return mlir::success();
 }
 
+mlir::LogicalResult ValueOp::verify() {
+  size_t rank = getShape().size();
+  if (getRowStride().size() != rank || getFeatureStride().size() != rank)
+    return emitOpError() << "needs one row stride and one feature stride for "
+                            "each dimension";
+  if (getCut() < -1 || getCut() >= int64_t(rank))
+    return emitOpError() << "is cut along dimension " << getCut() << " of "
+                         << rank;
+  int64_t iterations = (*this)->getParentOfType<SegmentOp>().getIterations();
+  if (getIteration() < 0 || getIteration() >= iterations)
+    return emitOpError() << "names iteration " << getIteration()
+                         << " of a segment of " << iterations;
+  return mlir::success();
+}
+
 /// The op of a violation.
 static mlir::Operation *opOf(const Violation &violation, ProgramOp program,
                              const ProgramOps &ops) {

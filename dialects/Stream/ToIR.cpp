@@ -57,6 +57,12 @@ public:
       builder.setInsertionPointToStart(&segmentOp.getBody().emplaceBlock());
       for (const Kernel &kernel : segment.kernels)
         std::visit([&](const auto &k) { write(k); }, kernel);
+      for (const NamedValue &value : program.values)
+        if (&program.segments[value.segment] == &segment)
+          ValueOp::create(builder, builder.getUnknownLoc(), value.name,
+                          value.iteration, tiles[value.tile], value.row,
+                          value.feature, value.shape, value.rowStride,
+                          value.featureStride, value.cut, value.cutSize);
     }
     return op;
   }
@@ -365,6 +371,7 @@ mlir::OwningOpRef<ProgramOp> stream::toIR(const Program &program,
 
 std::string stream::formOf(Program program, mlir::MLIRContext *context) {
   program.name.clear();
+  program.values.clear();
   for (Tile &tile : program.tiles) {
     if (tile.kind != Tile::Input && tile.kind != Tile::Output)
       tile.name.clear();

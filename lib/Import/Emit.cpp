@@ -5,6 +5,7 @@
 
 #include "dialects/ONNX/ONNX.h"
 #include "lpu/Import/Import.h"
+#include "lpu/Support/NodeName.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -173,6 +174,10 @@ void Emitter::emitNode(const Node &node) {
         DenseElementsAttr::get(type, *splat.getValues<Attribute>().begin()));
     return;
   }
+  SmallVector<llvm::StringRef> names;
+  for (const Value *r : node.results)
+    names.push_back(r->name);
+  loc = withValueNames(loc, names);
   OperationState state(loc, std::string("onnx.") + opName(node.op));
   for (const Value *operand : node.operands)
     state.addOperands(operand ? values.lookup(operand) : noValue(loc));

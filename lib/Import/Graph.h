@@ -64,6 +64,8 @@ struct Value {
   DType type = DType::Undefined;
   Dims dims;
   unsigned id = 0;
+  /// What the main graph calls it; of several names the first.
+  std::string name;
   /// A sequence has elements and nothing else; no core op takes one.
   bool isSequence = false;
   std::vector<Value *> elements;

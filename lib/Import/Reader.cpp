@@ -85,6 +85,8 @@ void Reader::define(Scope &scope, const std::string &name, Value *value,
             " and " + writer + " both define it");
   else
     scope.values[name] = value;
+  if (value && !scope.parent && scope.path.empty() && value->name.empty())
+    value->name = name;
 }
 
 const Origin *Reader::makeOrigin(const onnx::NodeProto &node,

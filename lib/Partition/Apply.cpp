@@ -16,6 +16,7 @@
 #include "Body.h"
 #include "dialects/Fabric/Fabric.h"
 #include "lpu/Support/Check.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringMap.h"
@@ -71,6 +72,7 @@ private:
     unsigned chipClass;
     std::vector<PortRule> ports;
     std::vector<ParameterRule> parameters;
+    std::vector<std::string> values; // of all operations
   };
   std::vector<Built> built;
   std::vector<std::vector<unsigned>> builtOf; // by stage and member
@@ -105,6 +107,8 @@ void Applier::buildClasses() {
       Built entry;
       entry.ports = body.ports;
       entry.parameters = body.parameters;
+      for (Operation &op : body.function->getBody().front())
+        entry.values.push_back(valueName(op.getLoc()));
       // Which parameters are one array is a property of the class.
       std::string text = textOf(*body.function);
       std::map<std::pair<unsigned, int64_t>, unsigned> first;
@@ -261,7 +265,18 @@ OwningOpRef<ModuleOp> Applier::run() {
     SmallVector<int64_t> numbers;
     for (const Member &m : c.members)
       numbers.push_back(m.chip);
-    fabric::InstancesOp::create(ops, loc, c.name, numbers, c.peers, c.sources);
+    std::vector<std::string> named =
+        built[builtOf[c.members.front().stage][c.members.front().member]]
+            .values;
+    SmallVector<StringRef> values;
+    for (const Member &m : c.members)
+      for (auto [name, first] :
+           llvm::zip(built[builtOf[m.stage][m.member]].values, named))
+        if (!first.empty())
+          values.push_back(name);
+    fabric::InstancesOp::create(
+        ops, loc, c.name, numbers, c.peers, c.sources,
+        values.empty() ? ArrayAttr() : builder.getStrArrayAttr(values));
     func::FuncOp body = c.body.function.release();
     body.setName(c.name);
     ops.insert(body);

@@ -10,6 +10,7 @@
 
 #include "dialects/Fabric/Fabric.h"
 #include "lpu/Support/Check.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -513,6 +514,34 @@ void BodyBuilder::send(const Crossing &c) {
   }
 }
 
+/// Which operations make tensors of the model, or parts of them: not all that
+/// come from the operation of the whole model, as some make terms of sums.
+void BodyBuilder::nameValues() {
+  for (Operation &op : *block)
+    op.setLoc(withValueNames(op.getLoc(), {}));
+  func::FuncOp whole = model.function;
+  for (Operation &op : whole.getBody().front()) {
+    std::string name = valueName(op.getLoc());
+    if (name.empty() || op.getNumResults() != 1)
+      continue;
+    mlir::Value v = op.getResult(0);
+    auto nameIt = [&](Cut cut) {
+      auto it =
+          made.find({v.getAsOpaquePointer(), cut.axis, cut ? cut.dim : 0u});
+      Operation *local = it == made.end() || !it->second
+                             ? nullptr
+                             : it->second.getDefiningOp();
+      if (local && valueName(local->getLoc()).empty())
+        local->setLoc(withValueNames(
+            local->getLoc(), {name},
+            cut ? ValueCut{cut.dim, shapeOf(v)[cut.dim]} : ValueCut()));
+    };
+    nameIt({});
+    if (auto standing = standsCut.find(v); standing != standsCut.end())
+      nameIt(standing->second);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // The body
 //===----------------------------------------------------------------------===//
@@ -561,6 +590,7 @@ Body BodyBuilder::run() {
   SmallVector<Type> resultTypes;
   for (mlir::Value v : results)
     resultTypes.push_back(v.getType());
+  nameValues();
   function.setType(
       builder.getFunctionType(block->getArgumentTypes(), resultTypes));
   for (auto [i, argument] : llvm::enumerate(arguments))

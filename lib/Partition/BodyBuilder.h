@@ -66,6 +66,7 @@ private:
                         mlir::RankedTensorType type);
   void receive(const Crossing &c);
   void send(const Crossing &c);
+  void nameValues();
 
   // Gather.cpp.
   /// What a member without a part adds to a collective.

@@ -22,6 +22,7 @@
 
 #include "dialects/Fabric/Fabric.h"
 #include "lpu/Partition/Program.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -303,7 +304,7 @@ mlir::Value Decomposer::reduceScatter(ReduceScatterOp op) {
 }
 
 mlir::Value Decomposer::rewrite(Operation *op) {
-  loc = op->getLoc();
+  loc = withValueNames(op->getLoc(), {});
   if (auto reduce = dyn_cast<AllReduceOp>(op))
     return allReduce(reduce.getCombine(), reduce.getInput());
   if (auto scatter = dyn_cast<ReduceScatterOp>(op))
@@ -351,6 +352,10 @@ LogicalResult fabric::decomposeCollectives(ModuleOp module,
       times.push_back(decomposer.made);
       if (result.getDefiningOp() == port)
         continue;
+      if (std::string name = valueName(port->getLoc());
+          !name.empty() && valueName(result.getLoc()).empty())
+        result.getDefiningOp()->setLoc(
+            withValueNames(result.getLoc(), {name}, valueCut(port->getLoc())));
       port->getResult(0).replaceAllUsesWith(result);
       port->erase();
     }

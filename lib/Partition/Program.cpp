@@ -107,8 +107,19 @@ FailureOr<Program> fabric::readProgram(ModuleOp module,
                         << instances.getSources().size();
       continue;
     }
+    ArrayAttr values = instances.getValuesAttr();
+    size_t named = values && chips ? values.size() / chips : 0;
+    if (values && named * chips != values.size()) {
+      report(instances) << "@" << instances.getBody() << " has "
+                        << values.size() << " names of values for " << chips
+                        << " chips";
+      continue;
+    }
     for (size_t i = 0; i < chips; ++i) {
       Instance instance;
+      for (size_t v = 0; v < named; ++v)
+        instance.values.push_back(
+            cast<StringAttr>(values[i * named + v]).str());
       instance.chip = instances.getChips()[i];
       instance.peers = instances.getPeers().slice(i * ports, ports);
       for (size_t q = 0; q < parameters; ++q) {

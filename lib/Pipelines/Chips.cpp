@@ -10,6 +10,7 @@
 #include "Prepared.h"
 #include "lpu/Schedule/Group.h"
 #include "lpu/Schedule/InsertFetches.h"
+#include "llvm/ADT/StringMap.h"
 #include <deque>
 #include <map>
 
@@ -142,7 +143,24 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
     return package.takeError();
   for (auto [chip, number] : llvm::zip(package->chips, crew.chips))
     chip.links = prepared.chips[number].links;
-  return schedule::Part{(*own)->kinds, std::move(*package)};
+  schedule::Part part{(*own)->kinds, std::move(*package), {}};
+  for (auto [local, member] : llvm::enumerate(members)) {
+    // The schedule has the names of the first chip of the class.
+    const PreparedChip &chip = prepared.chips[crew.chips[local]];
+    const std::vector<std::string>
+        &first = prepared.program->classes[chip.chipClass].instances[0].values,
+        &own = chip.instance->values;
+    llvm::StringMap<std::string> names;
+    for (auto [from, to] : llvm::zip(first, own))
+      names[from] = to;
+    for (TensorPlace place : kinds[member.kind]->tensors) {
+      place.name = names.lookup(place.name);
+      place.chip = unsigned(local);
+      if (!place.name.empty())
+        part.tensors.push_back(std::move(place));
+    }
+  }
+  return part;
 }
 
 llvm::Expected<ScheduledProgram>

@@ -255,6 +255,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     result.constantRows = only.scheduled.constantRows;
     result.temporaryRows = only.scheduled.temporaryRows;
     scheduled = std::move(only.scheduled.program);
+    scheduled.tensors = std::move(only.scheduled.tensors);
   };
   if (plan.module) {
     auto joined = scheduleChips(*plan.module, machine, options, quiet, result);
@@ -334,6 +335,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     useOneChip(best->classes.front());
   }
   result.classes = scheduled.classes;
+  result.tensors = std::move(scheduled.tensors);
   for (const ClassProgram &one : result.classes)
     for (const QueueProgram &queue : one.queues)
       result.textRows += textRows(flatten(queue).size(), machine);

@@ -373,6 +373,14 @@ llvm::Expected<ScheduledProgram> Joiner::run() {
         addWire({hop.from, hop.fromPort, hop.to, hop.toPort});
   if (llvm::Error error = bind(joined))
     return std::move(error);
+  for (unsigned p = 0; p < parts.size(); ++p)
+    for (TensorPlace &place : parts[p].tensors) {
+      place.chip += firstChip[p];
+      const JoinedChip &chip = chips[place.chip];
+      place.complete += chip.start + chip.shift;
+      place.until += chip.start + chip.shift;
+      joined.tensors.push_back(std::move(place));
+    }
   return joined;
 }
 

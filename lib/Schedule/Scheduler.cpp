@@ -228,7 +228,7 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
       for (unsigned k : {0u, 1u}) {
         kernels.push_back(std::move(reports[k]));
         for (unsigned tile : deadAfter[&segment.kernels[n + k]])
-          layout->release(tile);
+          release(tile, number);
       }
       ++n;
       continue;
@@ -270,13 +270,76 @@ bool SchedulerImpl::scheduleSegment(const Segment &segment, unsigned number) {
     report.last = kernelLast;
     kernels.push_back(std::move(report));
     for (unsigned tile : deadAfter[&kernel])
-      layout->release(tile);
+      release(tile, number);
   }
+  for (size_t v = 0; v < program.values.size(); ++v)
+    if (program.values[v].segment == number && !placedValues.count(v))
+      recordValue(v);
   emitSegment(segment);
   layout->endSegment();
   for (unsigned tile : deadAfterSegment[&segment])
     layout->release(tile);
   return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors of the model
+//===----------------------------------------------------------------------===//
+
+void SchedulerImpl::release(unsigned tile, unsigned segment) {
+  for (size_t v = 0; v < program.values.size(); ++v)
+    if (program.values[v].tile == tile && program.values[v].segment == segment)
+      recordValue(v);
+  layout->release(tile);
+}
+
+/// Notes where a tensor stands, now that all writes of its tile are placed.
+void SchedulerImpl::recordValue(size_t number) {
+  const stream::NamedValue &value = program.values[number];
+  const stream::Tile &tile = program.tiles[value.tile];
+  TensorPlace place;
+  place.name = value.name;
+  place.type = tile.type;
+  place.shape = value.shape;
+  place.cut = value.cut;
+  place.cutSize = value.cutSize;
+  place.row = value.row;
+  place.feature = value.feature;
+  place.rowStride = value.rowStride;
+  place.featureStride = value.featureStride;
+  place.rows = tile.rows;
+  place.panelRows = layout->panelRows(value.tile);
+  place.stripes = layout->stripes(value.tile);
+  place.chunkFeatures = tile.chunkFeatures();
+  place.chunks = tile.chunks();
+  int64_t complete = 0, until = 0;
+  for (unsigned panel = 0; panel * place.panelRows < tile.rows; ++panel)
+    for (unsigned chunk = 0; chunk < tile.chunks(); ++chunk) {
+      const auto *columns = layout->find(value.tile, panel, chunk, 0);
+      if (!columns) // no row of it is ever touched
+        return;
+      for (const PlacedColumn &column : *columns) {
+        place.columns.push_back(
+            {column.slice, column.bank, unsigned(column.row)});
+        complete = std::max(complete, column.ready);
+        until = std::max(until, column.lastRead);
+      }
+    }
+  place.complete = uint64_t(complete);
+  place.until = uint64_t(std::max(complete, until));
+  placedValues[number] = std::move(place);
+}
+
+/// The current segment starts in cycle `start`, its iterations follow one
+/// another by `period`.
+void SchedulerImpl::finishValues(int64_t start, int64_t period) {
+  for (auto &[number, place] : placedValues) {
+    int64_t base = start + program.values[number].iteration * period;
+    place.complete += uint64_t(base);
+    place.until += uint64_t(base);
+    tensors.push_back(std::move(place));
+  }
+  placedValues.clear();
 }
 
 void SchedulerImpl::emitSegment(const Segment &segment) {
@@ -288,6 +351,7 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
                             std::tie(b.queue, b.item.at);
                    });
   if (segment.iterations == 1) {
+    finishValues(time, 0);
     for (IssueRecord &issue : issues) {
       issue.item.at += time;
       queueItems[issue.queue].push_back(std::move(issue.item));
@@ -305,6 +369,7 @@ void SchedulerImpl::emitSegment(const Segment &segment) {
   int64_t period = std::max(
       exchangePeriod(), horizon + 3 + (options.fetchGap ? segmentGap() : 0));
   endExchanges(segment, start + 1, period);
+  finishValues(start + 1, period);
   std::vector<std::vector<QueueItem>> bodies(machine.numQueues());
   for (IssueRecord &issue : issues)
     bodies[issue.queue].push_back(std::move(issue.item));
@@ -498,6 +563,7 @@ llvm::Expected<ScheduleResult> SchedulerImpl::run() {
   result.kernels = std::move(kernels);
   result.alignment = std::move(alignment);
   result.image = imagePlan();
+  result.tensors = std::move(tensors);
   ClassProgram classProgram;
   for (unsigned q = 0; q < queueItems.size(); ++q) {
     if (queueItems[q].empty())

@@ -299,6 +299,10 @@ private:
   std::vector<int64_t> stripeLimits() const;
   std::vector<int64_t> installCycles() const;
   void emitSegment(const stream::Segment &segment);
+  /// The tile is dead; its tensors of this segment are noted.
+  void release(unsigned tile, unsigned segment);
+  void recordValue(size_t number);
+  void finishValues(int64_t start, int64_t period);
   bool fail(const std::string &message) {
     if (errorText.empty())
       errorText = message;
@@ -385,6 +389,9 @@ private:
   int writeCopy = -1;        // the copy that a copying flow writes
   bool segmentLoops = false; // the current segment is a loop
   bool looped = false;       // an earlier segment stepped the base registers
+  /// Of the current segment by number, in its cycles; then of the program.
+  std::map<size_t, TensorPlace> placedValues;
+  std::vector<TensorPlace> tensors;
   std::string errorText;
   std::string scattered; // why the last loop was not built, if fewer rows may
   int64_t kernelFirst = 0, kernelLast = 0;

@@ -431,6 +431,11 @@ Program Run::cut(size_t count) const {
       continue;
     }
     Tile whole = result.tiles[it->first];
+    std::vector<NamedValue> values; // of the whole tile
+    llvm::copy_if(result.values, std::back_inserter(values),
+                  [&](const NamedValue &v) { return v.tile == it->first; });
+    llvm::erase_if(result.values,
+                   [&](const NamedValue &v) { return v.tile == it->first; });
     bool taken = false; // the tile itself serves the first block
     for (Part &part : it->second) {
       if (part.last < 0)
@@ -443,6 +448,11 @@ Program Run::cut(size_t count) const {
       else
         result.tiles[it->first] = std::move(tile);
       taken = true;
+      for (NamedValue value : values) {
+        value.tile = part.tile;
+        value.row -= part.first;
+        result.values.push_back(std::move(value));
+      }
     }
     ++it;
   }

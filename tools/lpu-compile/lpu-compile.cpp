@@ -243,6 +243,9 @@ int main(int argc, char **argv) {
     return fail(toString(std::move(error)), 2);
   result->package.debug.emplace_back(
       lpu::kernelSectionName, lpu::writeKernelSection(kernelSpans(*result)));
+  if (!result->tensors.empty())
+    result->package.debug.emplace_back(
+        lpu::tensorSectionName, lpu::writeTensorSection(result->tensors));
   if (Error error = writeAll(*result, *machine)) {
     fail(toString(std::move(error)), 1);
     return giveUp(files);

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lpu/Session/Session.h"
+#include "lpu/Session/Tensors.h"
 #include "lpu/Support/OutputFile.h"
 #include "lpu/Target/Energy.h"
 #include "llvm/ADT/StringExtras.h"
@@ -27,6 +27,8 @@ Runs a package in the emulator.
 
   --inputs in.npz      inputs by name, as numpy.savez writes them
   --outputs out.npz    where to write the outputs
+  --tensors out.npz    where to write the tensors of the model that stand in SRAM
+                       while it runs, as CHIP:CYCLE:NAME (lpu-compare)
   --engine event|tick  per issue (default), or one cycle at a time (slow, small
                        machines); both give the same result
   --no-data            timing and faults only: no values, no inputs, no outputs
@@ -59,7 +61,7 @@ Runs a package in the emulator.
 namespace {
 
 struct Options {
-  std::string package, inputs, outputs, dumpBefore, dumpAfter;
+  std::string package, inputs, outputs, tensors, dumpBefore, dumpAfter;
   EngineKind engine = EngineKind::Event;
   emulator::Simd simd = emulator::Simd::Auto;
   bool noData = false, checkCycles = true, stats = false, help = false;
@@ -119,6 +121,7 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
     }
     std::string *text = name == "inputs"             ? &o.inputs
                         : name == "outputs"          ? &o.outputs
+                        : name == "tensors"          ? &o.tensors
                         : name == "dump-sram"        ? &o.dumpAfter
                         : name == "dump-sram-before" ? &o.dumpBefore
                                                      : nullptr;
@@ -190,8 +193,11 @@ static std::string parse(llvm::ArrayRef<const char *> arguments, Options &o) {
   if (!emulator::isSupported(o.simd))
     return "this host cannot execute the instructions of --simd; --simd auto "
            "picks what it can";
-  if (o.noData && (!o.inputs.empty() || !o.outputs.empty()))
+  if (o.noData &&
+      (!o.inputs.empty() || !o.outputs.empty() || !o.tensors.empty()))
     return "--no-data takes no inputs and gives no outputs";
+  if (o.runs != 0 && !o.tensors.empty())
+    return "--tensors is of one run; leave out --runs";
   return "";
 }
 
@@ -395,6 +401,14 @@ static int runPackage(const Options &o) {
   options.driftPpm = std::move(*drift);
   options.upsets = flips;
   options.runs = std::max(o.runs, 1u);
+  std::unique_ptr<TensorReader> tensors;
+  if (!o.tensors.empty()) {
+    auto reader = TensorReader::create(session);
+    if (!reader)
+      return fail("--tensors: " + llvm::toString(reader.takeError()));
+    tensors = std::move(*reader);
+    tensors->attach(options);
+  }
   std::vector<std::vector<NpyArray>> outputs;
   auto start = std::chrono::steady_clock::now();
   emulator::RunResult result;
@@ -448,6 +462,15 @@ static int runPackage(const Options &o) {
                 " cycles, the run took " + llvm::Twine(latency) +
                 "; no output is written");
 
+  if (tensors) {
+    std::vector<std::string> incomplete;
+    std::vector<NpyArray> arrays = tensors->arrays(incomplete);
+    for (const std::string &name : incomplete)
+      llvm::errs() << "note: '" << name
+                   << "' has elements that stand in no place\n";
+    if (llvm::Error error = writeNpz(o.tensors, arrays))
+      return fail(llvm::toString(std::move(error)));
+  }
   if (!o.noData && !o.outputs.empty()) {
     if (inputs.empty()) {
       auto fetched = session.fetch();
@@ -475,6 +498,7 @@ int main(int argc, char **argv) {
   }
   FileRoles outputs, all;
   outputs.addOutput("--outputs", o.outputs);
+  outputs.addOutput("--tensors", o.tensors);
   all = outputs;
   all.addInput("the package", o.package);
   all.addInput("the file of --inputs", o.inputs);

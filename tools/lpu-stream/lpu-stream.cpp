@@ -186,6 +186,15 @@ static Error schedule(const Chips &chips, const lpu::Machine &machine) {
   auto assembled = lpu::assemble(std::move(joined));
   if (!assembled)
     return assembled.takeError();
+  std::vector<lpu::TensorPlace> tensors;
+  for (size_t i = 0; i < chips.kinds.size(); ++i)
+    for (lpu::TensorPlace place : (*scheduled)[chips.kinds[i]].tensors) {
+      place.chip = unsigned(i);
+      tensors.push_back(std::move(place));
+    }
+  if (!tensors.empty())
+    assembled->debug.emplace_back(lpu::tensorSectionName,
+                                  lpu::writeTensorSection(tensors));
   return lpu::writePackage(*assembled, package);
 }
 

@@ -94,6 +94,12 @@ enum class Simd { Auto, Base, Avx2, Avx512 };
 /// Can this host execute them? Forcing one that it cannot is a failed check.
 bool isSupported(Simd simd);
 
+/// A look at the SRAM of a chip while a program runs.
+struct Probe {
+  unsigned chip = 0;
+  uint64_t cycle = 0; // program cycle
+};
+
 struct RunOptions {
   /// The run stops with an error (RunResult::ranOut) behind this cycle.
   uint64_t maxCycles = UINT64_C(1) << 40;
@@ -116,6 +122,13 @@ struct RunOptions {
   unsigned runs = 1;
   /// Bits that flip. Must pass checkUpsets (LPU_CHECK).
   std::vector<Upset> upsets;
+  /// `probe(i)` is called in front of everything else of its cycle, or at the
+  /// end of a run that is over before it; readRow gives there what a read
+  /// that is issued in this cycle finds, of this chip only. Runs with values,
+  /// one run (LPU_CHECK). Event engine: on any thread, for several chips at the
+  /// same time. A run without probes has not even a branch for them.
+  std::vector<Probe> probes;
+  std::function<void(size_t number)> probe;
   /// The host port: called before and after every run of a chip, to write the
   /// inputs and read the outputs that this chip holds, and no row of another
   /// chip. Event engine: on any thread, for several chips at the same time.

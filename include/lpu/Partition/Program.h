@@ -41,6 +41,8 @@ struct Instance {
   unsigned chip = 0;
   llvm::ArrayRef<int64_t> peers; // per port: a chip, or a group
   std::vector<Source> sources;   // per parameter
+  /// Names of tensors of the model, in the same order on all chips of a class.
+  std::vector<std::string> values;
 };
 
 struct ChipClass {

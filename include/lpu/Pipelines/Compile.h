@@ -78,6 +78,8 @@ struct CompileResult {
   std::vector<ClassProgram> classes;
   std::vector<KindReport> kinds;
   int64_t constantRows = 0, temporaryRows = 0, textRows = 0;
+  /// Tensors of the model that stand in SRAM, for debugging.
+  std::vector<TensorPlace> tensors;
   /// Of more than one chip; and what the planner compared.
   std::vector<StageReport> stages;
   std::string plan;

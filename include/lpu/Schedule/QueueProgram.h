@@ -29,7 +29,7 @@
 #ifndef LPU_SCHEDULE_QUEUEPROGRAM_H
 #define LPU_SCHEDULE_QUEUEPROGRAM_H
 
-#include "lpu/Binary/Package.h"
+#include "lpu/Binary/Tensors.h"
 #include "lpu/ISA/ISA.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <cstdint>
@@ -98,6 +98,8 @@ struct ClassProgram {
 struct ScheduledProgram {
   Package package;
   std::vector<ClassProgram> classes;
+  /// For debugging: where tensors of the model stand.
+  std::vector<TensorPlace> tensors;
 };
 
 /// The rules of a queue tree: order (each item at or behind the first free

@@ -120,6 +120,8 @@ struct ScheduleResult {
   int64_t constantRows = 0, temporaryRows = 0;
   Alignment alignment;
   ImagePlan image;
+  /// Tensors of the model that stand in SRAM.
+  std::vector<TensorPlace> tensors;
 };
 
 /// Schedules a legal stream program for one chip. Errors name the kernel or

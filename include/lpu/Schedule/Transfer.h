@@ -86,6 +86,8 @@ struct Part {
   /// Chips with their images (`chipClass` is the kind; `links` may be set),
   /// bindings, wires between its chips (by link numbers of the text), cycles.
   Package package;
+  /// Tensors of the model, in cycles of the programs.
+  std::vector<TensorPlace> tensors;
 };
 
 /// Joins the parts. Chips of the result are those of the parts, one part after

@@ -247,12 +247,30 @@ struct Segment {
   std::vector<Kernel> kernels;
 };
 
+/// A tensor of the model, for debugging: behind the last write of a tile in an
+/// iteration of a segment, the tile holds it. Element (i0, i1, ..) is in row
+/// row + sum rowStride[j] * ij, feature feature + sum featureStride[j] * ij.
+/// Where several tiles hold parts of it, each has those elements whose row it
+/// has.
+struct NamedValue {
+  std::string name;
+  unsigned tile = 0;
+  unsigned segment = 0;
+  int64_t iteration = 0;
+  int64_t row = 0, feature = 0;
+  std::vector<int64_t> shape, rowStride, featureStride;
+  /// The dimension along which the chips of a group have parts, in their order,
+  /// and its size in the tensor; -1: this chip has all of it.
+  int64_t cut = -1, cutSize = 0;
+};
+
 struct Program {
   std::string name;
   /// Groups of chips that the program's chip is a member of: their sizes.
   std::vector<unsigned> groups;
   std::vector<Tile> tiles;
   std::vector<Segment> segments;
+  std::vector<NamedValue> values;
 };
 
 /// What a flow asks of the vector unit, counting the moves the scheduler adds:

@@ -491,6 +491,40 @@ void Emitter::addOutputTile(Output &output, Tensor &t) {
   outputTiles[&t].push_back(newTile(tile));
 }
 
+/// Which tiles hold tensors of the model;
+/// what vectors are computed from rather than what planes take.
+void Emitter::nameValues() {
+  for (const NamedView &named : graph.values) {
+    Tensor *from = named.view.source;
+    if (from->isLight || from->kind == Tensor::Input ||
+        from->kind == Tensor::Constant)
+      continue;
+    std::optional<unsigned> tile;
+    if (auto it = vectorTiles.find(from); it != vectorTiles.end())
+      tile = it->second;
+    else if (auto it = tiles.find(from); it != tiles.end())
+      tile = it->second;
+    else if (auto it = outputTiles.find(from); it != outputTiles.end())
+      tile = it->second.front();
+    if (!tile)
+      continue;
+    std::optional<Place> place = placeOf(named.view, from->layout);
+    if (!place)
+      continue;
+    stream::NamedValue &value = program.values.emplace_back();
+    value.name = named.name;
+    value.cut = named.cut.dim;
+    value.cutSize = named.cut.size;
+    value.tile = *tile;
+    value.row = place->row;
+    value.feature = place->feature;
+    value.shape.assign(named.view.sizes.begin(), named.view.sizes.end());
+    value.rowStride.assign(place->rowStride.begin(), place->rowStride.end());
+    value.featureStride.assign(place->featureStride.begin(),
+                               place->featureStride.end());
+  }
+}
+
 mlir::FailureOr<stream::Program> Emitter::run() {
   program.name = graph.name;
   for (Output &output : graph.outputs)
@@ -501,6 +535,7 @@ mlir::FailureOr<stream::Program> Emitter::run() {
   if (failed)
     return mlir::failure();
   program.segments.push_back({1, std::move(kernels)});
+  nameValues();
   if (options.outlineRepeats)
     outlineRepeats(program, options.loopPhase);
   return std::move(program);

@@ -46,6 +46,7 @@ private:
   void emitRegion(Region &region);
   void emitOutput(Output &output);
   void addOutputTile(Output &output, Tensor &tensor);
+  void nameValues();
   FlowContext context(const std::string &name);
   void runFlows(FlowMaker &flows, const Tensor &at);
   VectorOperand memberValue(Tensor &tensor, const Region &region, Dag &dag,

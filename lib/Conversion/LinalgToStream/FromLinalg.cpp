@@ -317,8 +317,14 @@ LogicalResult Reader::run(func::FuncOp function) {
     t.isNatural = attrs && attrs.contains("fabric.natural");
     setView(argument, wholeView(&t));
   }
-  for (Operation &op : function.getBody().front().without_terminator())
+  for (Operation &op : function.getBody().front().without_terminator()) {
     read(op);
+    std::string name = valueName(op.getLoc());
+    if (!name.empty() && !failed && op.getNumResults() == 1 &&
+        llvm::isa<RankedTensorType>(op.getResult(0).getType()))
+      graph.values.push_back(
+          {name, viewOf(op.getResult(0)), valueCut(op.getLoc())});
+  }
   Operation *end = function.getBody().front().getTerminator();
   for (auto [i, value] : llvm::enumerate(end->getOperands())) {
     DictionaryAttr attrs = function.getResultAttrDict(i);

@@ -26,6 +26,7 @@
 #define LPU_LIB_CONVERSION_LINALGTOSTREAM_GRAPH_H
 
 #include "lpu/Conversion/LinalgToStream.h"
+#include "lpu/Support/NodeName.h"
 #include "mlir/IR/Location.h"
 #include <cmath>
 #include <deque>
@@ -169,11 +170,19 @@ struct Output {
   bool isNatural = false; // in rows of its last dimension
 };
 
+/// A tensor of the model, wherever a pass leaves its elements.
+struct NamedView {
+  std::string name;
+  View view;
+  ValueCut cut;
+};
+
 struct Graph {
   std::string name;
   std::deque<Tensor> tensors;
   std::vector<Tensor *> order; // those that the outputs need, operands first
   std::vector<Output> outputs;
+  std::vector<NamedView> values;
 
   Tensor &add(Tensor::Kind kind, mlir::Location location) {
     tensors.emplace_back(location);

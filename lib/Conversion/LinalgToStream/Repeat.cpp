@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 using namespace lpu;
 using namespace lpu::stream;
@@ -165,17 +166,21 @@ public:
         outline(std::move(segment.kernels));
       else
         program.segments.push_back(std::move(segment));
+    nameTheRest();
     dropUnusedTiles();
   }
 
 private:
   void outline(std::vector<Kernel> kernels);
   std::vector<Loop> candidates(const std::vector<unsigned> &forms) const;
-  bool apply(const Loop &loop, std::vector<Kernel> &kernels);
+  /// \p segment is the number that the loop will have.
+  bool apply(const Loop &loop, std::vector<Kernel> &kernels, unsigned segment);
   void dropUnusedTiles();
+  void nameTheRest();
 
   Program &program;
-  unsigned phase; // of the largest loop
+  unsigned phase;           // of the largest loop
+  std::set<size_t> isNamed; // values whose segment is known
 };
 } // namespace
 
@@ -218,7 +223,8 @@ Outliner::candidates(const std::vector<unsigned> &forms) const {
 /// Checks that the tiles of the iterations correspond, and if so replaces the
 /// iterations by the first one: kernels keeps what stands before the loop, the
 /// body, and what stands behind it.
-bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels) {
+bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels,
+                     unsigned segment) {
   size_t end = loop.start + loop.period * loop.iterations;
   // Tiles of each iteration by the tile of the first one.
   std::vector<std::map<unsigned, unsigned>> images(loop.iterations);
@@ -331,6 +337,23 @@ bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels) {
     program.tiles.push_back(std::move(copy));
     renamed[tile] = program.tiles.size() - 1;
   }
+  // Values of the tiles that iterations write.
+  std::map<unsigned, std::pair<unsigned, int64_t>> writtenIn;
+  for (size_t t = loop.iterations; t-- > 0;) // of one in all, the last counts
+    for (auto [tile, first] : firstWrite) {
+      auto it = carried.find(tile);
+      writtenIn.try_emplace(images[t][tile],
+                            it == carried.end() ? tile : it->second, t);
+    }
+  for (size_t v = 0; v < program.values.size(); ++v) {
+    NamedValue &value = program.values[v];
+    auto it = writtenIn.find(value.tile);
+    if (it == writtenIn.end() || isNamed.count(v))
+      continue;
+    isNamed.insert(v);
+    std::tie(value.tile, value.iteration) = it->second;
+    value.segment = segment;
+  }
   std::map<unsigned, unsigned> after;
   for (auto [tile, first] : firstWrite) {
     auto it = carried.find(tile);
@@ -368,7 +391,8 @@ void Outliner::outline(std::vector<Kernel> kernels) {
   for (const Loop &loop : candidates(forms)) {
     if (++tried > most)
       break;
-    if (!apply(loop, kernels))
+    if (!apply(loop, kernels,
+               unsigned(program.segments.size()) + (loop.start > 0)))
       continue;
     auto part = [&](size_t from, size_t to) {
       return std::vector<Kernel>(
@@ -390,6 +414,21 @@ void Outliner::outline(std::vector<Kernel> kernels) {
   program.segments.push_back({1, std::move(kernels)});
 }
 
+/// The other tiles are written once, in the first segment that writes them.
+void Outliner::nameTheRest() {
+  std::map<unsigned, unsigned> firstWriter;
+  for (size_t s = 0; s < program.segments.size(); ++s)
+    for (Kernel &kernel : program.segments[s].kernels)
+      visitTiles(kernel, [&](unsigned &tile, bool isWritten) {
+        if (isWritten)
+          firstWriter.try_emplace(tile, unsigned(s));
+      });
+  for (size_t v = 0; v < program.values.size(); ++v)
+    if (auto it = firstWriter.find(program.values[v].tile);
+        !isNamed.count(v) && it != firstWriter.end())
+      program.values[v].segment = it->second;
+}
+
 void Outliner::dropUnusedTiles() {
   std::vector<bool> isUsed(program.tiles.size(), false);
   auto forAll = [&](auto visit) {
@@ -407,6 +446,10 @@ void Outliner::dropUnusedTiles() {
       kept.push_back(std::move(program.tiles[i]));
   }
   program.tiles = std::move(kept);
+  llvm::erase_if(program.values,
+                 [&](const NamedValue &value) { return !isUsed[value.tile]; });
+  for (NamedValue &value : program.values)
+    value.tile = number[value.tile];
   forAll([&](unsigned &tile, bool) { tile = number[tile]; });
 }
 

@@ -110,9 +110,14 @@ std::optional<double> Lowering::splat(unsigned i) const {
 
 void Lowering::set(unsigned i, Value value) {
   Type wanted = convertType(node->getResult(i).getType(), narrow());
-  if (value.getType() == wanted)
+  if (value.getType() == wanted) {
     values[node->getResult(i)] = value;
-  else // only in hand-written IR: the importer infers types
+    // What is known by two names keeps the first.
+    Operation *made = value.getDefiningOp();
+    if (std::string name = valueName(node->getLoc(), i);
+        made && !name.empty() && valueName(made->getLoc()).empty())
+      made->setLoc(withValueNames(made->getLoc(), {name}));
+  } else // only in hand-written IR: the importer infers types
     unsupported("its operands and attributes give " +
                 typeText(value.getType()));
 }
@@ -304,7 +309,7 @@ LogicalResult Lowering::run(Operation *op) {
   for (Operation *each : nodes) {
     node = each;
     b.setInsertionPoint(each);
-    b.setLoc(each->getLoc());
+    b.setLoc(withValueNames(each->getLoc(), {})); // only results have them
     if (!isOnnx(each)) {
       for (OpOperand &use : each->getOpOperands())
         use.set(lowered(use.get()));

@@ -32,7 +32,7 @@ ChipRun<A>::ChipRun(const RunContext &context, const RunOptions &options,
       initialisedCopy(hasData ? std::vector<uint64_t>() : memory.initialised),
       initialised(hasData ? memory.initialised : initialisedCopy), links(links),
       progress(progress), state(state), arithmetic(context, memory),
-      upsets(options.upsets, chip, base, memory.flips, hasData),
+      upsets(options, chip, base, memory.flips, hasData),
       edgePosition(int(m.lastPosition())), lanes(m.lanes),
       perRow(m.instructionsPerRow()) {
   unsigned longest = longestDelay(m);
@@ -136,6 +136,7 @@ template <class A> Pause ChipRun<A>::resume(const std::atomic<int64_t> &limit) {
       if constexpr (hasUpsets) { // that meet rows up to the end of the run
         now = std::max(now, over() - 1);
         flipDue();
+        probeUpTo(UINT64_MAX);
       }
       return Pause::Finished;
     }
@@ -172,8 +173,10 @@ template <class A> bool ChipRun<A>::mustWait() {
 }
 
 template <class A> void ChipRun<A>::runCycle() {
-  if constexpr (hasUpsets)
+  if constexpr (hasUpsets) {
     flipDue();
+    probeUpTo(uint64_t(base + now));
+  }
   if constexpr (hasData)
     arithmetic.startCycle(now);
   // Keys that enter the chip now have no history.

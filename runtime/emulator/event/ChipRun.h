@@ -234,6 +234,7 @@ private:
   // Flipped bits; used if hasUpsets only.
   void flipDue();
   bool flip(const Upset &upset);
+  void probeUpTo(uint64_t cycle);
   void check(const ecc::Flips &flips, Who reader, const std::string &place);
   void checkRow(unsigned bank, unsigned row, Who reader);
   void checkStreams(const StreamRef &ref, unsigned slot, Who reader);

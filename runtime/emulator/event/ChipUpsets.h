@@ -24,6 +24,15 @@ template <class A> void ChipRun<A>::flipDue() {
       state.upsets.met += flip(upsets.coming[upsets.next++]);
 }
 
+/// The probes up to this program cycle. Cycles in which nothing moves are
+/// skipped, and nothing is written in them.
+template <class A> void ChipRun<A>::probeUpTo(uint64_t cycle) {
+  if constexpr (hasUpsets)
+    while (upsets.nextProbe < upsets.probes.size() &&
+           upsets.probes[upsets.nextProbe].first <= cycle)
+      options.probe(upsets.probes[upsets.nextProbe++].second);
+}
+
 /// False if there is nothing to meet.
 template <class A> bool ChipRun<A>::flip(const Upset &u) {
   if constexpr (hasUpsets) {

@@ -277,6 +277,8 @@ RunResult EventEngine::run(const RunOptions &options) {
   LPU_CHECK(options.runs == 1 || package.interval != 0,
             "several runs need an initiation interval");
   LPU_CHECK(checkUpsets(options.upsets, package).empty(), "upsets in range");
+  LPU_CHECK(options.probes.empty() || (options.runs == 1 && !options.dataFree),
+            "probes of one run with values");
   decodeTexts();
   Pool pool(m.lanes); // of runs without values, which take nothing from it
   std::optional<WorkerPool> workers;
@@ -284,10 +286,10 @@ RunResult EventEngine::run(const RunOptions &options) {
     workers.emplace(options.threads);
   RunContext context{m, pool, pickKernels(options.simd),
                      workers ? &*workers : nullptr};
-  bool upsets =
-      !options.upsets.empty() || llvm::any_of(stores, [](const auto &store) {
-        return store && !store->memory.flips.empty();
-      });
+  bool upsets = !options.upsets.empty() || !options.probes.empty() ||
+                llvm::any_of(stores, [](const auto &store) {
+                  return store && !store->memory.flips.empty();
+                });
   if (upsets)
     return options.dataFree
                ? runWith<WithUpsets<NoData>>(options, context)

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A run with upsets is a ChipRun over another arithmetic type, so that a run
-// without them has not even a branch for them. Values stay as they are: the
-// places of flipped bits are noted beside them, and a read of such a place
-// judges the flips (Ecc.h), which either leaves the value right or ends the
-// run.
+// A run with upsets, or with probes, is a ChipRun over another arithmetic type,
+// so that a run without them has not even a branch for them. Values stay as
+// they are: the places of flipped bits are noted beside them, and a read of
+// such a place judges the flips (Ecc.h), which either leaves the value right or
+// ends the run.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,7 +17,7 @@
 #define LPU_RUNTIME_EMULATOR_EVENT_UPSETS_H
 
 #include "lpu/Emulator/Ecc.h"
-#include "lpu/Emulator/Upsets.h"
+#include "lpu/Emulator/Emulator.h"
 #include "llvm/ADT/STLExtras.h"
 #include <map>
 #include <type_traits>
@@ -37,11 +37,15 @@ using FlippedRows = std::map<size_t, ecc::Flips>;
 /// What a run of a chip knows of its upsets.
 struct ChipUpsets {
   /// In SRAM and on streams, from program cycle \p base on.
-  ChipUpsets(llvm::ArrayRef<Upset> all, unsigned chip, int64_t base,
+  ChipUpsets(const RunOptions &options, unsigned chip, int64_t base,
              FlippedRows &memory, bool keep)
       : rowsCopy(keep ? FlippedRows() : memory),
         rows(keep ? memory : rowsCopy) {
-    for (const Upset &u : all)
+    for (auto [number, probe] : llvm::enumerate(options.probes))
+      if (probe.chip == chip)
+        probes.push_back({probe.cycle, number});
+    llvm::sort(probes);
+    for (const Upset &u : options.upsets)
       if (u.place != Upset::Place::Link && u.chip == chip &&
           int64_t(u.cycle) >= base)
         coming.push_back(u);
@@ -52,12 +56,14 @@ struct ChipUpsets {
 
   std::vector<Upset> coming;
   size_t next = 0;
+  std::vector<std::pair<uint64_t, size_t>> probes; // cycle and number
+  size_t nextProbe = 0;
   FlippedRows rowsCopy; // of a run without values
   FlippedRows &rows;
   std::map<size_t, ecc::Flips> streams; // by slot x streams + stream
 };
 struct NoUpsets {
-  NoUpsets(llvm::ArrayRef<Upset>, unsigned, int64_t, FlippedRows &, bool) {}
+  NoUpsets(const RunOptions &, unsigned, int64_t, FlippedRows &, bool) {}
 };
 
 } // namespace lpu::emulator::event

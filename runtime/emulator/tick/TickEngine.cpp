@@ -142,6 +142,9 @@ public:
       startRun(now);
     if (running)
       flip(now);
+    for (size_t i = 0; i < options.probes.size(); ++i)
+      if (options.probes[i].chip == number && options.probes[i].cycle == now)
+        options.probe(i);
     for (auto &chip : chips)
       chip->tick(now);
     // A run that is over may still have values on its streams.
@@ -235,6 +238,7 @@ RunResult TickEngine::run(const RunOptions &options) {
   LPU_CHECK(options.runs == 1 || package.interval != 0,
             "several runs need an initiation interval");
   LPU_CHECK(checkUpsets(options.upsets, package).empty(), "upsets in range");
+  LPU_CHECK(options.probes.empty() || options.runs == 1, "probes of one run");
   FaultLog log;
   Links links(package, options, log);
   RunResult result;
@@ -265,6 +269,9 @@ RunResult TickEngine::run(const RunOptions &options) {
   }
   if (!log.any() && !result.ranOut)
     links.reportUnreceived();
+  for (size_t i = 0; i < options.probes.size(); ++i)
+    if (options.probes[i].cycle >= now)
+      options.probe(i);
 
   for (ChipRuns &chip : chips)
     chip.countRest(result);
