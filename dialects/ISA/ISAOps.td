@@ -36,16 +36,19 @@ def ISA_ProgramOp : ISA_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
     }
     ```
     `machine` names a built-in machine or is the text of a machine file;
-    `interval` is the initiation interval of repeated runs.
+    `interval` is the initiation interval of repeated runs, `replicas` the
+    number of ranges of chips that take them in turn.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$machine,
                        DefaultValuedProp<ISA_U64, "0">:$cycles,
                        DefaultValuedProp<ISA_U64, "0">:$interval,
+                       DefaultValuedProp<ISA_U32, "1">:$replicas,
                        DefaultValuedProp<ISA_U32, "0">:$host_nodes,
                        OptionalAttr<StrAttr>:$compiler);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name `machine` $machine (`cycles` $cycles^)? (`interval` $interval^)?
+    (`replicas` $replicas^)?
     (`host_nodes` $host_nodes^)?
     (`compiler` $compiler^)? attr-dict-with-keyword $body
   }];

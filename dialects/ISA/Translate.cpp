@@ -307,10 +307,10 @@ ProgramOp isa::buildIsaProgram(mlir::OpBuilder &builder,
   mlir::StringAttr compiler;
   if (!package.compilerVersion.empty())
     compiler = builder.getStringAttr(package.compilerVersion);
-  auto op = ProgramOp::create(builder, location,
-                              builder.getStringAttr(package.programName),
-                              builder.getStringAttr(machine), package.cycles,
-                              package.interval, package.hostNodes, compiler);
+  auto op = ProgramOp::create(
+      builder, location, builder.getStringAttr(package.programName),
+      builder.getStringAttr(machine), package.cycles, package.interval,
+      package.replicas, package.hostNodes, compiler);
   mlir::OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&op.getBody());
   for (size_t c = 0; c < program.classes.size(); ++c) {
@@ -367,6 +367,7 @@ isa::readIsaProgram(ProgramOp op, const Machine *replacement) {
   package.programName = op.getSymName().str();
   package.cycles = op.getCycles();
   package.interval = op.getInterval();
+  package.replicas = op.getReplicas();
   package.hostNodes = op.getHostNodes();
   package.compilerVersion = op.getCompiler().value_or("").str();
   for (mlir::Operation &child : op.getBody().front()) {

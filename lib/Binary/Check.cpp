@@ -50,6 +50,8 @@ public:
       binding(tensor, "input", inputs);
     for (const TensorBinding &tensor : p.outputs)
       binding(tensor, "output", outputs);
+    if (violations.empty() && p.replicas != 1)
+      replicas();
     if (violations.empty())
       inputsApart();
     if (violations.empty() && p.interval != 0)
@@ -305,6 +307,94 @@ private:
     }
   }
 
+  static bool sameBytes(const ImageSegment &a, const ImageSegment &b) {
+    if (a.isZero() || b.isZero())
+      return a.isZero() == b.isZero();
+    return (a.share != 0 && a.share == b.share) ||
+           (!a.bytes.empty() && a.bytes.size() == b.bytes.size() &&
+            (a.bytes.data() == b.bytes.data() || a.bytes == b.bytes));
+  }
+
+  /// What a chip of a replica has in common with that of the first one.
+  bool sameChip(const Chip &a, const Chip &b) const {
+    return a.chipClass == b.chipClass && a.start == b.start &&
+           llvm::equal(a.registers, b.registers,
+                       [](const BaseRegister &x, const BaseRegister &y) {
+                         return x.slice == y.slice && x.reg == y.reg &&
+                                x.value == y.value;
+                       }) &&
+           llvm::equal(a.image, b.image,
+                       [](const ImageSegment &x, const ImageSegment &y) {
+                         return x.slice == y.slice && x.bank == y.bank &&
+                                x.row == y.row && x.rows == y.rows &&
+                                sameBytes(x, y);
+                       });
+  }
+
+  static bool samePlacement(const Placement &a, const Placement &b,
+                            unsigned chips) {
+    return a.rowStride == b.rowStride && a.featureStride == b.featureStride &&
+           a.groupSize == b.groupSize && a.groupsPerChunk == b.groupsPerChunk &&
+           a.chunks == b.chunks && a.stripes == b.stripes &&
+           a.tensorRows == b.tensorRows &&
+           llvm::equal(
+               a.columns, b.columns, [&](const Column &x, const Column &y) {
+                 return x.chip + chips == y.chip && x.slice == y.slice &&
+                        x.bank == y.bank && x.row == y.row;
+               });
+  }
+
+  static unsigned linkOf(const Chip &chip, unsigned port) {
+    auto link = llvm::find(chip.links, port);
+    return chip.links.empty() ? port : unsigned(link - chip.links.begin());
+  }
+
+  /// Every replica is the first one on other chips; ports may differ.
+  void replicas() {
+    if (p.replicas == 0 || p.chips.size() % p.replicas != 0)
+      return fail(llvm::Twine(p.chips.size()) + " chips are not " +
+                  llvm::Twine(p.replicas) + " replicas of equally many");
+    unsigned each = unsigned(p.chips.size() / p.replicas);
+    for (unsigned c = each; c < p.chips.size(); ++c)
+      if (!sameChip(p.chips[c % each], p.chips[c]))
+        fail("chip " + llvm::Twine(c) + " of replica " + llvm::Twine(c / each) +
+             " is not like chip " + llvm::Twine(c % each) +
+             " of the first in class, start, registers and image");
+    // Wires by link numbers of the text, counted from a replica's first chip.
+    using Wire = std::tuple<unsigned, unsigned, unsigned, unsigned>;
+    std::vector<std::set<Wire>> wires(p.replicas);
+    for (const LinkWire &w : p.wires) {
+      unsigned replica = w.fromChip / each;
+      if (w.toChip / each != replica)
+        fail("a wire leads from chip " + llvm::Twine(w.fromChip) + " to chip " +
+             llvm::Twine(w.toChip) + " of another replica");
+      wires[replica].insert(
+          {w.fromChip % each, linkOf(p.chips[w.fromChip], w.fromLink),
+           w.toChip % each, linkOf(p.chips[w.toChip], w.toLink)});
+    }
+    for (unsigned r = 1; r < p.replicas; ++r)
+      if (wires[r] != wires[0])
+        fail("the wires of replica " + llvm::Twine(r) +
+             " are not those of the first");
+    for (const auto *list : {&p.inputs, &p.outputs})
+      for (const TensorBinding &tensor : *list) {
+        size_t count = tensor.placements.size() / p.replicas;
+        bool isCopied = count * p.replicas == tensor.placements.size();
+        for (size_t i = 0; isCopied && i < tensor.placements.size(); ++i)
+          isCopied =
+              llvm::all_of(tensor.placements[i].columns,
+                           [&](const Column &column) {
+                             return column.chip / each == i / count;
+                           }) &&
+              samePlacement(tensor.placements[i % count], tensor.placements[i],
+                            unsigned(i / count) * each);
+        if (!isCopied)
+          fail("'" + tensor.name +
+               "' has other places in one replica than in "
+               "another");
+      }
+  }
+
   void wires() {
     std::set<std::pair<unsigned, unsigned>> from, to;
     for (const LinkWire &wire : p.wires) {
@@ -445,8 +535,9 @@ std::vector<HostPortCycles> lpu::hostPortCycles(const Package &package) {
     for (const Placement &placement : input.placements)
       add(input, placement, &HostPortCycles::inputs);
   for (const TensorBinding &output : package.outputs)
-    if (!output.placements.empty())
-      add(output, output.placements.front(), &HostPortCycles::outputs);
+    for (unsigned r = 0; r < package.replicas && !output.placements.empty();
+         ++r)
+      add(output, package.readPlacement(output, r), &HostPortCycles::outputs);
   return result;
 }
 

@@ -102,6 +102,8 @@ manifest::Manifest binary::toManifest(const Package &package) {
   out.set_machine(package.machine.text);
   out.set_cycles(package.cycles);
   out.set_interval(package.interval);
+  if (package.replicas != 1)
+    out.set_replicas(package.replicas);
   out.set_host_nodes(package.hostNodes);
   for (const ChipClass &chipClass : package.classes) {
     manifest::ChipClass &c = *out.add_classes();
@@ -181,6 +183,7 @@ binary::fromManifest(const manifest::Manifest &manifest,
   out.machine = std::move(*machine);
   out.cycles = manifest.cycles();
   out.interval = manifest.interval();
+  out.replicas = std::max(1u, manifest.replicas());
   out.hostNodes = manifest.host_nodes();
   for (const manifest::ChipClass &chipClass : manifest.classes()) {
     ChipClass c;

@@ -127,6 +127,7 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
     members.push_back({kind, &programs.back()});
     StageReport &stage = result.stages[number];
     stage.stage = chip.crew;
+    stage.number = chip.number;
     stage.kind = (*own)->firstKind + kind;
     stage.programCycles = uint64_t(schedule.scheduled.cycles);
     for (const schedule::KernelReport &kernel : schedule.scheduled.kernels) {

@@ -26,6 +26,15 @@ struct ChipsPlan {
   std::string text; // plan, runner-up and why it lost
 };
 
+/// The chips that a model may be compiled for, and their wiring.
+llvm::Expected<Topology> systemOf(const Machine &machine,
+                                  const CompileOptions &options);
+
+/// Copies the program to further chips of the system that are wired alike
+/// (lib/Pipelines/Replicas.cpp). Text is placed, but not yet part of images.
+llvm::Error replicate(ScheduledProgram &program, const Topology &topology,
+                      unsigned replicas, CompileResult &result);
+
 /// Chooses stages for at most `options.chips` chips, `options.stages` if that
 /// is not 0. Diagnostics go to the context's handler, everything else is in the
 /// error.

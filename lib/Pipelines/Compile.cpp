@@ -233,7 +233,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       errors << "error: " << text << "\n";
     return std::nullopt;
   };
-  if (options.chips > 1) {
+  if (options.chips / options.replicas > 1) {
     enter("partition");
     auto chosen = planChips(*module, machine, options, quiet);
     if (!chosen)
@@ -334,10 +334,18 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       return refuse(best.takeError());
     useOneChip(best->classes.front());
   }
+  if (options.replicas > 1) {
+    auto topology = systemOf(machine, options);
+    if (!topology)
+      return refuse(topology.takeError());
+    if (llvm::Error error =
+            replicate(scheduled, *topology, options.replicas, result))
+      return refuse(std::move(error));
+  }
   result.classes = scheduled.classes;
   result.tensors = std::move(scheduled.tensors);
-  for (const ClassProgram &one : result.classes)
-    for (const QueueProgram &queue : one.queues)
+  for (const Chip &chip : scheduled.package.chips)
+    for (const QueueProgram &queue : result.classes[chip.chipClass].queues)
       result.textRows += textRows(flatten(queue).size(), machine);
   enter("assemble");
   auto package = assemble(std::move(scheduled));
@@ -348,7 +356,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   result.package = std::move(*package);
   result.package.programName =
       llvm::json::fixUTF8(llvm::sys::path::stem(options.input));
-  if (plan.module)
+  if (plan.module || options.replicas > 1)
     result.package.interval =
         initiationInterval(result.package, result.classes);
   interface.addUnread(result.package);

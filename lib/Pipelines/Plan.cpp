@@ -319,9 +319,8 @@ static llvm::Error moveCuts(mlir::ModuleOp linalg, const Machine &machine,
   return llvm::Error::success();
 }
 
-/// The chips that a model may be compiled for.
-static llvm::Expected<Topology> systemOf(const Machine &machine,
-                                         const CompileOptions &options) {
+llvm::Expected<Topology> pipelines::systemOf(const Machine &machine,
+                                             const CompileOptions &options) {
   if (!options.topology.empty())
     return loadTopology(options.topology, machine);
   // Chips that stay unused because no stage straddles a node are no part of
@@ -331,6 +330,16 @@ static llvm::Expected<Topology> systemOf(const Machine &machine,
     unsigned stages = options.stages ? options.stages : options.chips / width,
              each = perNode / width;
     system = std::max(system, stages / each * perNode + stages % each * width);
+  }
+  if (options.replicas > 1) {
+    // Replicas begin at even chips of a node, so that ports lie at the same end
+    // of a chip.
+    unsigned each = (options.chips / options.replicas + 1) / 2 * 2,
+             inNode = perNode / each;
+    system = std::max(
+        system,
+        inNode ? (options.replicas + inNode - 1) / inNode * perNode
+               : (each + perNode - 1) / perNode * perNode * options.replicas);
   }
   return defaultTopology(machine, system);
 }
@@ -344,7 +353,7 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   if (!topology)
     return topology.takeError();
   PartitionOptions choice;
-  choice.chips = options.chips;
+  choice.chips = options.chips / options.replicas;
   choice.stages = options.stages;
   choice.tensorWidth = options.tensorWidth;
   choice.halfLinks = options.halfLinks;
@@ -360,8 +369,8 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   unsigned widest = choice.mostWidth;
   if (options.tensorWidth)
     widest = options.tensorWidth;
-  else if (options.stages && options.chips)
-    widest = std::min(widest, std::max(1u, options.chips / options.stages));
+  else if (options.stages)
+    widest = std::min(widest, std::max(1u, choice.chips / options.stages));
   double room = double(machine.sramBytes()) * widest;
   mlir::OwningOpRef<mlir::ModuleOp> parted = linalg.clone();
   bool hasLarge = splitTables(*parted, uint64_t(0.8 * room)) > 0;

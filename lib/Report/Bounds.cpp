@@ -117,7 +117,12 @@ Bounds lpu::bounds(const CompileResult &result, const Machine &m) {
   // Chips that have each program, and the largest grid bound of each stage.
   std::vector<uint64_t> chips(result.kinds.size(), result.stages.empty());
   std::map<unsigned, int64_t> stages;
+  // One input is the work of one replica.
+  int64_t all = 0;
   for (const StageReport &chip : result.stages) {
+    if (chip.replica != 0)
+      continue;
+    ++all;
     ++chips[chip.kind];
     int64_t &most = stages[chip.stage];
     most = std::max(most, int64_t(chip.gridBound));
@@ -147,7 +152,7 @@ Bounds lpu::bounds(const CompileResult &result, const Machine &m) {
   }
   // All chips together do the work. Of equal stages the weights of one are
   // counted, which weakens the bound.
-  int64_t all = int64_t(std::max<size_t>(1, result.stages.size()));
+  all = std::max<int64_t>(1, all);
   bounds.multiplyAdds = (multiplyAddBound(fp16, int8, m) + all - 1) / all;
   bounds.weights = weightBound(weights.bytes, m) / all;
   bounds.necessary = std::max(bounds.multiplyAdds, bounds.weights);

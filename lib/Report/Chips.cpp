@@ -367,6 +367,7 @@ void ChipsReport::printJSON(llvm::json::OStream &json) const {
       json.object([&] {
         const StageReport &stage = result.stages[c];
         integer("stage", stage.stage);
+        integer("replica", stage.replica);
         integer("kind", stage.kind);
         integer("class", chips[c].chipClass);
         integer("start", stage.start);

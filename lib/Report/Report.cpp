@@ -110,9 +110,15 @@ void lpu::printReport(const CompileResult &result, const Machine &m,
     ChipsReport(result, m, system ? &*system : nullptr).print(os);
   }
   if (uint64_t interval = result.package.interval)
-    os << formatv("interval      {0} cycles between inputs, {1:f0} inputs per "
-                  "second\n",
-                  interval, m.clockMHz * 1e6 / double(interval));
+    os << formatv(
+        "interval      {0} cycles between inputs{1}, {2:f0} inputs per "
+        "second\n",
+        interval,
+        result.package.replicas == 1
+            ? std::string()
+            : formatv(" of each of {0} replicas", result.package.replicas)
+                  .str(),
+        m.clockMHz * 1e6 * result.package.replicas / double(interval));
   os << result.plan;
   os << formatv(
       "occupancy     planes {0:P0}, vector unit {1:P0}, slices {2:P0}, "
@@ -201,6 +207,7 @@ void lpu::printReportJSON(const CompileResult &result, const Machine &m,
     });
     number("joules", joules(activity, m, cycles, unsigned(chips)));
     integer("interval", int64_t(result.package.interval));
+    integer("replicas", int64_t(result.package.replicas));
     if (!result.stages.empty()) {
       auto system = systemOf(result);
       ChipsReport(result, m, system ? &*system : nullptr).printJSON(json);

@@ -284,8 +284,9 @@ Session::Collected Session::makeColumns(const TensorBinding &binding) const {
 }
 
 void Session::readColumn(const TensorBinding &binding, size_t number,
-                         Collected &collected) {
-  const Column &column = binding.placements.front().columns[number];
+                         unsigned replica, Collected &collected) {
+  const Column &column =
+      program->readPlacement(binding, replica).columns[number];
   llvm::MutableArrayRef<uint8_t> bytes = collected.columns[number];
   unsigned lanes = program->machine.lanes;
   for (size_t row = 0; row * lanes < bytes.size(); ++row) {
@@ -349,7 +350,7 @@ llvm::Expected<std::vector<NpyArray>> Session::fetch() {
   for (const TensorBinding &binding : program->outputs) {
     outputs.push_back(makeColumns(binding));
     for (size_t c = 0; c < outputs.back().columns.size(); ++c)
-      readColumn(binding, c, outputs.back());
+      readColumn(binding, c, 0, outputs.back());
   }
   return assemble(outputs);
 }
@@ -369,38 +370,48 @@ Session::runMany(llvm::ArrayRef<std::vector<NpyArray>> inputs,
     unsigned slice, bank, row;
     std::vector<uint8_t> bytes;
   };
+  // Run k is that of replica k mod R. In the last round replicas without an
+  // input take the last one again.
+  size_t chips = program->chips.size(), replicas = program->replicas;
+  size_t rounds = (inputs.size() + replicas - 1) / replicas;
   // Chips ask for their own rows only, so no two threads meet in an element.
-  size_t chips = program->chips.size();
-  std::vector<std::vector<std::vector<Row>>> rows(inputs.size()); // [run][chip]
+  std::vector<std::vector<std::vector<Row>>> rows(rounds); // [round][chip]
+  for (auto &each : rows)
+    each.resize(chips);
   std::vector<std::vector<Collected>> outputs(inputs.size());
-  for (size_t run = 0; run < inputs.size(); ++run) {
-    rows[run].resize(chips);
-    auto feeds = convert(inputs[run]);
+  for (size_t run = 0; run < rounds * replicas; ++run) {
+    size_t given = std::min(run, inputs.size() - 1);
+    auto feeds = convert(inputs[given]);
     if (!feeds)
-      return ofRun(run, feeds.takeError());
+      return ofRun(given, feeds.takeError());
     for (const Feed &feed : *feeds)
       forEachRow(*feed.binding, feed.bits, program->machine.lanes,
                  [&](const Column &column, unsigned row,
                      llvm::ArrayRef<uint8_t> bytes) {
-                   rows[run][column.chip].push_back(
-                       {column.slice, column.bank, column.row + row, bytes});
+                   if (program->replicaOf(column.chip) == run % replicas)
+                     rows[run / replicas][column.chip].push_back(
+                         {column.slice, column.bank, column.row + row, bytes});
                  });
-    for (const TensorBinding &binding : program->outputs)
-      outputs[run].push_back(makeColumns(binding));
+    if (run < inputs.size())
+      for (const TensorBinding &binding : program->outputs)
+        outputs[run].push_back(makeColumns(binding));
   }
-  options.runs = unsigned(inputs.size());
-  options.beforeRun = [&](unsigned chip, unsigned run) {
-    for (const Row &row : rows[run][chip])
+  options.runs = unsigned(rounds);
+  options.beforeRun = [&](unsigned chip, unsigned round) {
+    for (const Row &row : rows[round][chip])
       machineState->writeRow(chip, row.slice, row.bank, row.row, row.bytes);
-    rows[run][chip].clear();
+    rows[round][chip].clear();
   };
-  options.afterRun = [&](unsigned chip, unsigned run) {
-    for (size_t i = 0; i < program->outputs.size(); ++i) {
+  options.afterRun = [&](unsigned chip, unsigned round) {
+    unsigned replica = program->replicaOf(chip);
+    size_t run = round * replicas + replica;
+    for (size_t i = 0; run < inputs.size() && i < program->outputs.size();
+         ++i) {
       const TensorBinding &binding = program->outputs[i];
-      const Placement &p = binding.placements.front();
+      const Placement &p = program->readPlacement(binding, replica);
       for (size_t c = 0; c < p.columns.size(); ++c)
         if (p.columns[c].chip == chip)
-          readColumn(binding, c, outputs[run][i]);
+          readColumn(binding, c, replica, outputs[run][i]);
     }
   };
   Runs runs;

@@ -32,6 +32,11 @@ static cl::opt<unsigned>
        cl::desc("Chips that share each stage's tensors (default: the planner "
                 "chooses)"),
        cl::init(0), cl::cat(category));
+static cl::opt<unsigned>
+    replicas("replicas",
+             cl::desc("Copies of the plan, which take inputs in turn, each on "
+                      "its part of --chips"),
+             cl::init(1), cl::cat(category));
 static cl::opt<std::string>
     topology("topology",
              cl::desc("How the chips are wired (default: nodes as the machine "
@@ -184,6 +189,28 @@ int main(int argc, char **argv) {
                         tp.getValue(), pp.getValue(), uint64_t(pp) * tp,
                         chips.getValue()),
                 2);
+  if (replicas == 0)
+    return fail("--replicas 0: give at least 1", 2);
+  uint64_t perReplica = std::max<uint64_t>(1, pp) * std::max<uint64_t>(1, tp);
+  if (perReplica * replicas > chips)
+    return fail(formatv("--replicas {0} need {1} chips, {2} each; --chips "
+                        "gives {3}; raise --chips or lower --replicas",
+                        replicas.getValue(), perReplica * replicas, perReplica,
+                        chips.getValue()),
+                2);
+  if (replicas > 1 && tp && pp && perReplica * replicas != chips)
+    return fail(formatv("contradictory pins: --tp {0} --pp {1} --replicas {2} "
+                        "use {3} chips, not the {4} of --chips; leave one of "
+                        "the pins out",
+                        tp.getValue(), pp.getValue(), replicas.getValue(),
+                        perReplica * replicas, chips.getValue()),
+                2);
+  if (chips % replicas != 0)
+    return fail(formatv("--chips {0} cannot be divided among --replicas {1}; "
+                        "use --chips {2}",
+                        chips.getValue(), replicas.getValue(),
+                        chips / replicas * replicas),
+                2);
   if (chips == 1 && !topology.empty())
     return fail("--topology says how several chips are wired; give --chips", 2);
   if (chips != 1 && emit == "stream")
@@ -193,6 +220,7 @@ int main(int argc, char **argv) {
   options.chips = chips;
   options.stages = pp;
   options.tensorWidth = tp;
+  options.replicas = replicas;
   options.topology = topology;
   options.halfLinks = halfLinks;
   options.import.allowLinks = allowLinks;

@@ -152,6 +152,8 @@ static void printManifest(const lpu::Package &package, raw_ostream &os) {
   os << formatv("classes: {0}\n", package.classes.size());
   if (package.interval != 0)
     os << formatv("initiation interval: {0}\n", package.interval);
+  if (package.replicas != 1)
+    os << formatv("replicas: {0}\n", package.replicas);
   for (size_t c = 0; c < package.chips.size(); ++c) {
     const lpu::Chip &chip = package.chips[c];
     os << formatv("chip {0}: class {1}, {2} image segments", c, chip.chipClass,

@@ -36,7 +36,8 @@ Runs a package in the emulator.
   --simd auto|base|avx2|avx512
                        host instructions of the event engine; equal bits
   --threads N          host threads of the event engine (default 1); equal bits
-  --runs N             N runs, one every initiation interval of the package;
+  --runs N             N runs, one every initiation interval of the package on
+                       each of its replicas, in turn;
                        inputs and outputs have a leading dimension of N.
                        `cycles` is the latency of a run
   --drift C:PPM,..     let the clock of chip C drift by so many cycles per million
@@ -328,10 +329,12 @@ static llvm::Expected<std::vector<int64_t>> driftOf(const Options &o,
 /// What repeated runs measured. The error: runs that do not follow one another
 /// at the interval.
 static llvm::Error printRuns(const emulator::RunResult &result,
-                             const Package &package) {
-  size_t runs = result.ends.size();
+                             const Package &package, unsigned runs) {
+  size_t rounds = result.ends.size();
   llvm::outs() << "runs: " << runs << "\n";
-  for (size_t run = 1; run < runs; ++run)
+  if (package.replicas != 1)
+    llvm::outs() << "replicas: " << package.replicas << "\n";
+  for (size_t run = 1; run < rounds; ++run)
     if (result.ends[run] - result.ends[run - 1] != package.interval)
       return llvm::createStringError(
           "run " + llvm::Twine(run) + " ends " +
@@ -342,7 +345,8 @@ static llvm::Error printRuns(const emulator::RunResult &result,
                << llvm::format("%.3f", double(package.interval) /
                                            package.machine.clockMHz)
                << " us\nruns per second: "
-               << llvm::format("%.1f", package.machine.clockMHz * 1e6 /
+               << llvm::format("%.1f", package.machine.clockMHz * 1e6 *
+                                           package.replicas /
                                            double(package.interval))
                << "\ncycles of all runs: " << result.cycles << "\n";
   return llvm::Error::success();
@@ -400,7 +404,8 @@ static int runPackage(const Options &o) {
   options.dataFree = o.noData;
   options.driftPpm = std::move(*drift);
   options.upsets = flips;
-  options.runs = std::max(o.runs, 1u);
+  options.runs =
+      (std::max(o.runs, 1u) + package.replicas - 1) / package.replicas;
   std::unique_ptr<TensorReader> tensors;
   if (!o.tensors.empty()) {
     auto reader = TensorReader::create(session);
@@ -453,7 +458,7 @@ static int runPackage(const Options &o) {
                  << " met a value\nwords corrected: " << result.upsets.corrected
                  << "\n";
   if (o.runs != 0)
-    if (llvm::Error error = printRuns(result, package))
+    if (llvm::Error error = printRuns(result, package, o.runs))
       return fail(llvm::toString(std::move(error)));
   if (o.stats)
     printStats(result, package, seconds);

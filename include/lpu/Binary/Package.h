@@ -145,6 +145,11 @@ struct Package {
   /// Initiation interval: run k of chip c starts at chips[c].start + k x
   /// interval (docs/isa.md, section 9). 0: one run at a time.
   uint64_t interval = 0;
+  /// Copies of the program: as many ranges of equally many chips, which have
+  /// equal classes, starts and images and share no wire. Run k is that of
+  /// replica k mod `replicas`; a binding has the placements of one replica
+  /// behind those of the other (docs/isa.md, section 9).
+  unsigned replicas = 1;
   /// ONNX nodes that the host executes. Always printed.
   uint32_t hostNodes = 0;
   /// Free-form debug text sections (name, contents), ignorable.
@@ -153,6 +158,15 @@ struct Package {
   std::vector<std::shared_ptr<void>> storage;
   /// The mapped file that a package was read from; images lie inside it.
   llvm::ArrayRef<uint8_t> file;
+
+  unsigned replicaOf(unsigned chip) const {
+    return unsigned(chip / (chips.size() / replicas));
+  }
+  /// The placement of an output that is read for the runs of a replica.
+  const Placement &readPlacement(const TensorBinding &output,
+                                 unsigned replica) const {
+    return output.placements[output.placements.size() / replicas * replica];
+  }
 
   /// One row of a chip's image at cycle 0 (`lanes` bytes); empty if no image
   /// segment has it. The package must have been read from a file.

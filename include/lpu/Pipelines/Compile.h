@@ -22,6 +22,8 @@ struct CompileOptions {
   /// Chips that may be used; stages, and chips of each (0: the planner
   /// chooses how many).
   unsigned chips = 1, stages = 0, tensorWidth = 0;
+  /// Copies of the plan, each on its part of the chips.
+  unsigned replicas = 1;
   /// A topology file; empty: nodes as the machine file says.
   std::string topology;
   /// Floats cross links in half precision.
@@ -51,6 +53,8 @@ struct StageTime {
 struct StageReport {
   /// The stage that it has a share of, and its program in CompileResult::kinds.
   unsigned stage = 0, kind = 0;
+  unsigned number = 0; // of the first replica's chip in the system
+  unsigned replica = 0;
   uint64_t start = 0, cycles = 0, programCycles = 0;
   /// What it receives: vectors, and cycles from the first read on the sending
   /// chip to the last write; links from there.

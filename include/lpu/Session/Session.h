@@ -53,13 +53,14 @@ public:
 
   /// Repeated runs, one every Package::interval cycles (docs/isa.md, section
   /// 9): the host port writes the inputs of a run before it and reads the
-  /// outputs behind it, chip by chip.
+  /// outputs behind it, chip by chip. Replicas run at the same time: as many
+  /// runs of `inputs` are one run of the emulator.
   struct Runs {
     emulator::RunResult result;
     std::vector<std::vector<NpyArray>> outputs; // by run; none after a fault
   };
-  /// One run for each element of \p inputs. Errors: no initiation interval, or
-  /// as feed and fetch, with the number of the run.
+  /// One run for each element of \p inputs, of which there is one. Errors: no
+  /// initiation interval, or as feed and fetch, with the number of the run.
   llvm::Expected<Runs> runMany(llvm::ArrayRef<std::vector<NpyArray>> inputs,
                                emulator::RunOptions options);
 
@@ -84,7 +85,7 @@ private:
     std::vector<char> spoiled; // by column
   };
   Collected makeColumns(const TensorBinding &binding) const;
-  void readColumn(const TensorBinding &binding, size_t column,
+  void readColumn(const TensorBinding &binding, size_t column, unsigned replica,
                   Collected &collected);
   llvm::Expected<std::vector<NpyArray>>
   assemble(llvm::ArrayRef<Collected> outputs) const;
