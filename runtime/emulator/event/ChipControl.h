@@ -130,9 +130,13 @@ template <class A> Pause ChipRun<A>::resume(const std::atomic<int64_t> &limit) {
     if (startCount != 0 || now <= quietAfter)
       continue;
     // Nothing moves: go on where the next queue wakes up.
-    if (!far.empty())
+    if (!far.empty()) {
+      // Keys that have entered meanwhile have no history either.
+      int64_t skipped = std::max(now, far.top().first) - now;
+      for (int64_t i = 0; i < std::min<int64_t>(skipped, keyRing); ++i, ++now)
+        forgetKeys();
       now = std::max(now, far.top().first);
-    else if (running == 0) {
+    } else if (running == 0) {
       if constexpr (hasUpsets) { // that meet rows up to the end of the run
         now = std::max(now, over() - 1);
         flipDue();
@@ -172,6 +176,13 @@ template <class A> bool ChipRun<A>::mustWait() {
   return false;
 }
 
+/// Keys that enter the chip now have no history.
+template <class A> LLVM_ATTRIBUTE_ALWAYS_INLINE void ChipRun<A>::forgetKeys() {
+  for (unsigned slot : {slotOf(false, now), slotOf(true, now + edgePosition)})
+    std::fill_n(lastReaders.begin() + ptrdiff_t(slot * m.streams), m.streams,
+                nobody);
+}
+
 template <class A> void ChipRun<A>::runCycle() {
   if constexpr (hasUpsets) {
     flipDue();
@@ -179,10 +190,7 @@ template <class A> void ChipRun<A>::runCycle() {
   }
   if constexpr (hasData)
     arithmetic.startCycle(now);
-  // Keys that enter the chip now have no history.
-  for (unsigned slot : {slotOf(false, now), slotOf(true, now + edgePosition)})
-    std::fill_n(lastReaders.begin() + ptrdiff_t(slot * m.streams), m.streams,
-                nobody);
+  forgetKeys();
   if (std::vector<Effect> &due = effects[size_t(now & ringMask)];
       !due.empty()) {
     for (const Effect &effect : due)

@@ -203,6 +203,7 @@ private:
 
   // The clock.
   void runCycle();
+  void forgetKeys();
   void wakeFar();
   bool mustWait();
   void schedule(unsigned queue, int64_t when);

@@ -140,7 +140,7 @@ public:
       endRun(now, result);
     if (!running && run < options.runs && now == start)
       startRun(now);
-    if (running)
+    if (running && !chips.back()->over(now)) // a run may take no cycle
       flip(now);
     for (size_t i = 0; i < options.probes.size(); ++i)
       if (options.probes[i].chip == number && options.probes[i].cycle == now)
