@@ -78,7 +78,14 @@ uint32_t Field::ofDyadic(int64_t mantissa, int exponent) const {
   return mul(ofInteger(mantissa), powers[size_t(exponent - firstPower)]);
 }
 
+bool Field::identify(uint32_t bits, uint32_t residue) {
+  return identified.try_emplace(bits, residue).first->second == residue;
+}
+
 uint32_t Field::ofFloat(uint32_t bits) const {
+  if (LLVM_UNLIKELY(!identified.empty()))
+    if (auto known = identified.find(bits); known != identified.end())
+      return known->second;
   uint32_t size = bits & 0x7fffffff;
   // Most weights are normal fp16 numbers.
   if (size >= 0x38800000 && size < 0x477ff000 && (bits & 0x1fff) == 0)

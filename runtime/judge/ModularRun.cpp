@@ -242,6 +242,11 @@ llvm::Error Comparison::run(ModularResult &result) {
           (list == &package.outputs && binding.placements.empty()))
         return llvm::createStringError("'" + binding.name +
                                        "': its placement is not consistent");
+  for (const Chip &chip : package.chips)
+    if (llvm::any_of(chip.image, [](const auto &s) { return s.isZero(); }))
+      return llvm::createStringError(
+          "the package has no weights (it was compiled with --weights none, or "
+          "has rows without bytes); compile it with them");
   engine = createModularEngine(package, context);
   std::vector<ModelArray> inputs;
   for (const TensorBinding &binding : package.inputs) {

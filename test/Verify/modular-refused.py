@@ -20,6 +20,10 @@
 # INPUT: no modular run: {{.*}}softplus.onnx: the package has no input 'z'
 # RUN: not lpu-verify %t/linear.lpu --against %t/linear.lpu 2>&1 | FileCheck %s --check-prefix=FILE
 # FILE: no modular run: {{.*}}linear.lpu: it cannot be read as an ONNX model of less than 2 GB
+# RUN: lpu-compile %t/linear.onnx --target nano --weights none --quiet -o %t/empty.lpu
+# RUN: not lpu-verify %t/empty.lpu --against %t/linear.onnx 2>&1 | FileCheck %s --check-prefix=EMPTY
+# EMPTY: no modular run: the package has no weights (it was compiled with --weights none, or has rows without bytes); compile it with them
+# RUN: %python -c "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], capture_output=True).returncode != 3)" lpu-verify %t/empty.lpu --against %t/linear.onnx
 import pathlib
 import sys
 

@@ -28,6 +28,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 namespace lpu::modular {
@@ -107,6 +108,11 @@ public:
                 const uint32_t *b, size_t pitch, unsigned columns,
                 uint32_t *out, size_t outPitch) const;
 
+  /// Takes a float for the number of this residue. A constant may be computed
+  /// with as the file has it or as products store it: it is one number then.
+  /// False if the float stands for another number already.
+  bool identify(uint32_t bits, uint32_t residue);
+
   /// The residue of a float; noise for infinities and NaN.
   uint32_t ofFloat(uint32_t bits) const;
   uint32_t ofHalf(uint16_t bits) const { return halves[bits]; }
@@ -171,6 +177,7 @@ private:
   uint32_t half = 0; // the inverse of 2
   std::vector<uint32_t> halves;
   std::vector<uint32_t> powers; // of 2, from 2^-400 on
+  std::unordered_map<uint32_t, uint32_t> identified;
 };
 
 /// To nearest even, as `alu` converts at its edge.

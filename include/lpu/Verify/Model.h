@@ -37,7 +37,7 @@ struct ModelArray {
 /// The outputs of the model in \p path, in its order. Errors name what cannot
 /// be judged: "cannot judge node 'x' (Op): reason".
 llvm::Expected<std::vector<ModelArray>>
-evaluateModel(llvm::StringRef path, const modular::Field &field,
+evaluateModel(llvm::StringRef path, modular::Field &field,
               llvm::ArrayRef<ModelArray> inputs);
 
 } // namespace lpu::verify

@@ -224,16 +224,14 @@ static std::string sizesOf(const Node &n) {
   return text;
 }
 
-llvm::Expected<std::vector<ModelArray>>
-lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
-                           llvm::ArrayRef<ModelArray> inputs) {
+/// One pass over the graph; \p identical gets what its nodes have found.
+static llvm::Expected<std::vector<ModelArray>>
+evaluate(llvm::StringRef path, const onnx::ModelProto &model,
+         const Field &field, llvm::ArrayRef<ModelArray> inputs,
+         std::vector<std::pair<uint32_t, uint32_t>> &identical) {
   auto fail = [&](const llvm::Twine &text) {
     return llvm::createStringError(path + ": " + text);
   };
-  onnx::ModelProto model;
-  std::ifstream stream(path.str(), std::ios::binary);
-  if (!stream || !model.ParseFromIstream(&stream))
-    return fail("it cannot be read as an ONNX model of less than 2 GB");
   std::string directory = llvm::sys::path::parent_path(path).str();
   int64_t opset = 0;
   for (const auto &import : model.opset_import())
@@ -301,6 +299,7 @@ lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
       node.refuse("the operator is not known here");
     if (!node.error.empty())
       return refused(node.error);
+    llvm::append_range(identical, node.identical);
     for (int i = 0; i < proto.output_size(); ++i) {
       if (proto.output(i).empty())
         continue;
@@ -330,4 +329,22 @@ lpu::verify::evaluateModel(llvm::StringRef path, const Field &field,
         output.integers.push_back(value.integer(i));
   }
   return outputs;
+}
+
+llvm::Expected<std::vector<ModelArray>>
+lpu::verify::evaluateModel(llvm::StringRef path, Field &field,
+                           llvm::ArrayRef<ModelArray> inputs) {
+  onnx::ModelProto model;
+  std::ifstream stream(path.str(), std::ios::binary);
+  if (!stream || !model.ParseFromIstream(&stream))
+    return llvm::createStringError(
+        path + ": it cannot be read as an ONNX model of less than 2 GB");
+  std::vector<std::pair<uint32_t, uint32_t>> identical;
+  auto result = evaluate(path, model, field, inputs, identical);
+  if (!result || identical.empty())
+    return result;
+  // Nodes in front of those that have found them compute with them, too.
+  for (auto [bits, residue] : identical)
+    (void)field.identify(bits, residue);
+  return evaluate(path, model, field, inputs, identical);
 }

@@ -46,6 +46,9 @@ struct Node {
   std::vector<const Tensor *> inputs; // nullptr: absent
   std::vector<Tensor> outputs;
   std::string error;
+  /// Constants that a compiler may store or divide by in two ways, and the
+  /// number that each is meant to be (Field::identify).
+  std::vector<std::pair<uint32_t, uint32_t>> identical;
 
   void refuse(const std::string &reason) {
     if (error.empty())
@@ -84,6 +87,9 @@ Tensor change(const Tensor &a, Change body);
 /// Reduces axes, which stay as dims of size 1.
 Tensor reduced(const Tensor &a, DimsRef axes, Combine body);
 Tensor mean(const Field &field, const Tensor &a, DimsRef axes);
+/// The elements times a constant, which may be multiplied into the constant
+/// before.
+Tensor scaled(Node &node, const Tensor &a, float factor);
 Tensor divided(Node &node, const Tensor &a, const Tensor &b);
 Tensor exponential(const Field &field, const Tensor &a);
 Tensor gelu(const Field &field, const Tensor &x, bool isTanh);

@@ -80,6 +80,14 @@ static void sub(Node &n) {
       [&](Element a, Element b) { return n.field.sub(a, b); });
 }
 static void mul(Node &n) {
+  for (size_t i : {0, 1}) { // a constant factor
+    const Tensor &a = n.in(i), &b = n.in(1 - i);
+    Dims dims;
+    if (const float *by = b.splat(); by && a.kind == Tensor::Elements &&
+                                     broadcast(a.dims, b.dims, dims) &&
+                                     dims == a.dims)
+      return n.set(scaled(n, a, *by));
+  }
   binary(
       n,
       [](int64_t a, int64_t b) { return int64_t(uint64_t(a) * uint64_t(b)); },
@@ -329,14 +337,16 @@ static void preluOp(Node &n) {
 }
 template <bool isSwish> static void hardSigmoid(Node &n) {
   const Field &f = n.field;
-  Element alpha =
-      constantElement(isSwish ? 1.0f / 6.0f : n.number("alpha", 0.2f));
   Element beta = constantElement(isSwish ? 0.5f : n.number("beta", 0.5f));
-  n.set(change(n.in(0), [&](Element x) {
-    Element line = f.add(f.mul(x, alpha), beta);
-    line = f.min(f.max(line, Element::known(0)), constantElement(1));
-    return isSwish ? f.mul(x, line) : line;
-  }));
+  Tensor line =
+      scaled(n, n.in(0), isSwish ? 1.0f / 6.0f : n.number("alpha", 0.2f));
+  line = change(line, [&](Element x) {
+    return f.min(f.max(f.add(x, beta), Element::known(0)), constantElement(1));
+  });
+  if (isSwish)
+    line = combine(n, n.in(0), line,
+                   [&](Element x, Element y) { return f.mul(x, y); });
+  n.set(line);
 }
 static void softsign(Node &n) {
   const Field &f = n.field;

@@ -12,6 +12,7 @@
 #include "llvm/ADT/bit.h"
 #include <cmath>
 #include <limits>
+#include <set>
 
 using namespace lpu;
 using namespace lpu::verify;
@@ -41,6 +42,37 @@ static std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t,
     result[i] = field.mul(field.ofHalf(half), scale);
   }
   return result;
+}
+
+/// A weight of few different numbers may be read from an instruction, or become
+/// a factor of a sum: then it is the number of the file, and no fp16. Both
+/// count as one number, and so does what the factor of a Gemm makes of it.
+static void identifyWeights(Node &node, const Tensor &t, float factor) {
+  constexpr size_t few = size_t(knownBytes) / 4;
+  if (t.kind != Tensor::Constants)
+    return;
+  std::set<uint32_t> different;
+  for (float weight : *t.constants)
+    if (different.insert(llvm::bit_cast<uint32_t>(weight)).second &&
+        different.size() > few)
+      return;
+  std::vector<float> numbers;
+  for (uint32_t bits : different)
+    numbers.push_back(llvm::bit_cast<float>(bits));
+  Tensor all = Tensor::ofConstants({int64_t(numbers.size())}, numbers);
+  all.scale = t.scale;
+  std::vector<uint32_t> halves = residuesOf(node.field, all, false);
+  for (auto [number, half] : llvm::zip(numbers, halves))
+    if (uint32_t bits = llvm::bit_cast<uint32_t>(number);
+        std::isfinite(number)) {
+      if (node.field.ofFloat(bits) != half)
+        node.identical.push_back({bits, half});
+      uint32_t scaled = llvm::bit_cast<uint32_t>(number * factor);
+      uint32_t product =
+          node.field.mul(half, node.field.residue(constantElement(factor)));
+      if (factor != 1 && node.field.ofFloat(scaled) != product)
+        node.identical.push_back({scaled, product});
+    }
 }
 
 /// Does each line of an operand along k repeat one element?
@@ -75,6 +107,9 @@ std::optional<Tensor> lpu::verify::product(Node &node, const Tensor &left,
     node.refuse("its shapes do not fit");
     return std::nullopt;
   }
+  float factor = node.proto.op_type() == "Gemm" ? node.number("alpha", 1) : 1;
+  identifyWeights(node, a, factor);
+  identifyWeights(node, b, factor);
   bool isSum =
       repeats(a, size_t(a.rank() - 1)) || repeats(b, size_t(b.rank() - 2));
   std::vector<uint32_t> x = residuesOf(node.field, a, isSum),

@@ -80,7 +80,25 @@ Tensor lpu::verify::mean(const Field &field, const Tensor &a, DimsRef axes) {
   Tensor sum =
       reduced(a, axes, [&](Element x, Element y) { return field.add(x, y); });
   Element factor = constantElement(float(1.0 / double(count)));
-  return change(sum, [&](Element x) { return field.mul(x, factor); });
+  Tensor result = change(sum, [&](Element x) { return field.mul(x, factor); });
+  result.factor = llvm::bit_cast<float>(factor.value);
+  return result;
+}
+
+Tensor lpu::verify::scaled(Node &node, const Tensor &a, float factor) {
+  const Field &field = node.field;
+  Element by = constantElement(factor);
+  Tensor result = change(a, [&](Element x) { return field.mul(x, by); });
+  result.factor = factor;
+  if (a.factor != 0 && std::isfinite(a.factor * factor)) {
+    result.factor = a.factor * factor;
+    uint32_t bits = llvm::bit_cast<uint32_t>(result.factor),
+             number = field.mul(field.residue(constantElement(a.factor)),
+                                field.residue(by));
+    if (field.ofFloat(bits) != number)
+      node.identical.push_back({bits, number});
+  }
+  return result;
 }
 
 /// By a known constant: times its inverse, as a float. Else times the inverse
@@ -88,7 +106,17 @@ Tensor lpu::verify::mean(const Field &field, const Tensor &a, DimsRef axes) {
 Tensor lpu::verify::divided(Node &node, const Tensor &a, const Tensor &b) {
   const Field &field = node.field;
   if (const float *by = b.splat()) {
+    // A tensor of one number may be a tensor to the compiler: then its inverse
+    // is computed.
     Element factor = constantElement(1.0f / *by);
+    if (b.count() > 1 && *by != 0 && std::isfinite(1.0f / *by)) {
+      uint32_t inverse = field.residue(field.recip(constantElement(*by)));
+      if (field.residue(factor) != inverse)
+        node.identical.push_back({factor.value, inverse});
+    }
+    Dims dims;
+    if (broadcast(a.dims, b.dims, dims) && dims == a.dims && !a.isConstant)
+      return scaled(node, a, 1.0f / *by);
     return combine(node, a, b,
                    [&](Element x, Element) { return field.mul(x, factor); });
   }
@@ -121,7 +149,9 @@ template <Reduction kind> static void reduceOp(Node &n) {
   if (auto given = n.integers("axes", 1))
     for (int64_t axis : *given)
       axes.push_back(n.axis(axis, a.rank()));
-  else
+  if (axes.empty() && n.integer("noop_with_empty_axes", 0))
+    return n.set(a);
+  if (axes.empty())
     for (int64_t axis = 0; axis < a.rank(); ++axis)
       axes.push_back(axis);
   if (!n.error.empty())

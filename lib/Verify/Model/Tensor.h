@@ -50,6 +50,10 @@ struct Tensor {
   /// (docs/numerics.md).
   bool isTable = false;
 
+  /// The last thing that its elements were multiplied by was this constant; a
+  /// compiler may multiply the next one into it. 0: it was no constant.
+  float factor = 0;
+
   int64_t count() const { return countOf(dims); }
   int64_t rank() const { return int64_t(dims.size()); }
   bool isFloat() const { return kind != Integers; }

@@ -133,7 +133,8 @@ Element emulator::joinBytes(const modular::Field &field,
   }
   if (isData)
     return widen(bits, type);
-  if (isWhole)
+  // Two bytes of a number are a half, not an integer of 16 bits.
+  if (isWhole && type != ElementType::i16)
     return Element::number(bytes[0].value);
   // Some bytes of one number, all moved equally far, among zeros?
   unsigned mask = 0;
@@ -179,7 +180,10 @@ const Element *ModularArithmetic::elements(const Value *bytes, ElementType type,
       return whole;
     for (unsigned lane = 0; lane < lanes; ++lane)
       scratch[lane] =
-          whole[lane].isKnown() ? widen(whole[lane].value, type) : whole[lane];
+          whole[lane].isKnown() ? widen(whole[lane].value, type)
+          : type == ElementType::i16
+              ? Element::number(field.random(Function::Torn, whole[lane].value))
+              : whole[lane];
     return scratch;
   }
   if (isRaw) {

@@ -116,7 +116,7 @@ private:
                   bool start) const;
   Element unary(AluKernel kernel, Element a) const;
   Element integer(AluKernel kernel, Element a, Element b) const;
-  Element noise(Element a, Element b) const;
+  Element noise(unsigned kernel, Element a, Element b) const;
   void narrow(isa::ElementType type, const Element *in, Element *out) const;
   uint32_t residueOfInteger(Element a) const;
 

@@ -17,11 +17,13 @@ using modular::Function;
 
 static Element truth(bool value) { return Element::known(value); }
 
-/// What instructions make of bits that are no number: the same of the same.
-Element ModularArithmetic::noise(Element a, Element b) const {
+/// What instructions make of bits that they take for something else: the same
+/// of the same, and something else for every instruction.
+Element ModularArithmetic::noise(unsigned kernel, Element a, Element b) const {
+  uint64_t bits = uint64_t(residueOfInteger(a)) << 32 | residueOfInteger(b);
   return Element::number(
-      field.random(Function::Torn,
-                   uint64_t(residueOfInteger(a)) << 32 | residueOfInteger(b)));
+      field.random(Function::Torn, bits ^ UINT64_C(0x9e3779b97f4a7c15) *
+                                              (uint64_t(kernel) + 1)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -101,40 +103,28 @@ Element ModularArithmetic::integer(AluKernel kernel, Element a,
   default:
     break;
   }
-  uint32_t x = residueOfInteger(a), y = residueOfInteger(b);
+  // The bits of a number are not known, so nothing can be computed of them as
+  // of an integer; but its bytes may be moved.
   switch (kernel) {
-  case K::iadd:
-    return Element::number(field.add(x, y));
-  case K::isub:
-    return Element::number(field.sub(x, y));
-  case K::imul:
-    return Element::number(field.mul(x, y));
-  case K::imin:
-    return field.before(y, x) ? b : a;
-  case K::imax:
-    return field.before(x, y) ? b : a;
-  case K::icmpeq:
-    return truth(x == y);
-  case K::icmplt:
-    return truth(field.before(x, y));
-  case K::icmple:
-    return truth(!field.before(y, x));
   case K::and_: // the lowest byte
-    return b.isKnown(0xff) ? moved(moved(a, 3), -3) : noise(a, b);
+    if (b.isKnown(0xff))
+      return moved(moved(a, 3), -3);
+    break;
   case K::or_: // bytes of one number
     if (a.tag == Element::Part && b.tag == Element::Part &&
         a.value == b.value && a.shift == b.shift)
       return Element::part(a.value, a.bytes | b.bytes, a.shift);
-    return noise(a, b);
+    break;
   case K::shl:
   case K::shr:
   case K::sar: // (of a sign nobody asks: it is cut off with the next byte)
     if (!a.isKnown() && b.isKnown() && b.value < 32 && b.value % 8 == 0)
       return moved(a, kernel == K::shl ? int(b.value / 8) : -int(b.value / 8));
-    return noise(a, b);
+    break;
   default:
-    return noise(a, b);
+    break;
   }
+  return noise(unsigned(kernel), a, b);
 }
 
 //===----------------------------------------------------------------------===//
@@ -181,12 +171,13 @@ Element ModularArithmetic::unary(AluKernel kernel, Element a) const {
     return field.recip(field.apply(Function::Sqrt, a));
   case K::recip:
     return field.recip(a);
-  // Conversions are the identity; rounding is an instruction of its own.
+  // Integers are known: what is not known is no integer, and becomes none.
   case K::f2i:
-    return a.isKnown() ? Element::known(toInteger(a.value)) : a;
+    return a.isKnown() ? Element::known(toInteger(a.value))
+                       : noise(unsigned(kernel), a, a);
   case K::i2f: {
     if (!a.isKnown())
-      return a;
+      return noise(unsigned(kernel), a, a);
     int32_t value = int32_t(a.value);
     if (std::abs(int64_t(value)) < 1 << 24)
       return Element::known(llvm::bit_cast<uint32_t>(float(value)));
@@ -227,7 +218,7 @@ void ModularArithmetic::narrow(ElementType type, const Element *in,
             ? Element::known(uint32_t(std::clamp(int32_t(a.value), low, high)) &
                              (type == ElementType::i16 ? 0xffff : 0xff))
         : isByte ? a
-                 : Element::number(field.residue(a));
+                 : noise(256 + unsigned(type), a, a); // more than conversions
   }
 }
 
@@ -276,7 +267,7 @@ void ModularArithmetic::lanewise(const AluOp &op, const Element *const *sources,
     return forEach([&](unsigned i) {
       if (a[i].isKnown())
         return a[i].value ? b[i] : c[i];
-      return noise(a[i], noise(b[i], c[i]));
+      return noise(unsigned(kernel), a[i], noise(unsigned(kernel), b[i], c[i]));
     });
   case K::iadd:
   case K::isub:
