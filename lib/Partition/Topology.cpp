@@ -73,7 +73,17 @@ std::optional<LinkEnd> Topology::wired(unsigned chip, unsigned port) const {
     if (size < 2)
       return std::nullopt;
     unsigned to = direction % 2 ? (at + size - 1) % size : (at + 1) % size;
-    return LinkEnd{(node - at * below + to * below) * n + in,
+    // Lines of odd number are numbered from their other end, so that each
+    // begins beside the end of the one before.
+    unsigned from = node / below, next = from - at + to;
+    for (unsigned d = dim + 1; d < dims.size(); ++d) {
+      below /= dims[d];
+      unsigned place = node / below % dims[d];
+      bool isTurned = (from ^ next) & 1;
+      from = from * dims[d] + place;
+      next = next * dims[d] + (isTurned ? dims[d] - 1 - place : place);
+    }
+    return LinkEnd{next * n + in,
                    inNode + (direction ^ 1) * parallel + port % parallel};
   }
   case Nodes:

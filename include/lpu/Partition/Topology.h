@@ -14,9 +14,10 @@
 // * `racks`: half of those ports join the nodes of a rack, the other half join
 //   racks, evenly.
 // * `ring`, `torus` (two or three dims): neighbours, `parallel` links each.
-// With
-//   `chips_per_node` the neighbours are nodes, whose chips are fully connected,
-//   and chip i of a node is joined to chip i of the next one.
+//   Chips are numbered along a line that turns round at the edges, so that each
+//   is a neighbour of the next. With `chips_per_node` the neighbours are nodes,
+//   whose chips are fully connected, and chip i of a node is joined to chip i
+//   of the next one.
 // * `links`: a list.
 //
 // Spare and broken chips and broken links are named in lists; what is broken
