@@ -41,10 +41,9 @@ struct CrewSchedule {
 class CrewScheduler {
 public:
   CrewScheduler(const Prepared &prepared, const Machine &machine,
-                const CompileOptions &options, bool &quiet,
-                CompileResult &result)
-      : prepared(prepared), machine(machine), options(options), quiet(quiet),
-        result(result), instances(*prepared.program, machine) {}
+                const CompileOptions &options, CompileResult &result)
+      : prepared(prepared), machine(machine), options(options), result(result),
+        instances(*prepared.program, machine) {}
 
   /// The chips of a stage, in the order of the package.
   llvm::Expected<schedule::Part> run(const Crew &crew);
@@ -55,7 +54,6 @@ private:
   const Prepared &prepared;
   const Machine &machine;
   const CompileOptions &options;
-  bool &quiet;
   CompileResult &result;
   Instances instances;
   schedule::SourceFiles files;
@@ -85,7 +83,7 @@ llvm::Expected<CrewSchedule *> CrewScheduler::scheduleOf(const Crew &crew) {
   schedule.withoutWeights = options.withoutWeights;
   if (crew.chips.size() > 1)
     schedule.groupLinks.push_back(crew.links);
-  auto best = searchSchedule(modules, machine, schedule, quiet);
+  auto best = searchSchedule(modules, machine, schedule);
   if (!best)
     return best.takeError();
   own.best = std::move(*best);
@@ -166,8 +164,7 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
 
 llvm::Expected<ScheduledProgram>
 pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
-                         const CompileOptions &options, bool &quiet,
-                         CompileResult &result) {
+                         const CompileOptions &options, CompileResult &result) {
   auto program = fabric::readProgram(module, machine);
   if (mlir::failed(program) || mlir::failed(fabric::verifyProgram(*program)))
     return failure("");
@@ -179,7 +176,7 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
 
   std::vector<schedule::Part> parts;
   result.stages.resize(prepared->chips.size());
-  CrewScheduler scheduler(*prepared, machine, options, quiet, result);
+  CrewScheduler scheduler(*prepared, machine, options, result);
   for (const Crew &crew : prepared->crews) {
     auto part = scheduler.run(crew);
     if (!part) {

@@ -47,7 +47,6 @@ llvm::Expected<ChipsPlan> planChips(mlir::ModuleOp linalg,
 llvm::Expected<ScheduledProgram> scheduleChips(mlir::ModuleOp plan,
                                                const Machine &machine,
                                                const CompileOptions &options,
-                                               bool &quiet,
                                                CompileResult &result);
 
 /// The smallest initiation interval (docs/isa.md, section 9): every chip ends

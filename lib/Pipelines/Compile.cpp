@@ -246,7 +246,9 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   ScheduledProgram scheduled;
   schedule::ScheduleOptions single;
   single.withoutWeights = options.withoutWeights;
-  auto useOneChip = [&](ClassSchedule &only) {
+  auto useOneChip = [&](ClassSchedule &only) -> llvm::Error {
+    if (llvm::Error error = loadImage(only))
+      return error;
     result.stages.clear();
     result.kinds.clear();
     result.kinds.push_back({std::move(only.program),
@@ -256,9 +258,10 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     result.temporaryRows = only.scheduled.temporaryRows;
     scheduled = std::move(only.scheduled.program);
     scheduled.tensors = std::move(only.scheduled.tensors);
+    return llvm::Error::success();
   };
   if (plan.module) {
-    auto joined = scheduleChips(*plan.module, machine, options, quiet, result);
+    auto joined = scheduleChips(*plan.module, machine, options, result);
     // Where the planner has thought too little of text and activations, it
     // leaves more of each chip free.
     CompileOptions roomier = options;
@@ -279,8 +282,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
         continue;
       tried = other->text;
       CompileResult retried;
-      auto again =
-          scheduleChips(*other->module, machine, roomier, quiet, retried);
+      auto again = scheduleChips(*other->module, machine, roomier, retried);
       if (!again) {
         llvm::consumeError(again.takeError());
         continue;
@@ -302,9 +304,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     // What the planner chooses by itself is never slower than one chip.
     std::optional<Candidate> alone;
     if (options.stages == 0 && options.tensorWidth == 0) {
-      quiet = true;
-      auto best = searchSchedule(*module, machine, single, quiet);
-      quiet = false;
+      llvm::SaveAndRestore silent(quiet, true);
+      auto best = searchSchedule(*module, machine, single);
       if (best)
         alone = std::move(*best);
       else
@@ -321,7 +322,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
                  : std::string("what can be scheduled"));
       if (!joined)
         llvm::consumeError(joined.takeError());
-      useOneChip(alone->classes.front());
+      if (llvm::Error error = useOneChip(alone->classes.front()))
+        return refuse(std::move(error));
       plan.module = nullptr;
     } else if (!joined) {
       return refuse(joined.takeError());
@@ -329,10 +331,11 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       scheduled = std::move(*joined);
     }
   } else {
-    auto best = searchSchedule(*module, machine, single, quiet);
+    auto best = searchSchedule(*module, machine, single);
     if (!best)
       return refuse(best.takeError());
-    useOneChip(best->classes.front());
+    if (llvm::Error error = useOneChip(best->classes.front()))
+      return refuse(std::move(error));
   }
   if (options.replicas > 1) {
     auto topology = systemOf(machine, options);

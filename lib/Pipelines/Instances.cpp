@@ -24,15 +24,11 @@ bool Instances::mayReplace(const stream::Tile &tile,
     return false;
   if (tile.type != isa::ElementType::f16)
     return true;
-  auto [known, isNew] = scales.try_emplace({array.file, array.offset}, 0);
-  if (isNew) {
-    stream::ConstantSource whole = source;
-    whole.file = array.file;
-    whole.fileOffset = array.offset;
-    whole.fileLength = array.length;
-    known->second = weightScale(whole);
-  }
-  return known->second == 0;
+  stream::ConstantSource whole = source;
+  whole.file = array.file;
+  whole.fileOffset = array.offset;
+  whole.fileLength = array.length;
+  return scales.of(whole) == 0;
 }
 
 llvm::Expected<stream::Program>

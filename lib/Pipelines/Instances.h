@@ -18,7 +18,6 @@
 
 #include "Search.h"
 #include "lpu/Partition/Program.h"
-#include <map>
 
 namespace lpu::pipelines {
 
@@ -48,7 +47,7 @@ private:
 
   const fabric::Program &program;
   const Machine &machine;
-  std::map<std::pair<std::string, uint64_t>, int> scales; // by place
+  WeightScales scales;
 };
 
 } // namespace lpu::pipelines

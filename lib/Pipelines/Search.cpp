@@ -52,15 +52,17 @@ mlir::LogicalResult pipelines::verifyStream(mlir::ModuleOp module,
   return passes.run(module);
 }
 
-llvm::Expected<stream::Program>
-pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
-                         const LinalgToStreamOptions &options) {
-  mlir::OwningOpRef<mlir::ModuleOp> module = linalg.clone();
-  if (mlir::failed(lowerToStream(*module, machine, options)))
-    return failure("");
+/// The program as the scheduler takes it, checked.
+static llvm::Expected<stream::Program>
+checkedProgram(const stream::Program &given, mlir::MLIRContext *context,
+               const Machine &machine) {
+  context->loadDialect<stream::StreamDialect>();
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      mlir::ModuleOp::create(mlir::UnknownLoc::get(context));
+  module->push_back(stream::toIR(given, context).release());
   std::string text;
   {
-    mlir::ScopedDiagnosticHandler handler(module->getContext(),
+    mlir::ScopedDiagnosticHandler handler(context,
                                           [&](mlir::Diagnostic &diagnostic) {
                                             llvm::raw_string_ostream os(text);
                                             printDiagnostic(diagnostic, os);
@@ -77,6 +79,15 @@ pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
   if (mlir::failed(program))
     return failure("");
   return std::move(*program);
+}
+
+llvm::Expected<stream::Program>
+pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
+                         const LinalgToStreamOptions &options) {
+  auto program = convertLinalgToStream(linalg, machine, options);
+  if (mlir::failed(program))
+    return failure("");
+  return checkedProgram(*program, linalg.getContext(), machine);
 }
 
 /// How errors of insertFetches begin.
@@ -130,18 +141,18 @@ static llvm::Error fetchText(schedule::ScheduleResult &one,
   return llvm::createStringError(message);
 }
 
-/// Stream programs, schedules and text for one set of options; with the first
-/// of `gaps` (ScheduleOptions::fetchGap) with which the text can be fetched.
-/// Diagnostics of the conversion go to the context's handler; everything else
-/// is in the error, one line each.
+/// Stream programs, schedules and text for one way to arrange kernels; with the
+/// first of `gaps` (ScheduleOptions::fetchGap) with which the text can be
+/// fetched. What is wrong is in the error, one line each.
 static llvm::Expected<Candidate>
-trySchedule(llvm::ArrayRef<mlir::ModuleOp> linalg, const Machine &machine,
-            const LinalgToStreamOptions &toStream,
+trySchedule(llvm::ArrayRef<stream::Program> kernels, mlir::MLIRContext *context,
+            const Machine &machine, const LinalgToStreamOptions &toStream,
             schedule::ScheduleOptions options, llvm::ArrayRef<int64_t> gaps,
             bool roll = false) {
   std::vector<stream::Program> programs;
-  for (mlir::ModuleOp module : linalg) {
-    auto program = streamProgram(module, machine, toStream);
+  for (stream::Program arranged : kernels) {
+    arrangeKernels(arranged, machine, toStream);
+    auto program = checkedProgram(arranged, context, machine);
     if (!program)
       return program.takeError();
     programs.push_back(std::move(*program));
@@ -209,35 +220,45 @@ static size_t instructions(const Candidate &candidate) {
 llvm::Expected<Candidate>
 pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
                           const Machine &machine,
-                          schedule::ScheduleOptions options, bool &quiet) {
+                          schedule::ScheduleOptions options) {
   // Equal layers run as one loop, and kernels overlap within an iteration only:
   // where the loop begins decides which kernels can. There is no rule for the
   // best place that beats trying them; a schedule of short text takes a few
   // hundredths of a second, and of long text fewer are tried.
   constexpr size_t mostTries = 16, mostInstructions = 200000;
   const int64_t gaps[] = {0, 2, 8};
+  // Which bytes go into the image is decided by none of them.
+  const bool withoutWeights = options.withoutWeights;
+  options.withoutWeights = true;
   // Blocks cost cycles (lpu/Stream/Interleave.h): the fewer come first.
-  LinalgToStreamOptions plain, fewBlocks;
+  LinalgToStreamOptions plain;
+  plain.scales = std::make_shared<WeightScales>();
+  LinalgToStreamOptions fewBlocks = plain;
   fewBlocks.memoryShare = plain.memoryShare + 1;
-  quiet = true;
+  std::vector<stream::Program> kernels; // of each module
+  for (mlir::ModuleOp module : linalg) {
+    auto program = convertToKernels(module, machine, plain);
+    if (mlir::failed(program))
+      return failure("");
+    kernels.push_back(std::move(*program));
+  }
+  mlir::MLIRContext *context = mlir::ModuleOp(linalg.front()).getContext();
   llvm::Expected<Candidate> best =
-      trySchedule(linalg, machine, fewBlocks, options, gaps);
-  quiet = false;
+      trySchedule(kernels, context, machine, fewBlocks, options, gaps);
   bool hasFewBlocks = bool(best);
   if (!best) {
     llvm::consumeError(best.takeError());
-    best = trySchedule(linalg, machine, plain, options, gaps);
+    best = trySchedule(kernels, context, machine, plain, options, gaps);
   }
   std::string firstError;
   if (!best)
     firstError = llvm::toString(best.takeError());
-  quiet = true;
   // Where the text is too long for its banks or for the idle cycles, what
   // repeats in a queue is rolled into loops.
   bool isRolled = false;
   if (!best && llvm::StringRef(firstError).starts_with(textError)) {
-    auto other = trySchedule(linalg, machine, LinalgToStreamOptions(), options,
-                             gaps, /*roll=*/true);
+    auto other = trySchedule(kernels, context, machine, plain, options, gaps,
+                             /*roll=*/true);
     isRolled = bool(other);
     if (isRolled)
       best = std::move(other);
@@ -257,19 +278,28 @@ pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
     toStream.outlineRepeats = phase < phases;
     if (phase == phases && best)
       break;
-    auto other = trySchedule(linalg, machine, toStream, options,
+    auto other = trySchedule(kernels, context, machine, toStream, options,
                              best ? llvm::ArrayRef(gaps).take_front()
                                   : llvm::ArrayRef(gaps));
-    if (!other) {
-      std::string text = llvm::toString(other.takeError());
-      if (text.empty())
-        break; // the model itself is refused
-    } else if (!best || other->cycles() < best->cycles()) {
+    if (!other)
+      llvm::consumeError(other.takeError());
+    else if (!best || other->cycles() < best->cycles())
       best = std::move(other);
-    }
   }
-  quiet = false;
   if (!best)
     return failure(firstError);
+  for (ClassSchedule &each : best->classes)
+    each.scheduled.image.withoutBytes = withoutWeights;
   return best;
+}
+
+llvm::Error pipelines::loadImage(ClassSchedule &only) {
+  Package &package = only.scheduled.program.package;
+  schedule::SourceFiles files;
+  auto image = schedule::makeImage(only.scheduled.image, only.program,
+                                   package.machine, files);
+  if (!image)
+    return image.takeError();
+  package.chips.front().image = std::move(image->segments);
+  return llvm::Error::success();
 }

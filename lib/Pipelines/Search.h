@@ -52,13 +52,15 @@ struct Candidate {
 };
 
 /// The shortest schedule of those that are tried, for one chip (one module) or
-/// for the classes of a group (a module each). Diagnostics of the first
-/// conversion go to the context's handler while `quiet` is false, and
-/// everything else is in the error, one line each (empty: all was reported).
+/// for the classes of a group (a module each). Its images have rows, but no
+/// bytes. Diagnostics of the conversion go to the context's handler; everything
+/// else is in the error, one line each (empty: all was reported).
 llvm::Expected<Candidate> searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
                                          const Machine &machine,
-                                         schedule::ScheduleOptions options,
-                                         bool &quiet);
+                                         schedule::ScheduleOptions options);
+
+/// Gives the image of a class that is one chip its bytes.
+llvm::Error loadImage(ClassSchedule &only);
 
 /// Lowers and checks a module; what is wrong is in the error, or has been
 /// reported (empty).

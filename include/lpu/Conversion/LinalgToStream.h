@@ -17,6 +17,7 @@
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <map>
 #include <memory>
 
 namespace mlir {
@@ -25,6 +26,17 @@ class Pass;
 } // namespace mlir
 
 namespace lpu {
+
+/// The powers of two by which float weights are scaled before they become
+/// halves: 0 where their range and their small elements need none. An array is
+/// read once, in however many ways its model is lowered.
+class WeightScales {
+public:
+  int of(const stream::ConstantSource &source);
+
+private:
+  std::map<std::pair<std::string, uint64_t>, int> known; // by place in files
+};
 
 struct LinalgToStreamOptions {
   /// Most ALUs that the epilogue of a matrix job may take (0: seven eighths of
@@ -44,18 +56,26 @@ struct LinalgToStreamOptions {
   /// Eighths of the SRAM that tiles may take at the same time before large ones
   /// are computed block by block (lpu/Stream/Interleave.h).
   unsigned memoryShare = 6;
+  /// Scales that are known from other conversions of the model.
+  std::shared_ptr<WeightScales> scales;
 };
 
-/// Converts the module's one function. On failure all offending operations have
-/// been reported, each with its ONNX node.
+/// The kernels of the module's one function, one behind the other. On failure
+/// all offending operations have been reported, each with its ONNX node.
+mlir::FailureOr<stream::Program>
+convertToKernels(mlir::ModuleOp module, const Machine &machine,
+                 const LinalgToStreamOptions &options = {});
+
+/// What is left to do then: equal layers become iterations, large tiles are
+/// computed block by block. `outlineRepeats`, `loopPhase` and `memoryShare` are
+/// the options that count here, and not before.
+void arrangeKernels(stream::Program &program, const Machine &machine,
+                    const LinalgToStreamOptions &options);
+
+/// Both.
 mlir::FailureOr<stream::Program>
 convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
                       const LinalgToStreamOptions &options = {});
-
-/// The power of two by which float weights are scaled before they become
-/// halves: 0 where their range and their small elements need none. Reads all of
-/// the array.
-int weightScale(const stream::ConstantSource &source);
 
 /// --convert-linalg-to-stream: replaces the module's function by a
 /// stream.program.

@@ -110,8 +110,13 @@ int linalg_to_stream::scaleOf(const stream::ConstantSource &source) {
   return std::ilogb(most) - (most > 1 ? 14 : 0);
 }
 
-int lpu::weightScale(const stream::ConstantSource &source) {
-  return linalg_to_stream::scaleOf(source);
+int WeightScales::of(const stream::ConstantSource &source) {
+  if (source.file.empty())
+    return scaleOf(source);
+  auto [it, isNew] = known.try_emplace({source.file, source.fileOffset}, 0);
+  if (isNew)
+    it->second = scaleOf(source);
+  return it->second;
 }
 
 std::optional<stream::ConstantSource>

@@ -50,7 +50,8 @@ int Emitter::weightScale(const Tensor &constant) {
   auto [it, isNew] = weightScales.try_emplace(&constant, 0);
   if (!isNew)
     return it->second;
-  int scale = scaleOf(constant.constant);
+  int scale = options.scales ? options.scales->of(constant.constant)
+                             : scaleOf(constant.constant);
   if (scale)
     if (auto scaled = scaledBy(constant.constant, scale)) {
       scaledWeights[&constant] = std::move(*scaled);

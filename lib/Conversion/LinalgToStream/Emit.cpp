@@ -536,14 +536,12 @@ mlir::FailureOr<stream::Program> Emitter::run() {
     return mlir::failure();
   program.segments.push_back({1, std::move(kernels)});
   nameValues();
-  if (options.outlineRepeats)
-    outlineRepeats(program, options.loopPhase);
   return std::move(program);
 }
 
 mlir::FailureOr<stream::Program>
-lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
-                           const LinalgToStreamOptions &options) {
+lpu::convertToKernels(mlir::ModuleOp module, const Machine &machine,
+                      const LinalgToStreamOptions &options) {
   mlir::FailureOr<std::unique_ptr<Graph>> graph = buildGraph(module);
   if (mlir::failed(graph))
     return mlir::failure();
@@ -567,12 +565,24 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
     limits.flowAlus = machine.alus - moves;
   if (!limits.epilogueAlus && limits.flowAlus)
     limits.epilogueAlus = std::min(limits.flowAlus, machine.alus * 7 / 8);
+  return Emitter(**graph, machine, limits).run();
+}
+
+void lpu::arrangeKernels(stream::Program &program, const Machine &machine,
+                         const LinalgToStreamOptions &options) {
+  if (options.outlineRepeats)
+    outlineRepeats(program, options.loopPhase);
+  stream::unifyInputTypes(program);
+  stream::balanceShortJobs(program, machine);
+  stream::interleaveBlocks(program, machine, options.memoryShare);
+}
+
+mlir::FailureOr<stream::Program>
+lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
+                           const LinalgToStreamOptions &options) {
   mlir::FailureOr<stream::Program> program =
-      Emitter(**graph, machine, limits).run();
-  if (mlir::succeeded(program)) {
-    stream::unifyInputTypes(*program);
-    stream::balanceShortJobs(*program, machine);
-    stream::interleaveBlocks(*program, machine, options.memoryShare);
-  }
+      convertToKernels(module, machine, options);
+  if (mlir::succeeded(program))
+    arrangeKernels(*program, machine, options);
   return program;
 }

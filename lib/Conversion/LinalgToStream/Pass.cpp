@@ -24,7 +24,7 @@ public:
   ConvertLinalgToStreamPass() = default;
   ConvertLinalgToStreamPass(const Machine &machine,
                             const LinalgToStreamOptions &options)
-      : machine(machine) {
+      : machine(machine), scales(options.scales) {
     epilogueAlus = options.epilogueAlus;
     flowAlus = options.flowAlus;
     flowStreams = options.flowStreams;
@@ -33,7 +33,7 @@ public:
     memoryShare = options.memoryShare;
   }
   ConvertLinalgToStreamPass(const ConvertLinalgToStreamPass &other)
-      : PassWrapper(other), machine(other.machine) {}
+      : PassWrapper(other), machine(other.machine), scales(other.scales) {}
 
   llvm::StringRef getArgument() const override {
     return "convert-linalg-to-stream";
@@ -57,6 +57,7 @@ public:
     options.outlineRepeats = outlineRepeats;
     options.loopPhase = loopPhase;
     options.memoryShare = memoryShare;
+    options.scales = scales;
     mlir::ModuleOp module = getOperation();
     mlir::FailureOr<stream::Program> program =
         convertLinalgToStream(module, *machine, options);
@@ -69,6 +70,7 @@ public:
 
 private:
   std::optional<Machine> machine;
+  std::shared_ptr<WeightScales> scales;
   Option<std::string> target{*this, "target",
                              llvm::cl::desc("Machine: a name or a YAML file"),
                              llvm::cl::init("lpu1")};
