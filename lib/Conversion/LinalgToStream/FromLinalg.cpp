@@ -320,10 +320,11 @@ LogicalResult Reader::run(func::FuncOp function) {
   for (Operation &op : function.getBody().front().without_terminator()) {
     read(op);
     std::string name = valueName(op.getLoc());
-    if (!name.empty() && !failed && op.getNumResults() == 1 &&
-        llvm::isa<RankedTensorType>(op.getResult(0).getType()))
-      graph.values.push_back(
-          {name, viewOf(op.getResult(0)), valueCut(op.getLoc())});
+    if (name.empty() || op.getNumResults() != 1)
+      continue;
+    // What stands for no value (tensor.empty) has no view.
+    if (auto view = views.find(op.getResult(0)); view != views.end())
+      graph.values.push_back({name, view->second, valueCut(op.getLoc())});
   }
   Operation *end = function.getBody().front().getTerminator();
   for (auto [i, value] : llvm::enumerate(end->getOperands())) {
