@@ -184,8 +184,12 @@ public:
 
 private:
   InFlightDiagnostic error() {
-    // The location alone: the whole function is no part of a message.
-    return mlir::emitError(const_cast<func::FuncOp &>(model.function).getLoc());
+    // The location alone: the whole function is no part of a message, and an
+    // imported model is no node of one.
+    Location location = const_cast<func::FuncOp &>(model.function).getLoc();
+    if (isa<NameLoc>(location))
+      location = UnknownLoc::get(location.getContext());
+    return mlir::emitError(location);
   }
   LogicalResult checkPins();
   LogicalResult explicitPlan();

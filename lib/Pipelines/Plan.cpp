@@ -391,8 +391,12 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
         parted = std::move(finer);
       }
     }
-    if (mlir::failed(planned))
-      (void)plan(*parted, false); // says why
+    if (mlir::failed(planned)) {
+      // Says why; of the finest parts, since these need the fewest chips.
+      mlir::OwningOpRef<mlir::ModuleOp> finest = linalg.clone();
+      splitTables(*finest, uint64_t(0.1 * room));
+      (void)plan(*finest, false);
+    }
   }
   if (mlir::failed(planned))
     return failure("");
