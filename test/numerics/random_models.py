@@ -61,6 +61,7 @@ class Outcome:
     kind: str  # agrees, refused, rounding, or what failed
     why: str = ""
     proved: bool = False  # equal to its model modulo a prime (docs/verification.md)
+    unknown: str = ""  # why there is no modular run
 
     @property
     def failed(self) -> bool:
@@ -160,6 +161,7 @@ def run(case: Case, target, folder: pathlib.Path, modular: bool) -> Outcome:
     if code not in (0, 3):
         return Outcome("refused by the verifier", f"exit code {code}: {(found + errors).strip()[-600:]}")
     proved = modular and code == 0
+    unknown = errors.partition("cannot judge ")[2].strip() or errors.strip() if code == 3 else ""
     np.savez(feeds, **case.feeds)
     code, measured, errors = tool("lpu-run", package, "--inputs", feeds, "--outputs", results)
     if code != 0:
@@ -173,7 +175,7 @@ def run(case: Case, target, folder: pathlib.Path, modular: bool) -> Outcome:
         return Outcome("other cycles", f"{promised} promised, {measured} measured, {hosted} nodes on the host")
     with np.load(results) as arrays:
         outcome = judge(case, dict(arrays))
-    outcome.proved = proved
+    outcome.proved, outcome.unknown = proved, unknown
     return outcome
 
 
@@ -232,6 +234,7 @@ def main() -> int:
     parser.add_argument("--shrink", type=int, default=400, metavar="N", help="runs that may be spent on a smaller failure")
     parser.add_argument("--agree", type=int, default=0, metavar="PERCENT", help="fail if more models are refused than leave this part")
     parser.add_argument("--modular", action="store_true", help="judge by lpu-verify --against as well")
+    parser.add_argument("--proved", type=int, default=0, metavar="PERCENT", help="with --modular: fail if fewer of those that run are equal")
     parser.add_argument("--refused", action="store_true", help="print every refusal")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -248,6 +251,9 @@ def main() -> int:
         outcome = run(case, target, options.folder, options.modular)
         counts["FAILED" if outcome.failed else outcome.kind] += 1
         proved += outcome.proved
+        if outcome.unknown:
+            kind = re.search(r"\((?:[\w.]*::)?(\w+);", outcome.unknown)
+            reasons[f"without a modular run: {kind[1] if kind else ''}{outcome.unknown.rpartition('):')[2]}"].append(seed)
         if outcome.failed:
             failures.append(seed)
             report_failure(seed, case, outcome, choices.taken, target, options)
@@ -262,6 +268,9 @@ def main() -> int:
     judged = sum(counts.values()) - counts["empty"]
     if (counts["agrees"] + counts["rounding"]) * 100 < options.agree * judged:
         print(f"FAILED: wanted {options.agree} % of {judged} to run")
+        return 1
+    if options.modular and proved * 100 < options.proved * (counts["agrees"] + counts["rounding"]):
+        print(f"FAILED: wanted {options.proved} % of those that run to be equal to their models")
         return 1
     return 1 if failures or not counts["agrees"] else 0
 

@@ -38,6 +38,7 @@ struct Element {
     Known,  // value: 32 bits
     Number, // value: a residue
     Part,   // value: a residue, of whose word some bytes are here; see `bytes`
+    HalfPart, // the same of a number in half precision, which has two bytes
   };
   uint32_t value = 0;
   Tag tag = Known;
@@ -51,12 +52,14 @@ struct Element {
   static Element known(uint32_t bits) { return {bits, Known, 0, 0}; }
   static Element number(uint32_t residue) { return {residue, Number, 0, 0}; }
   /// A number if all bytes are in place; of one that comes from fp16 the lowest
-  /// byte is zero and need not be there.
-  static Element part(uint32_t residue, unsigned bytes, int shift) {
-    if (shift == 0 && bytes >= 14)
+  /// byte is zero and need not be there. Bytes of a half never make a float of
+  /// 32 bits.
+  static Element part(Tag kind, uint32_t residue, unsigned bytes, int shift) {
+    if (kind == Part && shift == 0 && bytes >= 14)
       return number(residue);
-    return {residue, Part, uint8_t(bytes), int8_t(shift)};
+    return {residue, kind, uint8_t(bytes), int8_t(shift)};
   }
+  bool isPart() const { return tag == Part || tag == HalfPart; }
   bool isKnown() const { return tag == Known; }
   bool isNumber() const { return tag == Number; }
   bool isKnown(uint32_t bits) const { return isKnown() && value == bits; }
@@ -166,7 +169,8 @@ private:
   uint32_t ofPart(Element a) const {
     return random(Function::Torn, uint64_t(a.value) << 16 |
                                       unsigned(a.bytes) << 8 |
-                                      uint8_t(a.shift));
+                                      uint8_t(a.shift)) ^
+           unsigned(a.tag == Element::HalfPart);
   }
   uint32_t power(uint32_t base, uint64_t exponent) const;
   uint32_t ofDyadic(int64_t mantissa, int exponent) const;

@@ -284,8 +284,8 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
     llvm::StringRef name = proto.op_type();
     Operator op = nullptr;
     if (proto.domain().empty() || proto.domain() == "ai.onnx")
-      for (Operator found :
-           {findMath(name), findReduction(name), findShape(name), findNN(name)})
+      for (Operator found : {findMath(name), findReduction(name),
+                             findShape(name), findNN(name), findExpanded(name)})
         op = op ? op : found;
     else if (proto.domain() == "com.microsoft")
       op = findFused(name);

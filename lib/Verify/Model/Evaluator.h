@@ -76,6 +76,7 @@ Operator findMath(llvm::StringRef name);
 Operator findReduction(llvm::StringRef name);
 Operator findShape(llvm::StringRef name);
 Operator findNN(llvm::StringRef name);
+Operator findExpanded(llvm::StringRef name);
 /// Of com.microsoft.
 Operator findFused(llvm::StringRef name);
 
@@ -91,7 +92,7 @@ Tensor mean(const Field &field, const Tensor &a, DimsRef axes);
 /// before.
 Tensor scaled(Node &node, const Tensor &a, float factor);
 Tensor divided(Node &node, const Tensor &a, const Tensor &b);
-Tensor exponential(const Field &field, const Tensor &a);
+Tensor exponential(Node &node, const Tensor &a);
 Tensor gelu(const Field &field, const Tensor &x, bool isTanh);
 /// Without `bias` if it is nullptr; not centred: without the mean.
 Tensor normalised(Node &node, const Tensor &x, DimsRef axes, bool isCentred,
@@ -111,6 +112,14 @@ Tensor gathered(Node &node, const Tensor &a, const Tensor &indices,
 Tensor slicedAxis(const Tensor &a, int64_t axis, int64_t begin, int64_t count,
                   int64_t step);
 Tensor softmax(Node &node, const Tensor &a, int64_t axis);
+/// The residues of an operand of a product. A weight has the precision of fp16,
+/// under its scale, unless `isExact`.
+std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t,
+                                 bool isExact);
+/// A weight of few different numbers may be read from an instruction, or become
+/// a factor of a sum: then it is the number of the file, and no fp16. Both
+/// count as one number, and so does what the factor of a Gemm makes of it.
+void identifyWeights(Node &node, const Tensor &t, float factor);
 Tensor transposed(const Tensor &a, DimsRef order);
 std::optional<Tensor> product(Node &node, const Tensor &a, const Tensor &b);
 Element constantElement(float value);

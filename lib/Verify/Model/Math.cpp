@@ -251,7 +251,7 @@ template <Function function> static void apply(Node &n) {
 }
 static void exponent(Node &n) {
   if (!areKnown(n) && n.in(0).isFloat())
-    return n.set(exponential(n.field, n.in(0)));
+    return n.set(exponential(n, n.in(0)));
   unary(n, [](double a) { return std::exp(a); }, [](Element a) { return a; });
 }
 static void logarithm(Node &n) {
@@ -298,7 +298,7 @@ static void relu(Node &n) {
 }
 static void sigmoid(Node &n) {
   Tensor powers = exponential(
-      n.field, change(n.in(0), [&](Element e) { return n.field.negate(e); }));
+      n, change(n.in(0), [&](Element e) { return n.field.negate(e); }));
   n.set(change(powers, [&](Element e) {
     return n.field.recip(n.field.add(constantElement(1), e));
   }));

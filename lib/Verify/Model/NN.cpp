@@ -18,13 +18,10 @@ using namespace lpu;
 using namespace lpu::verify;
 using modular::Function;
 
-/// The residues of an operand of a product. A weight has the precision of
-/// fp16, under its scale, unless nothing is left of the product but a sum of
-/// it.
-static std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t,
-                                        bool isSummed) {
+std::vector<uint32_t> lpu::verify::residuesOf(const Field &field,
+                                              const Tensor &t, bool isExact) {
   std::vector<uint32_t> result(size_t(t.count()));
-  if (t.kind == Tensor::Elements || isSummed) {
+  if (t.kind == Tensor::Elements || isExact) {
     for (size_t i = 0; i < result.size(); ++i)
       result[i] = field.residue(t.element(int64_t(i)));
     return result;
@@ -44,17 +41,13 @@ static std::vector<uint32_t> residuesOf(const Field &field, const Tensor &t,
   return result;
 }
 
-/// A weight of few different numbers may be read from an instruction, or become
-/// a factor of a sum: then it is the number of the file, and no fp16. Both
-/// count as one number, and so does what the factor of a Gemm makes of it.
-static void identifyWeights(Node &node, const Tensor &t, float factor) {
+void lpu::verify::identifyWeights(Node &node, const Tensor &t, float factor) {
   constexpr size_t few = size_t(knownBytes) / 4;
-  if (t.kind != Tensor::Constants)
-    return;
-  std::set<uint32_t> different;
-  for (float weight : *t.constants)
-    if (different.insert(llvm::bit_cast<uint32_t>(weight)).second &&
-        different.size() > few)
+  std::set<uint32_t> different; // of what is known, beside what is computed
+  for (int64_t i = 0; i < t.count(); ++i)
+    if (Element e = t.element(i); e.isKnown() &&
+                                  different.insert(e.value).second &&
+                                  different.size() > few)
       return;
   std::vector<float> numbers;
   for (uint32_t bits : different)
@@ -64,7 +57,7 @@ static void identifyWeights(Node &node, const Tensor &t, float factor) {
   std::vector<uint32_t> halves = residuesOf(node.field, all, false);
   for (auto [number, half] : llvm::zip(numbers, halves))
     if (uint32_t bits = llvm::bit_cast<uint32_t>(number);
-        std::isfinite(number)) {
+        std::fabs(number) <= 65504) {
       if (node.field.ofFloat(bits) != half)
         node.identical.push_back({bits, half});
       uint32_t scaled = llvm::bit_cast<uint32_t>(number * factor);
@@ -170,7 +163,7 @@ Tensor lpu::verify::softmax(Node &node, const Tensor &a, int64_t axis) {
   Tensor largest =
       reduced(a, {axis}, [&](Element x, Element y) { return f.max(x, y); });
   Tensor powers =
-      exponential(f, combine(node, a, largest, [&](Element x, Element y) {
+      exponential(node, combine(node, a, largest, [&](Element x, Element y) {
                     return f.sub(x, y);
                   }));
   Tensor sum = reduced(powers, {axis},

@@ -129,18 +129,27 @@ Tensor lpu::verify::divided(Node &node, const Tensor &a, const Tensor &b) {
   });
 }
 
-Tensor lpu::verify::exponential(const Field &field, const Tensor &a) {
-  Element factor = constantElement(1.4426950408889634f);
-  return change(a, [&](Element x) {
-    return field.apply(Function::Exp2, field.mul(x, factor));
-  });
+Tensor lpu::verify::exponential(Node &node, const Tensor &a) {
+  return change(scaled(node, a, 1.4426950408889634f),
+                [&](Element x) { return node.field.apply(Function::Exp2, x); });
 }
 
 //===----------------------------------------------------------------------===//
 // Reductions
 //===----------------------------------------------------------------------===//
 
-enum class Reduction { Sum, Mean, Max, Min, L2, SumSquare };
+enum class Reduction {
+  Sum,
+  Mean,
+  Max,
+  Min,
+  L1,
+  L2,
+  SumSquare,
+  Product,
+  LogSum,
+  LogSumExp
+};
 
 template <Reduction kind> static void reduceOp(Node &n) {
   const Tensor &a = n.in(0);
@@ -149,17 +158,15 @@ template <Reduction kind> static void reduceOp(Node &n) {
   if (auto given = n.integers("axes", 1))
     for (int64_t axis : *given)
       axes.push_back(n.axis(axis, a.rank()));
-  if (axes.empty() && n.integer("noop_with_empty_axes", 0))
-    return n.set(a);
-  if (axes.empty())
+  if (axes.empty() && !n.integer("noop_with_empty_axes", 0))
     for (int64_t axis = 0; axis < a.rank(); ++axis)
       axes.push_back(axis);
   if (!n.error.empty())
     return;
   Tensor result;
   if (!a.isFloat()) {
-    if (kind == Reduction::Mean || kind == Reduction::L2 ||
-        kind == Reduction::SumSquare)
+    if (kind != Reduction::Sum && kind != Reduction::Max &&
+        kind != Reduction::Min)
       return n.refuse("it reduces integers");
     int64_t count = a.count();
     for (int64_t axis : axes)
@@ -183,10 +190,33 @@ template <Reduction kind> static void reduceOp(Node &n) {
   } else if (kind == Reduction::Min) {
     result =
         reduced(a, axes, [&](Element x, Element y) { return f.min(x, y); });
+  } else if (kind == Reduction::Product) {
+    result =
+        reduced(a, axes, [&](Element x, Element y) { return f.mul(x, y); });
+  } else if (kind == Reduction::LogSum || kind == Reduction::LogSumExp) {
+    Element factor = constantElement(0.6931471805599453f);
+    Tensor terms = a, largest;
+    if (kind == Reduction::LogSumExp) { // the largest is taken away first
+      largest =
+          reduced(a, axes, [&](Element x, Element y) { return f.max(x, y); });
+      terms = exponential(n, combine(n, a, largest, [&](Element x, Element y) {
+                            return f.sub(x, y);
+                          }));
+    }
+    result =
+        reduced(terms, axes, [&](Element x, Element y) { return f.add(x, y); });
+    result = change(result, [&](Element x) {
+      return f.mul(f.apply(Function::Log2, x), factor);
+    });
+    if (kind == Reduction::LogSumExp)
+      result = combine(n, result, largest,
+                       [&](Element x, Element y) { return f.add(x, y); });
   } else {
     bool areSquares = kind == Reduction::L2 || kind == Reduction::SumSquare;
     Tensor terms =
-        areSquares ? change(a, [&](Element x) { return f.mul(x, x); }) : a;
+        areSquares ? change(a, [&](Element x) { return f.mul(x, x); })
+        : kind == Reduction::L1 ? change(a, [&](Element x) { return f.abs(x); })
+                                : a;
     result =
         reduced(terms, axes, [&](Element x, Element y) { return f.add(x, y); });
     if (kind == Reduction::L2)
@@ -236,6 +266,10 @@ Operator lpu::verify::findReduction(llvm::StringRef name) {
       .Case("ReduceMean", reduceOp<Reduction::Mean>)
       .Case("ReduceMax", reduceOp<Reduction::Max>)
       .Case("ReduceMin", reduceOp<Reduction::Min>)
+      .Case("ReduceL1", reduceOp<Reduction::L1>)
+      .Case("ReduceProd", reduceOp<Reduction::Product>)
+      .Case("ReduceLogSum", reduceOp<Reduction::LogSum>)
+      .Case("ReduceLogSumExp", reduceOp<Reduction::LogSumExp>)
       .Case("ReduceL2", reduceOp<Reduction::L2>)
       .Case("ReduceSumSquare", reduceOp<Reduction::SumSquare>)
       .Case("ArgMax", argExtreme<true>)

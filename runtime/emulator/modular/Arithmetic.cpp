@@ -87,7 +87,8 @@ static ModularByte byteOf(Element e, unsigned width, unsigned byte) {
   int from = int(byte) - e.shift; // which byte of the number's word
   if (from < 0 || from > 3 || !(e.bytes >> from & 1))
     return ModularByte::data(0);
-  return {e.value, 4, uint8_t(from), {}};
+  return {
+      e.value, uint8_t(e.tag == Element::HalfPart ? 2 : 4), uint8_t(from), {}};
 }
 
 ModularByte event::modularByte(Value value, unsigned lane) {
@@ -152,12 +153,13 @@ Element emulator::joinBytes(const modular::Field &field,
       first = &b;
       shift = int(i) - b.byte;
     }
-    isPart &=
-        b.width == 4 && b.value == first->value && int(i) - b.byte == shift;
+    isPart &= (b.width == 4 || b.width == 2) && b.width == first->width &&
+              b.value == first->value && int(i) - b.byte == shift;
     mask |= 1u << b.byte;
   }
   if (isPart)
-    return Element::part(first->value, mask, shift);
+    return Element::part(first->width == 4 ? Element::Part : Element::HalfPart,
+                         first->value, mask, shift);
   return Element::number(field.random(Function::Torn, noise));
 }
 

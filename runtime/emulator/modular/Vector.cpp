@@ -37,7 +37,8 @@ static Element moved(Element a, int places) {
   for (int i = 0; i < 4; ++i)
     if (i + shift < 0 || i + shift > 3)
       bytes &= ~(1u << i);
-  return bytes ? Element::part(a.value, bytes, shift) : Element::known(0);
+  Element::Tag kind = a.isNumber() ? Element::Part : a.tag;
+  return bytes ? Element::part(kind, a.value, bytes, shift) : Element::known(0);
 }
 
 static Element integerOfBits(AluKernel kernel, int32_t x, int32_t y) {
@@ -111,9 +112,9 @@ Element ModularArithmetic::integer(AluKernel kernel, Element a,
       return moved(moved(a, 3), -3);
     break;
   case K::or_: // bytes of one number
-    if (a.tag == Element::Part && b.tag == Element::Part &&
-        a.value == b.value && a.shift == b.shift)
-      return Element::part(a.value, a.bytes | b.bytes, a.shift);
+    if (a.isPart() && a.tag == b.tag && a.value == b.value &&
+        a.shift == b.shift)
+      return Element::part(a.tag, a.value, a.bytes | b.bytes, a.shift);
     break;
   case K::shl:
   case K::shr:
@@ -211,8 +212,14 @@ void ModularArithmetic::narrow(ElementType type, const Element *in,
                : type == ElementType::u8 ? 255
                                          : 32767;
     // One byte of a number passes; several are no byte.
-    bool isByte = a.tag == Element::Part && type != ElementType::i16 &&
-                  a.shift <= 0 && a.bytes == 1u << -a.shift;
+    bool isByte = a.isPart() && type != ElementType::i16 && a.shift <= 0 &&
+                  a.bytes == 1u << -a.shift;
+    // Both bytes of a half are one.
+    if (a.tag == Element::HalfPart && type == ElementType::i16 &&
+        a.shift == 0 && a.bytes == 3) {
+      out[lane] = Element::number(a.value);
+      continue;
+    }
     out[lane] =
         a.isKnown()
             ? Element::known(uint32_t(std::clamp(int32_t(a.value), low, high)) &

@@ -38,7 +38,10 @@ const Bytes &Streams::read(StreamPlace place, bool last,
   if (!slot.upset)
     return *slot.bytes;
   ecc::CodedVector coded = *slot.upset;
-  log.check(coded.correct(), reader, describe(place));
+  const ecc::Finding finding = coded.correct();
+  log.check(finding, reader, describe(place));
+  if (finding.uncorrectable) // leads to no other fault, as by an address
+    return *slot.bytes;
   return corrected.emplace_back(std::move(coded.bytes));
 }
 
