@@ -58,12 +58,16 @@ std::vector<int64_t> lpu::linkBounds(const KindReport &kind,
   return bounds;
 }
 
-/// "3", "0 to 7, 9".
+/// "3", "0 to 7, 9"; of many ranges the first ones, and how many chips it are.
 static std::string numbers(std::vector<unsigned> list) {
   llvm::sort(list);
   list.erase(std::unique(list.begin(), list.end()), list.end());
+  constexpr unsigned most = 4;
   std::string text;
-  for (size_t i = 0; i < list.size();) {
+  unsigned ranges = 0;
+  for (size_t i = 0; i < list.size(); ++ranges) {
+    if (ranges == most)
+      return text + " and others, " + std::to_string(list.size()) + " in all";
     size_t end = i + 1;
     while (end < list.size() && list[end] == list[end - 1] + 1)
       ++end;
@@ -255,10 +259,17 @@ void ChipsReport::printBalance(llvm::raw_ostream &os) const {
                   b.share, b.chip);
     // Only what is known to be so.
     double tables = tableBytes(b.chip);
-    if (llvm::StringRef(line.what) == "weights" && tables > 0)
+    size_t idle = llvm::count(macs, 0.0);
+    bool isWeights = llvm::StringRef(line.what) == "weights";
+    if (isWeights && tables > 0)
       os << formatv("; tables that are looked up in take {0:f1} MiB of its "
                     "{1:f1}",
                     tables / 1048576, weightBytes(b.chip) / 1048576);
+    else if (!isWeights && idle)
+      os << formatv(
+          "; {0} chips multiply nothing (look-ups in tables, "
+          "elementwise work): over the others it is {1:f2}",
+          idle, b.largest * double(macs.size() - idle) / double(macs.size()));
     else if (b.share >= b.stage)
       os << "; the axis that the chips of a stage divide has no equal shares";
     else

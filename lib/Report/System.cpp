@@ -246,7 +246,11 @@ void PathFinder::leg(unsigned chip, bool isFlight, uint64_t from, uint64_t to) {
 void PathFinder::run() {
   const std::vector<Chip> &chips = package.chips;
   // Chips that start together and send to each other, directly or around a
-  // ring, are in step.
+  // ring, are in step; one direction is enough where other chips start at other
+  // times, since then starts are those of stages.
+  bool isTimed = llvm::any_of(chips, [&](const Chip &chip) {
+    return chip.start != chips.front().start;
+  });
   std::vector<std::vector<unsigned>> together(chips.size()), members;
   for (auto [number, wire] : llvm::enumerate(package.wires)) {
     if (activity.vectors[number] == 0 || wire.fromChip == wire.toChip)
@@ -254,6 +258,8 @@ void PathFinder::run() {
     wiresTo[wire.toChip].push_back(unsigned(number));
     if (chips[wire.fromChip].start == chips[wire.toChip].start)
       together[wire.fromChip].push_back(wire.toChip);
+    if (isTimed && chips[wire.fromChip].start == chips[wire.toChip].start)
+      together[wire.toChip].push_back(wire.fromChip);
   }
   std::vector<unsigned> groups = partsOf(together);
   members.resize(chips.size());

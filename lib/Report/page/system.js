@@ -52,12 +52,27 @@ class System {
     const { starts } = program.data, count = program.chips.length;
     const used = program.wires.filter((w) => w.vectors && w.fromChip !== w.toChip);
     // Chips that start together and send to each other, directly or around a
-    // ring, are in step. What is sent to a chip that has begun earlier is only
-    // handed on by it.
+    // ring, are in step; one direction is enough where other chips start at
+    // other times, since then starts are those of stages. What is sent to a chip that has begun earlier is only
+    // handed on by it, and by others like it, to one that begins later.
+    const targets = Array.from({ length: count }, () => new Set());
     const together = Array.from({ length: count }, () => new Set()), onward = together.map(() => new Set());
+    const isTimed = starts.some((start) => start !== starts[0]);
     for (const { fromChip, toChip } of used) {
-      if (starts[fromChip] === starts[toChip]) together[fromChip].add(toChip);
-      if (starts[fromChip] <= starts[toChip]) onward[fromChip].add(toChip);
+      const isTogether = starts[fromChip] === starts[toChip];
+      if (isTogether) together[fromChip].add(toChip);
+      if (isTogether && isTimed) together[toChip].add(fromChip);
+      if (isTogether || starts[fromChip] < starts[toChip]) onward[fromChip].add(toChip);
+      if (isTogether && isTimed) onward[toChip].add(fromChip);
+      targets[fromChip].add(toChip);
+    }
+    for (let from = 0; from < count; ++from) {
+      const earlier = (chip) => starts[chip] < starts[from];
+      const handing = new Set([...targets[from]].filter(earlier));
+      for (const chip of handing) // grows on the way
+        for (const to of targets[chip])
+          if (earlier(to)) handing.add(to);
+          else if (starts[to] > starts[from]) onward[from].add(to);
     }
     this.groups = partsOf(together);
     this.members = [];
