@@ -62,7 +62,7 @@ private:
   const Plan &plan;
   const Topology &topology;
   Builder builder;
-  std::vector<Crossing> crossings;
+  Crossings crossings;
   std::vector<unsigned> chips, firstOf;
   std::vector<ClassInfo> classes;
   llvm::StringMap<unsigned> classByText;

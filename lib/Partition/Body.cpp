@@ -44,13 +44,14 @@ int partition::resultAxis(const Node &node, const Stage &stage) {
   return axis;
 }
 
-std::vector<Crossing> partition::findCrossings(const Model &model,
-                                               const Plan &plan) {
+Crossings partition::findCrossings(const Model &model, const Plan &plan) {
   std::vector<unsigned> stageOf(model.nodes.size(), 0);
   for (auto [s, stage] : llvm::enumerate(plan.stages))
     for (unsigned i = stage.begin; i < stage.end; ++i)
       stageOf[model.heavy[i]] = s;
-  std::vector<Crossing> crossings;
+  Crossings crossings;
+  crossings.into.resize(plan.stages.size());
+  crossings.outOf.resize(plan.stages.size());
   for (unsigned n : model.heavy) {
     llvm::SmallVector<unsigned, 4> readers;
     for (Operation *user : model.nodes[n].result().getUsers()) {
@@ -64,18 +65,20 @@ std::vector<Crossing> partition::findCrossings(const Model &model,
     llvm::sort(readers);
     readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
     unsigned from = stageOf[n];
-    if (plan.relays && !readers.empty())
-      for (unsigned to = from + 1, last = readers.back(); to < last; ++to)
-        if (!llvm::is_contained(readers, to))
-          readers.push_back(to);
-    llvm::sort(readers);
+    if (plan.relays && !readers.empty()) { // all stages up to the last
+      unsigned last = readers.back();
+      readers.clear();
+      for (unsigned to = from + 1; to <= last; ++to)
+        readers.push_back(to);
+    }
     int standing = resultAxis(model.nodes[n], plan.stages[from]);
     for (unsigned to : readers) {
       const Stage &a = plan.stages[from], &b = plan.stages[to];
       int axis = standing;
       if (a.width != b.width || !llvm::is_contained(b.axes, axis))
         axis = none;
-      crossings.push_back({n, from, to, axis});
+      crossings.into[to].push_back({n, from, to, axis});
+      crossings.outOf[from].push_back({n, from, to, axis});
       if (plan.relays) {
         from = to;
         standing = axis;
@@ -85,18 +88,17 @@ std::vector<Crossing> partition::findCrossings(const Model &model,
   return crossings;
 }
 
-std::vector<int64_t>
-partition::signature(const Model &model, const Plan &plan,
-                     const std::vector<Crossing> &crossings, unsigned number,
-                     unsigned member) {
+std::vector<int64_t> partition::signature(const Model &model, const Plan &plan,
+                                          const Crossings &crossings,
+                                          unsigned number, unsigned member) {
   const Stage &stage = plan.stages[number];
   std::vector<int64_t> result;
   for (int axis : stage.axes) {
     auto [low, high] = share(model.axes[axis].units, stage.width, member);
     result.push_back(high - low);
   }
-  for (const Crossing &c : crossings)
-    if (c.from == number && c.axis == none) {
+  for (const Crossing &c : crossings.outOf[number])
+    if (c.axis == none) {
       int64_t to = plan.stages[c.to].width;
       result.push_back(to / stage.width + (member < to % stage.width));
     }
@@ -519,12 +521,22 @@ void BodyBuilder::send(const Crossing &c) {
 void BodyBuilder::nameValues() {
   for (Operation &op : *block)
     op.setLoc(withValueNames(op.getLoc(), {}));
+  // Of the model, what this body has made, in the order of the model.
   func::FuncOp whole = model.function;
-  for (Operation &op : whole.getBody().front()) {
-    std::string name = valueName(op.getLoc());
-    if (name.empty() || op.getNumResults() != 1)
+  std::vector<Operation *> ops;
+  for (const auto &[form, local] : made)
+    if (Operation *op = mlir::Value::getFromOpaquePointer(std::get<0>(form))
+                            .getDefiningOp();
+        op && op->getBlock() == &whole.getBody().front())
+      ops.push_back(op);
+  llvm::sort(ops,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  ops.erase(std::unique(ops.begin(), ops.end()), ops.end());
+  for (Operation *op : ops) {
+    std::string name = valueName(op->getLoc());
+    if (name.empty() || op->getNumResults() != 1)
       continue;
-    mlir::Value v = op.getResult(0);
+    mlir::Value v = op->getResult(0);
     auto nameIt = [&](Cut cut) {
       auto it =
           made.find({v.getAsOpaquePointer(), cut.axis, cut ? cut.dim : 0u});
@@ -553,23 +565,19 @@ Body BodyBuilder::run() {
   body.function = function;
   block = &function.getBody().emplaceBlock();
   builder.setInsertionPointToStart(block);
-  for (const Crossing &c : crossings)
-    if (c.to == number)
-      receive(c);
-  // What is only handed on does not wait for the work of this stage.
-  for (const Crossing &c : crossings)
-    if (c.from == number && c.node < model.heavy[stage.begin])
-      send(c);
-  // Crossings are in the order of their values.
-  auto next = crossings.begin();
+  for (const Crossing &c : crossings.into[number])
+    receive(c);
+  // Crossings are in the order of their values. What is only handed on does not
+  // wait for the work of this stage.
+  llvm::ArrayRef<Crossing> sent = crossings.outOf[number];
+  for (; !sent.empty() && sent.front().node < model.heavy[stage.begin];
+       sent = sent.drop_front())
+    send(sent.front());
   for (unsigned i = stage.begin; i < stage.end; ++i) {
     unsigned n = model.heavy[i];
     emit(model.nodes[n]);
-    while (next != crossings.end() && next->node < n)
-      ++next;
-    for (; next != crossings.end() && next->node == n; ++next)
-      if (next->from == number)
-        send(*next);
+    for (; !sent.empty() && sent.front().node == n; sent = sent.drop_front())
+      send(sent.front());
   }
   // Outputs of this stage; those that no product leads to, of the last one.
   Operation *end = model_.getBody().front().getTerminator();
@@ -601,7 +609,7 @@ Body BodyBuilder::run() {
 }
 
 Body partition::buildBody(const Model &model, const Plan &plan,
-                          const std::vector<Crossing> &crossings,
-                          unsigned stage, unsigned member) {
+                          const Crossings &crossings, unsigned stage,
+                          unsigned member) {
   return BodyBuilder(model, plan, crossings, stage, member).run();
 }

@@ -35,8 +35,11 @@ struct Crossing {
   int axis = none; // it crosses in parts: member m to member m
 };
 
-/// What passes between stages, in the order in which it is made.
-std::vector<Crossing> findCrossings(const Model &model, const Plan &plan);
+/// What passes between stages, by stage, in the order in which it is made.
+struct Crossings {
+  std::vector<std::vector<Crossing>> into, outOf;
+};
+Crossings findCrossings(const Model &model, const Plan &plan);
 
 /// The axis of the stage that an operation walks, or none.
 int cutAxis(const Node &node, const Stage &stage);
@@ -73,12 +76,11 @@ struct Body {
 
 /// What distinguishes members of a stage besides data.
 std::vector<int64_t> signature(const Model &model, const Plan &plan,
-                               const std::vector<Crossing> &crossings,
-                               unsigned stage, unsigned member);
+                               const Crossings &crossings, unsigned stage,
+                               unsigned member);
 
-Body buildBody(const Model &model, const Plan &plan,
-               const std::vector<Crossing> &crossings, unsigned stage,
-               unsigned member);
+Body buildBody(const Model &model, const Plan &plan, const Crossings &crossings,
+               unsigned stage, unsigned member);
 
 } // namespace lpu::partition
 

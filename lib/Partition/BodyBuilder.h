@@ -32,9 +32,8 @@ inline Cut cutOf(ArrayRef<int> dims, int loop, int axis) {
 
 class BodyBuilder {
 public:
-  BodyBuilder(const Model &model, const Plan &plan,
-              const std::vector<Crossing> &crossings, unsigned number,
-              unsigned member)
+  BodyBuilder(const Model &model, const Plan &plan, const Crossings &crossings,
+              unsigned number, unsigned member)
       : model(model), plan(plan), crossings(crossings),
         stage(plan.stages[number]), number(number), member(member),
         builder(const_cast<mlir::func::FuncOp &>(model.function).getContext()) {
@@ -77,7 +76,7 @@ private:
 
   const Model &model;
   const Plan &plan;
-  const std::vector<Crossing> &crossings;
+  const Crossings &crossings;
   const Stage &stage;
   unsigned number, member;
   mlir::OpBuilder builder;
