@@ -89,10 +89,15 @@ llvm::Expected<CrewSchedule *> CrewScheduler::scheduleOf(const Crew &crew) {
   own.best = std::move(*best);
   own.kinds = std::make_shared<std::vector<ClassProgram>>();
   own.firstKind = unsigned(result.kinds.size());
-  for (ClassSchedule &kind : own.best.classes) {
+  for (auto [number, kind] : llvm::zip(own.classes, own.best.classes)) {
     own.kinds->push_back(std::move(kind.withoutFetches.front()));
     result.kinds.push_back({kind.program, kind.scheduled.kernels,
                             firstCompute(own.kinds->back())});
+    // For people, what copies a value of a port is the value's node.
+    for (schedule::KernelReport &kernel : result.kinds.back().kernels)
+      for (const Port &port : prepared.classes[number].ports)
+        if (kernel.name == port.binding && !port.value.empty())
+          kernel.name = port.value;
   }
   return &own;
 }

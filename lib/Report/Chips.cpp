@@ -95,10 +95,15 @@ ChipsReport::ChipsReport(const CompileResult &result, const Machine &machine,
     weights.push_back(weightBytes(c));
     denseWeights.push_back(std::max(0.0, weightBytes(c) - tableBytes(c)));
   }
-  if (activity)
-    for (auto [number, wire] : llvm::enumerate(result.package.wires))
-      if (activity->vectors[number])
-        wiresFrom[wire.fromChip].push_back(unsigned(number));
+  if (!activity)
+    return;
+  for (auto [number, wire] : llvm::enumerate(result.package.wires))
+    if (activity->vectors[number])
+      wiresFrom[wire.fromChip].push_back(unsigned(number));
+  if (!result.stages.empty())
+    for (const Chip &chip : result.package.chips)
+      matrixBusy.push_back(
+          double(activity->classes[chip.chipClass].matrixBusy));
 }
 
 double ChipsReport::weightBytes(unsigned chip) const {
@@ -238,6 +243,7 @@ void ChipsReport::printBalance(llvm::raw_ostream &os) const {
     const char *what;
     Balance balance;
   } lines[] = {{"MACs", balanceOf(macs)},
+               {"matrix cycles", balanceOf(matrixBusy)},
                {"weights", balanceOf(weights)},
                {"weights besides tables", balanceOf(denseWeights)}};
   os << "balance      ";
@@ -402,6 +408,7 @@ void ChipsReport::printJSON(llvm::json::OStream &json) const {
   json.attributeObject("balance", [&] {
     for (auto [name, amounts] :
          {std::make_pair("macs", &macs),
+          std::make_pair("matrixBusy", &matrixBusy),
           std::make_pair("weightBytes", &weights),
           std::make_pair("denseWeightBytes", &denseWeights)}) {
       Balance balance = balanceOf(*amounts);

@@ -62,9 +62,9 @@ private:
   const CompileResult &result;
   const Machine &machine;
   const SystemActivity *activity;
-  std::vector<double> macs, weights, denseWeights; // by chip
-  std::vector<int64_t> tableRows;                  // by kind
-  std::vector<std::vector<unsigned>> wiresFrom;    // by chip: used ones
+  std::vector<double> macs, matrixBusy, weights, denseWeights; // by chip
+  std::vector<int64_t> tableRows;                              // by kind
+  std::vector<std::vector<unsigned>> wiresFrom; // by chip: used ones
 };
 
 } // namespace lpu

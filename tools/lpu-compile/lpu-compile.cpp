@@ -257,9 +257,15 @@ int main(int argc, char **argv) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   if (analyzes)
     return analyzeModel(context, *machine, options);
+  uint64_t said = errs().tell();
   auto result = lpu::compileModel(context, *machine, options, errs());
-  if (!result)
+  if (!result) {
+    if (errs().tell() == said)
+      fail("the model cannot be compiled, and no reason was found: this is a "
+           "bug of the compiler",
+           1);
     return giveUp(files);
+  }
   if (!result->complete)
     return 0;
   for (const std::string &remark : result->remarks)
