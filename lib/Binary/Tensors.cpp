@@ -91,17 +91,21 @@ static std::string fault(const TensorPlace &place, const Package &package) {
       high >= place.chunks * place.chunkFeatures)
     return "features outside of its chunks";
   int64_t panels = (place.rows + place.panelRows - 1) / place.panelRows;
-  int64_t inPanel =
-      (std::min(place.rows, place.panelRows) + place.stripes - 1) /
-      place.stripes;
   auto expected = llvm::checkedMulUnsigned<uint64_t>(
       uint64_t(panels) * place.chunks,
       uint64_t(place.stripes) * isa::byteWidth(place.type));
   if (!expected || *expected != place.columns.size())
     return "the wrong number of columns";
-  for (auto [slice, bank, row] : place.columns)
-    if (slice >= m.numSlices() || bank > 1 || row + inPanel > int64_t(m.rows))
+  size_t perPanel = place.columns.size() / size_t(panels);
+  for (size_t i = 0; i < place.columns.size(); ++i) {
+    // The last panel may be shorter.
+    int64_t rows = std::min(
+        place.panelRows, place.rows - int64_t(i / perPanel) * place.panelRows);
+    auto [slice, bank, row] = place.columns[i];
+    if (slice >= m.numSlices() || bank > 1 ||
+        row + (rows + place.stripes - 1) / place.stripes > int64_t(m.rows))
       return "a column outside of the SRAM";
+  }
   return "";
 }
 
