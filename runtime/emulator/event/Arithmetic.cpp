@@ -14,11 +14,8 @@ using namespace lpu::emulator::event;
 using isa::ElementType;
 
 IsaArithmetic::IsaArithmetic(const RunContext &context, ChipMemory &memory)
-    : machine(context.machine), lanes(machine.lanes), pool(context.pool),
-      memory(memory), k(context.kernels), workers(context.workers) {
-  unsigned longest = longestDelay(machine);
-  lifetime =
-      2 * longest + std::max(machine.lastPosition(), machine.history) + 8;
+    : ValueControl(context.machine, context.pool, memory), k(context.kernels),
+      workers(context.workers) {
   laneNumbers = lanesOf32();
   for (unsigned i = 0; i < lanes; ++i)
     laneNumbers[i] = i;
@@ -55,16 +52,10 @@ IsaArithmetic::IsaArithmetic(const RunContext &context, ChipMemory &memory)
     alu.value = lanesOf32();
     alu.index = lanesOf32();
   }
-  shuffles.resize(2);
-  for (ShuffleUnit &unit : shuffles) {
-    unit.map.resize(lanes);
-    unit.coming.resize(longest + 1);
-  }
+  shuffles.assign(2, PermutationMaps(lanes, longest + 1));
 }
 
 IsaArithmetic::~IsaArithmetic() {
-  for (; retiredHead < retired.size(); ++retiredHead)
-    pool.release(retired[retiredHead].data);
   for (uint8_t *data : allocations)
     std::free(data);
 }
@@ -75,23 +66,6 @@ uint32_t *IsaArithmetic::lanesOf32() {
   memset(data, 0, bytes);
   allocations.push_back(data);
   return reinterpret_cast<uint32_t *>(data);
-}
-
-void IsaArithmetic::startCycle(int64_t cycle) {
-  now = cycle;
-  while (retiredHead < retired.size() && retired[retiredHead].when <= now)
-    pool.release(retired[retiredHead++].data);
-  if (retiredHead > 4096 && retiredHead * 2 > retired.size()) {
-    retired.erase(retired.begin(), retired.begin() + ptrdiff_t(retiredHead));
-    retiredHead = 0;
-  }
-}
-
-/// A new buffer that lives as long as anything on a stream can.
-uint8_t *IsaArithmetic::fresh(unsigned widthLog) {
-  uint8_t *data = pool.allocate(widthLog);
-  retired.push_back({now + lifetime, data});
-  return data;
 }
 
 //===----------------------------------------------------------------------===//
@@ -153,15 +127,6 @@ const uint32_t *IsaArithmetic::words(const Value *bytes, ElementType type,
     break;
   }
   return out;
-}
-
-void IsaArithmetic::storeRow(size_t index, Value value) {
-  if (value & valueOwned)
-    Pool::retain(const_cast<uint8_t *>(valueData(value)));
-  Value old = memory.row[index];
-  if (old & valueOwned)
-    retired.push_back({now + lifetime, const_cast<uint8_t *>(valueData(old))});
-  memory.row[index] = value;
 }
 
 unsigned IsaArithmetic::address(const Value *bytes) const {
@@ -366,38 +331,9 @@ void IsaArithmetic::swap(unsigned number) {
   std::fill(shadow.defined.begin(), shadow.defined.end(), 0);
 }
 
-unsigned IsaArithmetic::pass(const Op &op, unsigned number,
-                             const Value *streams, unsigned accumulator) {
-  Plane &plane = planes[number];
-  unsigned slot = plane.issued++ & unsigned(plane.passes.size() - 1);
-  const MatrixOp &m = op.matrix;
-  plane.passes[slot] = {{streams[0], m.fp16 ? streams[1] : 0},
-                        m.laneBase,
-                        m.laneCount,
-                        m.row,
-                        uint16_t(accumulator),
-                        m.fp16 != 0,
-                        m.add != 0,
-                        false};
-  return slot;
-}
-
 void IsaArithmetic::computePasses(Plane &plane) {
-  unsigned mask = unsigned(plane.passes.size() - 1);
-  llvm::SmallVector<unsigned, 64> batch;
-  while (plane.computed != plane.issued) {
-    // A batch shares its format and its window of weight rows.
-    batch.clear();
-    const Pass &first = plane.passes[plane.computed & mask];
-    while (plane.computed != plane.issued) {
-      const Pass &next = plane.passes[plane.computed & mask];
-      if (next.fp16 != first.fp16 || next.weightRow != first.weightRow ||
-          next.laneCount != first.laneCount)
-        break;
-      batch.push_back(plane.computed++ & mask);
-    }
-    multiply(plane, batch);
-  }
+  plane.compute(
+      [&](llvm::ArrayRef<unsigned> batch) { multiply(plane, batch); });
 }
 
 void IsaArithmetic::multiply(Plane &plane, llvm::ArrayRef<unsigned> batch) {
@@ -410,10 +346,8 @@ void IsaArithmetic::multiply(Plane &plane, llvm::ArrayRef<unsigned> batch) {
   define(weights, first.weightRow, first.laneCount);
   unsigned depth = first.laneCount;
   llvm::SmallVector<uint32_t *, 64> out;
-  for (unsigned slot : batch) {
+  for (unsigned slot : batch)
     out.push_back(plane.results + size_t(slot) * lanes);
-    plane.passes[slot].computed = true;
-  }
   if (first.fp16) {
     while (fp16Operands.size() < batch.size())
       fp16Operands.push_back(reinterpret_cast<float *>(lanesOf32()));
@@ -531,18 +465,9 @@ Value IsaArithmetic::shuffle(const Op &op, unsigned unit, Value value) {
 }
 
 void IsaArithmetic::loadMap(unsigned number, const Value *bytes) {
-  ShuffleUnit &unit = shuffles[number];
   auto *map =
       reinterpret_cast<const uint16_t *>(elements(bytes, 2, elementScratch));
-  unsigned slot = (unit.first + unit.number++) % unsigned(unit.coming.size());
-  unit.coming[slot].assign(map, map + lanes);
-}
-
-void IsaArithmetic::setMap(unsigned number) {
-  ShuffleUnit &unit = shuffles[number];
-  unit.map.swap(unit.coming[unit.first]);
-  unit.first = (unit.first + 1) % unsigned(unit.coming.size());
-  --unit.number;
+  shuffles[number].sampled().assign(map, map + lanes);
 }
 
 void IsaArithmetic::transpose(const Value *in, Value *out) {

@@ -20,8 +20,7 @@
 #ifndef LPU_RUNTIME_EMULATOR_EVENT_ARITHMETIC_H
 #define LPU_RUNTIME_EMULATOR_EVENT_ARITHMETIC_H
 
-#include "Memory.h"
-#include "Program.h"
+#include "ValueControl.h"
 
 namespace lpu::emulator {
 struct ModularContext;
@@ -47,18 +46,13 @@ public:
   NoData(const RunContext &, ChipMemory &) {}
 };
 
-class IsaArithmetic {
+class IsaArithmetic : public ValueControl {
 public:
   static constexpr bool hasData = true;
   static constexpr unsigned messageBytes = 1; // of a byte on a link
   IsaArithmetic(const RunContext &context, ChipMemory &memory);
   ~IsaArithmetic();
 
-  /// Before anything else of cycle \p now. Cycles may be skipped.
-  void startCycle(int64_t now);
-
-  Value loadRow(size_t index) const { return memory.row[index]; }
-  void storeRow(size_t index, Value value);
   /// Lane 0 of two byte streams, low byte first.
   unsigned address(const Value *bytes) const;
 
@@ -77,14 +71,16 @@ public:
   void swap(unsigned plane);
   /// Returns the number under which the pass completes.
   unsigned pass(const Op &op, unsigned plane, const Value *streams,
-                unsigned accumulator);
+                unsigned accumulator) {
+    return planes[plane].issue(op.matrix, streams, accumulator);
+  }
   void completePass(unsigned plane, unsigned number);
   Value drain(unsigned plane, unsigned accumulator);
 
   Value shuffle(const Op &op, unsigned unit, Value in);
   /// The permutation map is sampled now and used from setMap on.
   void loadMap(unsigned unit, const Value *bytes);
-  void setMap(unsigned unit);
+  void setMap(unsigned unit) { shuffles[unit].set(); }
   /// 16 streams to 16.
   void transpose(const Value *in, Value *out);
 
@@ -98,16 +94,9 @@ private:
     std::vector<uint8_t> defined; // rows; others count as zero
     bool fp16 = false;
   };
-  struct Pass {
-    Value in[2];
-    uint16_t laneBase, laneCount, weightRow, accumulator;
-    bool fp16, add, computed;
-  };
-  struct Plane {
+  struct Plane : PassRing {
     Weights weights[2];
     unsigned active = 0;
-    std::vector<Pass> passes; // a ring
-    unsigned issued = 0, computed = 0;
     uint32_t *results = nullptr, *accumulators = nullptr;
   };
   struct Alu {
@@ -115,13 +104,7 @@ private:
     uint32_t *constant = nullptr, *value = nullptr, *index = nullptr;
     uint32_t count = 0;
   };
-  struct ShuffleUnit {
-    std::vector<uint16_t> map;
-    std::vector<std::vector<uint16_t>> coming;
-    unsigned first = 0, number = 0; // the part of `coming` in flight
-  };
 
-  uint8_t *fresh(unsigned widthLog);
   Value freshValue(const uint8_t *data, unsigned widthLog) const {
     return makeValue(data, widthLog, true);
   }
@@ -137,26 +120,13 @@ private:
   void multiply(Plane &plane, llvm::ArrayRef<unsigned> batch);
   uint32_t *lanesOf32();
 
-  const Machine &machine;
-  const unsigned lanes;
-  Pool &pool;
-  ChipMemory &memory;
   const Kernels &k;
   WorkerPool *workers;
-
-  int64_t now = 0;
-  int64_t lifetime; // cycles until a value can no longer be seen
-  struct Retired {
-    int64_t when;
-    uint8_t *data;
-  };
-  std::vector<Retired> retired; // a queue from retiredHead on
-  size_t retiredHead = 0;
 
   std::vector<Plane> planes;
   std::vector<Alu> alus;
   unsigned historyMask;
-  std::vector<ShuffleUnit> shuffles;
+  std::vector<PermutationMaps> shuffles;
   std::vector<uint8_t *> allocations; // freed at the end
   uint32_t *laneNumbers;
   uint32_t *operandScratch[3];
@@ -165,14 +135,6 @@ private:
   std::vector<float *> fp16Operands;
   std::vector<int16_t *> int8Operands;
 };
-
-/// A power of two above `n`.
-inline unsigned ringSize(unsigned n) {
-  unsigned size = 1;
-  while (size <= n)
-    size *= 2;
-  return size;
-}
 
 } // namespace lpu::emulator::event
 

@@ -122,19 +122,8 @@ ChipStore &EventEngine::store(unsigned chip) {
   if (made)
     return *made;
   made = std::make_unique<ChipStore>(m);
-  ChipMemory &memory = made->memory;
-  for (const ImageSegment &segment : package.chips[chip].image)
-    for (unsigned i = 0; i < segment.rows; ++i)
-      ChipMemory::set(
-          memory.initialised,
-          memory.index(2 * segment.slice + segment.bank, segment.row + i));
-  for (const TextSegment &segment :
-       package.classes[package.chips[chip].chipClass].text) {
-    unsigned bank = 2 * segment.slice + segment.bank;
-    memory.textBanks[bank] = true;
-    for (unsigned i = 0; i < segment.rows; ++i)
-      ChipMemory::set(memory.text, memory.index(bank, segment.row + i));
-  }
+  const Chip &own = package.chips[chip];
+  made->memory.mark(own, package.classes[own.chipClass]);
   return *made;
 }
 
@@ -143,16 +132,7 @@ ChipMemory &EventEngine::memoryWithValues(unsigned chip) {
   ChipMemory &memory = store(chip).memory;
   if (memory.row)
     return memory;
-  memory.row = static_cast<Value *>(std::calloc(memory.rows, sizeof(Value)));
-  LPU_CHECK(memory.row, "there is memory for the rows of a chip");
-  for (const ImageSegment &segment : package.chips[chip].image)
-    for (unsigned i = 0; i < segment.rows; ++i)
-      memory.row[memory.index(2 * segment.slice + segment.bank,
-                              segment.row + i)] =
-          makeValue(segment.bytes.empty()
-                        ? zeros.data()
-                        : segment.bytes.data() + size_t(i) * m.lanes,
-                    0, false);
+  memory.load(package.chips[chip], zeros);
   return memory;
 }
 

@@ -23,6 +23,7 @@
 
 #include "Upsets.h"
 #include "lpu/Binary/Package.h"
+#include "lpu/Support/Check.h"
 #include <cstdlib>
 #include <vector>
 
@@ -119,6 +120,33 @@ struct ChipMemory {
   }
   static void set(std::vector<uint64_t> &bits, size_t i) {
     bits[i / 64] |= UINT64_C(1) << (i % 64);
+  }
+
+  /// Which rows the image of a chip initialises, and which hold text.
+  void mark(const lpu::Chip &chip, const ChipClass &chipClass) {
+    for (const ImageSegment &segment : chip.image)
+      for (unsigned i = 0; i < segment.rows; ++i)
+        set(initialised,
+            index(2 * segment.slice + segment.bank, segment.row + i));
+    for (const TextSegment &segment : chipClass.text) {
+      unsigned bank = 2 * segment.slice + segment.bank;
+      textBanks[bank] = true;
+      for (unsigned i = 0; i < segment.rows; ++i)
+        set(text, index(bank, segment.row + i));
+    }
+  }
+  /// Rows of the image become handles into the mapped file, those without bytes
+  /// to `zeros`.
+  void load(const lpu::Chip &chip, const std::vector<uint8_t> &zeros) {
+    row = static_cast<Value *>(std::calloc(rows, sizeof(Value)));
+    LPU_CHECK(row, "there is memory for the rows of a chip");
+    for (const ImageSegment &segment : chip.image)
+      for (unsigned i = 0; i < segment.rows; ++i)
+        row[index(2 * segment.slice + segment.bank, segment.row + i)] =
+            makeValue(segment.bytes.empty()
+                          ? zeros.data()
+                          : segment.bytes.data() + size_t(i) * zeros.size(),
+                      0, false);
   }
 
   unsigned rowsPerBank;

@@ -16,11 +16,8 @@ using modular::Element;
 using modular::Function;
 
 ModularArithmetic::ModularArithmetic(const RunContext &run, ChipMemory &memory)
-    : machine(run.machine), lanes(run.machine.lanes), pool(run.pool),
-      memory(memory), context(*run.modular), field(context.field) {
-  unsigned longest = longestDelay(machine);
-  lifetime =
-      2 * longest + std::max(machine.lastPosition(), machine.history) + 8;
+    : ValueControl(run.machine, run.pool, memory), context(*run.modular),
+      field(context.field) {
   for (std::vector<Element> &operand : operands)
     operand.resize(lanes);
   scratch.resize(lanes);
@@ -45,34 +42,7 @@ ModularArithmetic::ModularArithmetic(const RunContext &run, ChipMemory &memory)
     alu.value.resize(lanes);
     alu.index.resize(lanes);
   }
-  shuffles.resize(2);
-  for (ShuffleUnit &unit : shuffles) {
-    unit.map.resize(lanes);
-    unit.coming.resize(longest + 1);
-  }
-}
-
-ModularArithmetic::~ModularArithmetic() {
-  for (; retiredHead < retired.size(); ++retiredHead)
-    pool.release(retired[retiredHead].data);
-}
-
-void ModularArithmetic::startCycle(int64_t cycle) {
-  now = cycle;
-  while (retiredHead < retired.size() && retired[retiredHead].when <= now)
-    pool.release(retired[retiredHead++].data);
-  if (retiredHead > 4096 && retiredHead * 2 > retired.size()) {
-    retired.erase(retired.begin(), retired.begin() + ptrdiff_t(retiredHead));
-    retiredHead = 0;
-  }
-}
-
-/// A new buffer of `lanes` elements or bytes, alive as long as anything on a
-/// stream can be.
-void *ModularArithmetic::fresh() {
-  uint8_t *data = pool.allocate(modularWidthLog);
-  retired.push_back({now + lifetime, data});
-  return data;
+  shuffles.assign(2, PermutationMaps(lanes, longest + 1));
 }
 
 //===----------------------------------------------------------------------===//
@@ -225,15 +195,6 @@ const uint32_t *ModularArithmetic::halves(const Value *bytes) {
   return residues.data();
 }
 
-void ModularArithmetic::storeRow(size_t index, Value value) {
-  if (value & valueOwned)
-    Pool::retain(const_cast<uint8_t *>(valueData(value)));
-  Value old = memory.row[index];
-  if (old & valueOwned)
-    retired.push_back({now + lifetime, const_cast<uint8_t *>(valueData(old))});
-  memory.row[index] = value;
-}
-
 unsigned ModularArithmetic::address(const Value *bytes) const {
   unsigned result = 0;
   for (unsigned i = 0; i < 2; ++i) {
@@ -332,38 +293,9 @@ void ModularArithmetic::swap(unsigned number) {
   shadow.columns = 0;
 }
 
-unsigned ModularArithmetic::pass(const Op &op, unsigned number,
-                                 const Value *streams, unsigned accumulator) {
-  Plane &plane = planes[number];
-  unsigned slot = plane.issued++ & unsigned(plane.passes.size() - 1);
-  const MatrixOp &m = op.matrix;
-  plane.passes[slot] = {{streams[0], m.fp16 ? streams[1] : 0},
-                        m.laneBase,
-                        m.laneCount,
-                        m.row,
-                        uint16_t(accumulator),
-                        m.fp16 != 0,
-                        m.add != 0,
-                        false};
-  return slot;
-}
-
-/// Passes that are in the pipeline together are multiplied together.
 void ModularArithmetic::computePasses(Plane &plane) {
-  unsigned mask = unsigned(plane.passes.size() - 1);
-  llvm::SmallVector<unsigned, 64> batch;
-  while (plane.computed != plane.issued) {
-    batch.clear();
-    const Pass &first = plane.passes[plane.computed & mask];
-    while (plane.computed != plane.issued) {
-      const Pass &next = plane.passes[plane.computed & mask];
-      if (next.fp16 != first.fp16 || next.weightRow != first.weightRow ||
-          next.laneCount != first.laneCount)
-        break;
-      batch.push_back(plane.computed++ & mask);
-    }
-    multiply(plane, batch);
-  }
+  plane.compute(
+      [&](llvm::ArrayRef<unsigned> batch) { multiply(plane, batch); });
 }
 
 void ModularArithmetic::multiply(Plane &plane, llvm::ArrayRef<unsigned> batch) {
@@ -375,7 +307,6 @@ void ModularArithmetic::multiply(Plane &plane, llvm::ArrayRef<unsigned> batch) {
   unsigned depth = first.laneCount, columns = weights.columns;
   size_t base = size_t(first.weightRow) * lanes;
   for (unsigned slot : batch) {
-    plane.passes[slot].computed = true;
     // Columns that nothing was installed in are sums of zeros.
     std::fill_n(&plane.results[size_t(slot) * lanes], lanes, Element::known(0));
   }
@@ -466,9 +397,7 @@ Value ModularArithmetic::shuffle(const Op &op, unsigned unit, Value value) {
 }
 
 void ModularArithmetic::loadMap(unsigned number, const Value *bytes) {
-  ShuffleUnit &unit = shuffles[number];
-  unsigned slot = (unit.first + unit.number++) % unsigned(unit.coming.size());
-  std::vector<uint16_t> &map = unit.coming[slot];
+  std::vector<uint16_t> &map = shuffles[number].sampled();
   map.assign(lanes, 0);
   for (unsigned lane = 0; lane < lanes; ++lane)
     for (unsigned i = 0; i < 2; ++i) {
@@ -479,13 +408,6 @@ void ModularArithmetic::loadMap(unsigned number, const Value *bytes) {
       else
         map[lane] |= uint16_t(byte.value << (8 * i));
     }
-}
-
-void ModularArithmetic::setMap(unsigned number) {
-  ShuffleUnit &unit = shuffles[number];
-  unit.map.swap(unit.coming[unit.first]);
-  unit.first = (unit.first + 1) % unsigned(unit.coming.size());
-  --unit.number;
 }
 
 void ModularArithmetic::transpose(const Value *in, Value *out) {

@@ -37,18 +37,14 @@ inline Value makeValue(const void *data, unsigned widthLog, ValueKind kind) {
 /// width of 2 x lanes.
 constexpr unsigned modularWidthLog = 2;
 
-class ModularArithmetic {
+class ModularArithmetic : public ValueControl {
 public:
   static constexpr bool hasData = true;
   static constexpr unsigned messageBytes = sizeof(ModularByte);
   static constexpr unsigned maxInput = IsaArithmetic::maxInput;
 
   ModularArithmetic(const RunContext &context, ChipMemory &memory);
-  ~ModularArithmetic();
 
-  void startCycle(int64_t now);
-  Value loadRow(size_t index) const { return memory.row[index]; }
-  void storeRow(size_t index, Value value);
   unsigned address(const Value *bytes) const;
   Value alu(const Op &op, unsigned alu, const Value (*inputs)[maxInput],
             const int64_t *historyCycles, int64_t completion, bool start,
@@ -57,12 +53,14 @@ public:
   void install(const Op &op, unsigned plane, const Value *streams, unsigned at);
   void swap(unsigned plane);
   unsigned pass(const Op &op, unsigned plane, const Value *streams,
-                unsigned accumulator);
+                unsigned accumulator) {
+    return planes[plane].issue(op.matrix, streams, accumulator);
+  }
   void completePass(unsigned plane, unsigned number);
   Value drain(unsigned plane, unsigned accumulator);
   Value shuffle(const Op &op, unsigned unit, Value in);
   void loadMap(unsigned unit, const Value *bytes);
-  void setMap(unsigned unit);
+  void setMap(unsigned unit) { shuffles[unit].set(); }
   void transpose(const Value *in, Value *out);
   void leave(Value value, uint8_t *bytes) const;
   Value arrive(const uint8_t *bytes);
@@ -76,16 +74,9 @@ private:
     unsigned columns = 0;           // behind the last that any install reached
     bool fp16 = false;
   };
-  struct Pass {
-    Value in[2];
-    uint16_t laneBase, laneCount, weightRow, accumulator;
-    bool fp16, add, computed;
-  };
-  struct Plane {
+  struct Plane : PassRing {
     Weights weights[2];
     unsigned active = 0;
-    std::vector<Pass> passes; // a ring
-    unsigned issued = 0, computed = 0;
     std::vector<Element> results, accumulators;
   };
   struct Alu {
@@ -94,13 +85,9 @@ private:
     std::vector<uint32_t> index;
     uint32_t count = 0;
   };
-  struct ShuffleUnit {
-    std::vector<uint16_t> map;
-    std::vector<std::vector<uint16_t>> coming;
-    unsigned first = 0, number = 0;
-  };
 
-  void *fresh();
+  /// A new buffer of `lanes` elements or bytes.
+  void *fresh() { return ValueControl::fresh(modularWidthLog); }
   Element *freshElements() { return static_cast<Element *>(fresh()); }
   const Element *elements(const Value *bytes, isa::ElementType type,
                           Element *scratch) const;
@@ -120,24 +107,13 @@ private:
   void narrow(isa::ElementType type, const Element *in, Element *out) const;
   uint32_t residueOfInteger(Element a) const;
 
-  const Machine &machine;
-  const unsigned lanes;
-  Pool &pool;
-  ChipMemory &memory;
   ModularContext &context;
   const modular::Field &field;
 
-  int64_t now = 0, lifetime;
-  struct Retired {
-    int64_t when;
-    uint8_t *data;
-  };
-  std::vector<Retired> retired; // a queue from retiredHead on
-  size_t retiredHead = 0;
   std::vector<Plane> planes;
   std::vector<Alu> alus;
   unsigned historyMask;
-  std::vector<ShuffleUnit> shuffles;
+  std::vector<PermutationMaps> shuffles;
   std::vector<Element> laneNumbers, operands[3], scratch;
   std::vector<uint32_t> residues, factors, products;
 };

@@ -64,26 +64,9 @@ ChipStore &Modulo::store(unsigned chip) {
   if (made)
     return *made;
   made = std::make_unique<ChipStore>(m);
-  ChipMemory &memory = made->memory;
-  memory.row = static_cast<Value *>(std::calloc(memory.rows, sizeof(Value)));
-  LPU_CHECK(memory.row, "there is memory for the rows of a chip");
-  for (const ImageSegment &segment : package.chips[chip].image)
-    for (unsigned i = 0; i < segment.rows; ++i) {
-      size_t index =
-          memory.index(2 * segment.slice + segment.bank, segment.row + i);
-      ChipMemory::set(memory.initialised, index);
-      memory.row[index] = event::makeValue(
-          segment.bytes.empty() ? zeros.data()
-                                : segment.bytes.data() + size_t(i) * m.lanes,
-          0, false);
-    }
-  for (const TextSegment &segment :
-       package.classes[package.chips[chip].chipClass].text) {
-    unsigned bank = 2 * segment.slice + segment.bank;
-    memory.textBanks[bank] = true;
-    for (unsigned i = 0; i < segment.rows; ++i)
-      ChipMemory::set(memory.text, memory.index(bank, segment.row + i));
-  }
+  const Chip &own = package.chips[chip];
+  made->memory.mark(own, package.classes[own.chipClass]);
+  made->memory.load(own, zeros);
   return *made;
 }
 
