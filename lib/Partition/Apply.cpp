@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // A body is built once for members of a stage that differ only in data, and
-// bodies of different stages that print the same text are one class. So the
+// bodies of different stages that have the same form are one class. So the
 // work grows with classes; per chip it is a row of numbers in a table.
 //
 //===----------------------------------------------------------------------===//
@@ -19,7 +19,6 @@
 #include "lpu/Support/NodeName.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 using namespace lpu;
@@ -65,7 +64,7 @@ private:
   Crossings crossings;
   std::vector<unsigned> chips, firstOf;
   std::vector<ClassInfo> classes;
-  llvm::StringMap<unsigned> classByText;
+  std::map<std::vector<uintptr_t>, unsigned> classByForm;
   /// Class and rules of each stage's members; rules name ops of the model, so
   /// each built body keeps its own.
   struct Built {
@@ -83,12 +82,41 @@ private:
 };
 } // namespace
 
-static std::string textOf(func::FuncOp function) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  function.print(
-      os, OpPrintingFlags().useLocalScope().elideLargeElementsAttrs(1 << 30));
-  return text;
+using Form = std::vector<uintptr_t>;
+
+/// What a block does, without names and places: attributes and types are unique
+/// in a context, so their addresses stand for them.
+static void writeForm(Block &block, Form &form,
+                      llvm::DenseMap<mlir::Value, unsigned> &numbers) {
+  auto number = [&](mlir::Value v) {
+    form.push_back(numbers.try_emplace(v, numbers.size()).first->second);
+  };
+  auto type = [&](mlir::Value v) {
+    form.push_back(uintptr_t(v.getType().getAsOpaquePointer()));
+    number(v);
+  };
+  form.push_back(block.getNumArguments());
+  llvm::for_each(block.getArguments(), type);
+  for (Operation &op : block) {
+    form.push_back(uintptr_t(op.getName().getAsOpaquePointer()));
+    form.push_back(uintptr_t(op.getAttrDictionary().getAsOpaquePointer()));
+    form.push_back(op.getNumOperands());
+    llvm::for_each(op.getOperands(), number);
+    form.push_back(op.getNumResults());
+    llvm::for_each(op.getResults(), type);
+    for (Region &region : op.getRegions()) {
+      form.push_back(region.getBlocks().size());
+      for (Block &inner : region)
+        writeForm(inner, form, numbers);
+    }
+  }
+}
+
+static Form formOf(func::FuncOp function) {
+  Form form = {uintptr_t(function->getAttrDictionary().getAsOpaquePointer())};
+  llvm::DenseMap<mlir::Value, unsigned> numbers;
+  writeForm(function.getBody().front(), form, numbers);
+  return form;
 }
 
 void Applier::buildClasses() {
@@ -110,14 +138,14 @@ void Applier::buildClasses() {
       for (Operation &op : body.function->getBody().front())
         entry.values.push_back(valueName(op.getLoc()));
       // Which parameters are one array is a property of the class.
-      std::string text = textOf(*body.function);
+      Form form = formOf(*body.function);
       std::map<std::pair<unsigned, int64_t>, unsigned> first;
       for (auto [q, rule] : llvm::enumerate(entry.parameters)) {
         auto source = sourceOf(rule, {0, s, m, 0});
-        text +=
-            " " + std::to_string(first.try_emplace(source, q).first->second);
+        form.push_back(first.try_emplace(source, q).first->second);
       }
-      auto [found, isNew] = classByText.try_emplace(text, classes.size());
+      auto [found, isNew] =
+          classByForm.try_emplace(std::move(form), classes.size());
       if (isNew) {
         classes.emplace_back();
         classes.back().body = std::move(body);

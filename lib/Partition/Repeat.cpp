@@ -107,15 +107,25 @@ static std::optional<Period> findPeriod(const Model &model) {
   unsigned count = codes.size();
   Period best;
   for (unsigned length = 1; length <= count / 2; ++length) {
-    unsigned run = 0;
-    for (unsigned i = 0; i + length <= count; ++i) {
-      if (i + length < count && codes[i] == codes[i + length]) {
-        ++run;
+    auto repeats = [&](unsigned i) {
+      return i + length < count && codes[i] == codes[i + length];
+    };
+    // A run of at least `length` has one of these places.
+    for (unsigned i = 0; i + length < count; i += length) {
+      // Some periods of the best stretch are no longer stretch.
+      bool isKnown = best.length && length % best.length == 0 &&
+                     i >= best.begin && i + length < best.end;
+      if (isKnown || !repeats(i))
         continue;
-      }
-      if (run >= length && run + length > best.end - best.begin)
-        best = {i - run, i + length, length};
-      run = 0;
+      unsigned first = i, last = i + 1;
+      while (first > 0 && repeats(first - 1))
+        --first;
+      while (repeats(last))
+        ++last;
+      if (last - first >= length &&
+          last - first + length > best.end - best.begin)
+        best = {first, last + length, length};
+      i = (last - 1) / length * length;
     }
   }
   if (best.length == 0)
