@@ -12,8 +12,9 @@ stages   256 equal blocks on 256 chips: twice the layers of every stage
 layers   6 layers of a random encoder (hidden 384, 128 tokens) on one lpu1
 encoder  6 layers of that encoder (16 tokens) on 256 chips of 32 lanes and 1 MiB: 24 layers on 1,024 chips at 4 times
 
-A package is compiled, verified, run without values and with them. Seconds are wall time of a whole tool, without
-`compile` those of its stages; the smallest of `--repeat` runs. Peak memory is the largest resident set.
+A package is compiled, verified, run without values and with them. Seconds are processor time of a whole tool (they run
+on one thread), those of stages of the compiler wall time; the smallest of `--repeat` runs. Peak memory is the largest
+resident set.
 `classes` are texts of chips, `kernels` what was placed on a time axis, `instructions` the words of all texts. They
 decide how long a schedule takes, and are the same on every computer: --structure prints these alone.
 """
@@ -25,25 +26,22 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NUMERICS = ROOT / "test/numerics"
 
 
 def run(*command):
-    """Wall seconds, peak MiB and stdout of a tool."""
-    begin = time.perf_counter()
+    """Processor seconds, peak MiB and stdout of a tool."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=err)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - begin
         out.seek(0)
         err.seek(0)
         if child.returncode:
             sys.exit(f"{' '.join(map(str, command))}\n{out.read()}{err.read()}")
-        return seconds, usage.ru_maxrss / 1024, out.read()
+        return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, out.read()
 
 
 def subject(name, times, folder):
