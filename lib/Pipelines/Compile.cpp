@@ -303,7 +303,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       joined = llvm::createStringError(llvm::inconvertibleErrorCode(), why);
     // What the planner chooses by itself is never slower than one chip.
     std::optional<Candidate> alone;
-    if (options.stages == 0 && options.tensorWidth == 0) {
+    if (options.stages == 0 && options.tensorWidth == 0 &&
+        !options.throughput) {
       llvm::SaveAndRestore silent(quiet, true);
       auto best = searchSchedule(*module, machine, single);
       if (best)

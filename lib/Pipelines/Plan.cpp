@@ -354,6 +354,10 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
     return topology.takeError();
   PartitionOptions choice;
   choice.chips = options.chips / options.replicas;
+  if (options.throughput) {
+    choice.objective = Objective::Throughput;
+    choice.replicas = 1; // others are copies
+  }
   choice.stages = options.stages;
   choice.tensorWidth = options.tensorWidth;
   choice.halfLinks = options.halfLinks;

@@ -37,6 +37,11 @@ static cl::opt<unsigned>
              cl::desc("Copies of the plan, which take inputs in turn, each on "
                       "its part of --chips"),
              cl::init(1), cl::cat(category));
+static cl::opt<std::string> objective(
+    "objective",
+    cl::desc("latency (of one input, default), or throughput: as many replicas "
+             "as give most inputs per second"),
+    cl::init("latency"), cl::cat(category));
 static cl::opt<std::string>
     topology("topology",
              cl::desc("How the chips are wired (default: nodes as the machine "
@@ -189,6 +194,14 @@ int main(int argc, char **argv) {
                         tp.getValue(), pp.getValue(), uint64_t(pp) * tp,
                         chips.getValue()),
                 2);
+  if (objective != "latency" && objective != "throughput")
+    return fail("--objective " + objective + ": latency or throughput", 2);
+  if (objective == "throughput" && chips == 1)
+    return fail("--objective throughput shares inputs among chips; give "
+                "--chips",
+                2);
+  if (objective == "throughput" && !emit.empty())
+    return fail("--emit prints one plan; leave out --objective", 2);
   if (replicas == 0)
     return fail("--replicas 0: give at least 1", 2);
   uint64_t perReplica = std::max<uint64_t>(1, pp) * std::max<uint64_t>(1, tp);
@@ -258,7 +271,13 @@ int main(int argc, char **argv) {
   if (analyzes)
     return analyzeModel(context, *machine, options);
   uint64_t said = errs().tell();
-  auto result = lpu::compileModel(context, *machine, options, errs());
+  options.throughput = objective == "throughput";
+  bool choosesReplicas =
+      options.throughput && replicas.getNumOccurrences() == 0;
+  auto result =
+      choosesReplicas
+          ? lpu::compileForThroughput(context, *machine, options, errs())
+          : lpu::compileModel(context, *machine, options, errs());
   if (!result) {
     if (errs().tell() == said)
       fail("the model cannot be compiled, and no reason was found: this is a "

@@ -24,6 +24,8 @@ struct CompileOptions {
   unsigned chips = 1, stages = 0, tensorWidth = 0;
   /// Copies of the plan, each on its part of the chips.
   unsigned replicas = 1;
+  /// Plans are chosen for inputs per second, not for the latency of one.
+  bool throughput = false;
   /// A topology file; empty: nodes as the machine file says.
   std::string topology;
   /// Floats cross links in half precision.
@@ -103,6 +105,13 @@ std::optional<CompileResult> compileModel(mlir::MLIRContext &context,
                                           const Machine &machine,
                                           const CompileOptions &options,
                                           llvm::raw_ostream &errors);
+
+/// The same with as many replicas as give most inputs per second: each number
+/// that divides the chips is scheduled. The plan's text says what was compared.
+std::optional<CompileResult> compileForThroughput(mlir::MLIRContext &context,
+                                                  const Machine &machine,
+                                                  const CompileOptions &options,
+                                                  llvm::raw_ostream &errors);
 
 } // namespace lpu
 
