@@ -74,18 +74,35 @@ double CostModel::linkBytes(mlir::Value v) const {
   return double(elementCount(v)) * bytes;
 }
 
+/// Slices of a half that hold data, and their banks: those of text with one
+/// each, and only where there are few others.
+static std::pair<unsigned, unsigned> dataSlices(const Machine &machine,
+                                                bool east) {
+  constexpr unsigned enough = 20; // beside those of text
+  unsigned text = llvm::count_if(machine.textSlices, [&](unsigned slice) {
+    return (slice >= machine.slicesPerHalf) == east;
+  });
+  unsigned others = machine.slicesPerHalf - text;
+  unsigned both = others < enough ? std::min(text, enough - others) : 0;
+  return {others + both, 2 * others + both};
+}
+
 double CostModel::dataBytes() const {
-  constexpr unsigned enough = 20; // slices of a half, beside those of text
+  double banks = dataSlices(machine, false).second +
+                 dataSlices(machine, true).second;
+  return banks * machine.rows * machine.lanes;
+}
+
+double CostModel::tableBytes() const {
+  // The text slices are the outer ones.
   double banks = 0;
   for (bool east : {false, true}) {
-    unsigned text = llvm::count_if(machine.textSlices, [&](unsigned slice) {
-      return (slice >= machine.slicesPerHalf) == east;
-    });
-    unsigned others = machine.slicesPerHalf - text;
-    banks +=
-        2 * others + (others < enough ? std::min(text, enough - others) : 0);
+    auto [slices, all] = dataSlices(machine, east);
+    unsigned others = all - slices, inner = slices - slices / 4;
+    banks += inner + std::min(inner, others);
   }
-  return banks * machine.rows * machine.lanes;
+  constexpr double filled = 0.95; // panels do not fill banks to the last row
+  return banks * machine.rows * machine.lanes * filled;
 }
 
 double CostModel::valueBytes(unsigned i, Cutting cutting,

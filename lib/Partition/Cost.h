@@ -89,6 +89,9 @@ public:
   /// SRAM of a chip for data: where there are slices enough, data keeps out of
   /// those that hold text, otherwise out of one of their banks.
   double dataBytes() const;
+  /// Bytes of the slices that tables may stand in: the addresses of lookups come
+  /// from the outer quarter.
+  double tableBytes() const;
   /// Bytes of a value on links.
   double linkBytes(mlir::Value v) const;
   /// A value as the vector unit keeps it, or (`asOperand`) in the half

@@ -64,8 +64,7 @@ double Enumerator::bytesInto(unsigned begin, unsigned end) const {
 
 bool Enumerator::fits(const Stage &stage) const {
   double reserve = double(reserveBytes);
-  // Addresses come from slices further out than the tables: a third of them.
-  return stage.tableBytes <= cost.dataBytes() * 2 / 3 - reserve / 2 &&
+  return stage.tableBytes <= cost.tableBytes() - reserve / 2 &&
          stage.dataBytes <= cost.dataBytes() - reserve &&
          stage.sramBytes <= double(cost.machine.sramBytes()) - reserve;
 }

@@ -49,7 +49,11 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
   const Tile table = program.tiles[gather.table];
   const Tile out = program.tiles[gather.out];
   unsigned width = isa::byteWidth(table.type);
-  int64_t panelRows = int64_t(machine.rows) * 7 / 8 - 1;
+  // As few panels as there can be, of equal length, so that they share banks.
+  // One that is filled by a flow leaves its bank some rows.
+  int64_t panelRows = table.kind == Tile::Constant
+                          ? int64_t(machine.rows) - 1
+                          : int64_t(machine.rows) * 7 / 8 - 1;
   if (panelRows < 1) {
     fail("table '" + table.name + "': a bank of " +
          std::to_string(machine.rows) +
@@ -58,6 +62,7 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     return {};
   }
   int64_t panels = (table.rows + panelRows - 1) / panelRows;
+  panelRows = (table.rows + panels - 1) / panels;
   constexpr unsigned enoughSlices = 12; // in a half
   bool fromOutside = machine.slicesPerHalf >= enoughSlices;
 

@@ -100,8 +100,11 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
       }
     } else if (tile.kind != Tile::Temporary || tables.count(t)) {
       // A binding describes one run of rows; constants need no finer panels.
-      shape.panelRows =
-          std::min<int64_t>(tile.rows, int64_t(machine.rows) * 7 / 8);
+      // What is computed leaves a bank some rows.
+      int64_t most = tile.kind == Tile::Constant && tables.count(t)
+                         ? int64_t(machine.rows)
+                         : int64_t(machine.rows) * 7 / 8;
+      shape.panelRows = std::min<int64_t>(tile.rows, most);
     }
     if (auto block = blockRows.find(t); block != blockRows.end())
       shape.panelRows = std::min(shape.panelRows, block->second);
@@ -211,8 +214,8 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
     const auto &slices = halfSlices[h];
     for (unsigned i = 0; i < slices.size(); ++i) {
       unsigned slice = slices[i];
-      // The outer third, at other positions than the rest.
-      size_t cut = slices.size() - slices.size() / 3;
+      // The outer quarter, at other positions than the rest.
+      size_t cut = slices.size() - slices.size() / 4;
       bool isOuter = i >= cut && machine.slicePosition(slice) !=
                                      machine.slicePosition(slices[cut - 1]);
       if (avoid.count(slice) || (zone == Zone::Inner && isOuter) ||
