@@ -88,8 +88,8 @@ static std::pair<unsigned, unsigned> dataSlices(const Machine &machine,
 }
 
 double CostModel::dataBytes() const {
-  double banks = dataSlices(machine, false).second +
-                 dataSlices(machine, true).second;
+  double banks =
+      dataSlices(machine, false).second + dataSlices(machine, true).second;
   return banks * machine.rows * machine.lanes;
 }
 
@@ -98,11 +98,11 @@ double CostModel::tableBytes() const {
   double banks = 0;
   for (bool east : {false, true}) {
     auto [slices, all] = dataSlices(machine, east);
-    unsigned others = all - slices, inner = slices - slices / 4;
+    unsigned others = all - slices,
+             inner = slices - std::min(slices - 1, std::max(4u, slices / 8));
     banks += inner + std::min(inner, others);
   }
-  constexpr double filled = 0.95; // panels do not fill banks to the last row
-  return banks * machine.rows * machine.lanes * filled;
+  return banks * machine.rows * machine.lanes;
 }
 
 double CostModel::valueBytes(unsigned i, Cutting cutting,
@@ -128,15 +128,15 @@ double CostModel::weightBytes(const Node &node, Cutting cutting) const {
     for (auto [d, loop] : llvm::enumerate(dims))
       if (loop != none && sizes[d] > 1)
         sizes[d] = size(node, loop, cutting);
-    // The scheduler cuts a table into panels of a bank each, less an eighth and
-    // with a row of zeros. What a panel leaves of its bank is too little for
-    // another; two of at most half a bank share one.
+    // The scheduler cuts a table into as few equal panels as banks hold, each
+    // with a row of zeros. A bank holds as many as it can; the rest of it is of
+    // no use to tables.
     if (node.isGather && v == node.reads[1]) {
-      int64_t panel = std::max<int64_t>(1, int64_t(machine.rows) * 7 / 8 - 1),
-              rest = sizes[0] % panel;
-      rest += rest > 0;
-      sizes[0] = sizes[0] / panel * machine.rows +
-                 (rest > int64_t(machine.rows) / 2 ? machine.rows : rest);
+      int64_t most = std::max<int64_t>(1, int64_t(machine.rows) - 1),
+              panels = std::max<int64_t>(1, (sizes[0] + most - 1) / most),
+              each = (sizes[0] + panels - 1) / panels + 1;
+      sizes[0] = panels * machine.rows /
+                 std::max<int64_t>(1, int64_t(machine.rows) / each);
     }
     bool isMatrix = node.isContraction || node.isGather;
     bytes +=

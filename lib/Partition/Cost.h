@@ -90,7 +90,7 @@ public:
   /// those that hold text, otherwise out of one of their banks.
   double dataBytes() const;
   /// Bytes of the slices that tables may stand in: the addresses of lookups come
-  /// from the outer quarter.
+  /// from the outer ones.
   double tableBytes() const;
   /// Bytes of a value on links.
   double linkBytes(mlir::Value v) const;

@@ -369,7 +369,8 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   choice.directGroups = choice.relays = choice.repeats = true;
 
   // A table that no stage has room for is looked up in parts. How large they
-  // best are is tried.
+  // best are is tried; each part has text of its own, so finer ones have to be
+  // worth it.
   unsigned widest = choice.mostWidth;
   if (options.tensorWidth)
     widest = options.tensorWidth;
@@ -384,13 +385,14 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   };
   auto planned = plan(hasLarge ? *parted : linalg, hasLarge);
   if (hasLarge) {
-    for (double share : {0.65, 0.5, 0.4, 0.3, 0.2, 0.1}) {
+    for (double share : {0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1}) {
       mlir::OwningOpRef<mlir::ModuleOp> finer = linalg.clone();
       splitTables(*finer, uint64_t(share * room));
       auto other = plan(*finer, true);
       if (mlir::succeeded(other) &&
           (mlir::failed(planned) ||
-           other->report.plan.latency() < planned->report.plan.latency())) {
+           other->report.plan.latency() <
+               0.9 * planned->report.plan.latency())) {
         planned = std::move(other);
         parted = std::move(finer);
       }

@@ -87,6 +87,16 @@ SchedulerImpl::exchangedTiles(std::set<unsigned> &tables) const {
                           [&](int64_t row) { return row % e->rows != 0; })))
           blockRows.erase(block);
       }
+  // Where constants leave each bank a few rows, whole blocks in short panels.
+  const int64_t shortPanel = int64_t(machine.rows) / 4;
+  for (const stream::Segment &segment : program.segments)
+    for (const stream::Kernel &kernel : segment.kernels)
+      if (const auto *e = std::get_if<stream::Exchange>(&kernel);
+          e && constantPlaces.isFull)
+        for (unsigned tile : {e->src, e->dst})
+          if (program.tiles[tile].kind == stream::Tile::Temporary)
+            blockRows.try_emplace(
+                tile, std::max<int64_t>(1, shortPanel / e->rows) * e->rows);
   return blockRows;
 }
 

@@ -49,11 +49,12 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
   const Tile table = program.tiles[gather.table];
   const Tile out = program.tiles[gather.out];
   unsigned width = isa::byteWidth(table.type);
-  // As few panels as there can be, of equal length, so that they share banks.
-  // One that is filled by a flow leaves its bank some rows.
-  int64_t panelRows = table.kind == Tile::Constant
-                          ? int64_t(machine.rows) - 1
-                          : int64_t(machine.rows) * 7 / 8 - 1;
+  // On a full chip as few panels as there can be, of equal length, so that they
+  // share banks. Others, and those that are filled by a flow, leave their banks
+  // some rows.
+  bool isFull = constantPlaces.isFull && table.kind == Tile::Constant;
+  int64_t panelRows =
+      (isFull ? int64_t(machine.rows) : int64_t(machine.rows) * 7 / 8) - 1;
   if (panelRows < 1) {
     fail("table '" + table.name + "': a bank of " +
          std::to_string(machine.rows) +
@@ -62,9 +63,14 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     return {};
   }
   int64_t panels = (table.rows + panelRows - 1) / panelRows;
-  panelRows = (table.rows + panels - 1) / panels;
+  if (isFull)
+    panelRows = (table.rows + panels - 1) / panels;
   constexpr unsigned enoughSlices = 12; // in a half
-  bool fromOutside = machine.slicesPerHalf >= enoughSlices;
+  // Where weights fill the outer slices, so do small tables that could stand
+  // anywhere.
+  bool isSmall =
+      constantPlaces.isFull && table.rows < int64_t(machine.rows) / 8;
+  bool fromOutside = machine.slicesPerHalf >= enoughSlices && !isSmall;
 
   struct Panel {
     unsigned table;
@@ -80,7 +86,7 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     // few, from the other half, and then for every byte from a tile of its own,
     // as the bytes stand at different distances. Both ways they travel towards
     // the table.
-    int half = p % 2;
+    int half = (constantPlaces.isFull ? fullPanels++ : unsigned(p)) % 2;
     Tile part = table;
     part.name = table.name;
     part.rows = panel.rows + 1; // the zero row is outside the source's axes

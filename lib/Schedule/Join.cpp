@@ -105,11 +105,11 @@ void Joiner::finishProgram(unsigned number) {
   chip.free.clear();
   chip.programEnd = chip.shift + chip.kind->end + fetchGap();
   // A resync in front of all sends, when nothing crosses a link, spares one
-  // among them.
+  // among them. It stands in front of the first cycle in which one can issue.
   bool isShort = chip.programEnd + vectorsSent(number) * interval() <=
                  machine.resyncCycles;
   chip.sendPause =
-      chip.start + (isShort ? machine.resyncCycles : chip.programEnd);
+      chip.start + (isShort ? machine.resyncCycles : chip.programEnd - 1);
   chip.isReady = true;
 }
 

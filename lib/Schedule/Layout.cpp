@@ -88,7 +88,10 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
         shape.stripes *= 2;
     }
     if (tile.weights) {
-      shape.stripes = weightStripes(tile, machine, slices, installCycles[t]);
+      // Where weights nearly fill a chip, few slices have room at once.
+      shape.stripes = weightStripes(tile, machine,
+                                    constantPlaces.isFull ? slices / 2 : slices,
+                                    installCycles[t]);
       int64_t padded =
           (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
@@ -214,8 +217,12 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
     const auto &slices = halfSlices[h];
     for (unsigned i = 0; i < slices.size(); ++i) {
       unsigned slice = slices[i];
-      // The outer quarter, at other positions than the rest.
-      size_t cut = slices.size() - slices.size() / 4;
+      // The outer third, at other positions than the rest; of a full chip no
+      // more than it takes.
+      size_t outer = constantPlaces.isFull
+                         ? std::max<size_t>(4, slices.size() / 8)
+                         : slices.size() / 3;
+      size_t cut = slices.size() - std::min(slices.size() - 1, outer);
       bool isOuter = i >= cut && machine.slicePosition(slice) !=
                                      machine.slicePosition(slices[cut - 1]);
       if (avoid.count(slice) || (zone == Zone::Inner && isOuter) ||

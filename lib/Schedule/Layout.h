@@ -62,6 +62,7 @@ struct ConstantPlaces {
   /// first: where they nearly fill a chip, the inner slices that would be left
   /// are too few for an install.
   bool spread = false;
+  bool isFull = false; // constants take more than half of the SRAM
 };
 
 /// Where in a half a tile may stand: what is outer sends inwards past what is

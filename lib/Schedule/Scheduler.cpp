@@ -607,12 +607,13 @@ lpu::schedule::schedule(const stream::Program &program, const Machine &machine,
   int64_t rows = 0;
   for (const stream::Tile &tile : program.tiles)
     rows += constantRows(tile);
-  bool isFull = maySpread && rows > int64_t(machine.numSlices()) * machine.rows;
+  bool isFull = rows > int64_t(machine.numSlices()) * machine.rows;
   std::string message;
-  for (unsigned attempt = 0; attempt < (maySpread ? 2 : 1); ++attempt) {
-    bool spread = isFull != (attempt > 0);
+  for (unsigned attempt = 0; attempt < (maySpread || isFull ? 2 : 1);
+       ++attempt) {
     ConstantPlaces places;
-    places.spread = spread;
+    places.isFull = isFull;
+    places.spread = (maySpread && isFull) != (attempt > 0);
     auto result = SchedulerImpl(program, machine, options, places).run();
     if (result)
       return result;

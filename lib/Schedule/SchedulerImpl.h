@@ -326,6 +326,7 @@ private:
   const Machine &machine;
   ScheduleOptions options;
   ConstantPlaces &constantPlaces;
+  unsigned fullPanels = 0; // of tables on a full chip: in both halves in turn
   /// A row of text holds few instructions, so that text is scarce.
   bool shortRows = false;
   /// Idle cycles left behind every run of a queue. Where rows are short, text

@@ -505,8 +505,13 @@ private:
     if (!isTable(t.operands[0], rows))
       move(t, 0, {0u}, {1u});
     Tensor &from = *t.operands[0].source;
-    // Half precision stays what it is.
-    from.feedsMatrix |= t.element == "f16";
+    // Half precision stays what it is, and moves keep it.
+    for (Tensor *half = &from; t.element == "f16";
+         half = half->operands[0].source) {
+      half->feedsMatrix = true;
+      if (half->kind != Tensor::Move)
+        break;
+    }
     t.layout = layoutOf(t.shape, {0u}, {1u});
     t.layout.isSplat = from.layout.isSplat;
   }
