@@ -145,13 +145,13 @@ void Enumerator::findLive() {
 }
 
 double Enumerator::peakAt(unsigned i, const Option &option) const {
-  // A sum over the group stands as what is given, as the blocks of all members,
-  // and as what is gathered; in stages of tables there is little else.
+  // A sum over the group is given and gathered, and between stands as the blocks
+  // of all members too; in stages of tables there is little else.
   double sum = 0;
   const Cutting own{option.cuts[i], option.width};
   const Node &node = cost.model.nodes[cost.model.heavy[i]];
   if (own.axis != none && !node.isGather && cost.op(i, own).collectives > 0)
-    sum += 3 * cost.linkBytes(node.result());
+    sum += cost.linkBytes(node.result());
   if (operands[i].empty() && live[i].empty())
     return sum;
   auto bytes = [&](unsigned j, bool asOperand) {
