@@ -145,8 +145,8 @@ void Enumerator::findLive() {
 }
 
 double Enumerator::peakAt(unsigned i, const Option &option) const {
-  // A sum over the group is given and gathered, and between stands as the blocks
-  // of all members too; in stages of tables there is little else.
+  // A sum over the group is given and gathered, and between stands as the
+  // blocks of all members too; in stages of tables there is little else.
   double sum = 0;
   const Cutting own{option.cuts[i], option.width};
   const Node &node = cost.model.nodes[cost.model.heavy[i]];
