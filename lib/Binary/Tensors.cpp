@@ -58,6 +58,7 @@ std::string lpu::writeTensorSection(llvm::ArrayRef<TensorPlace> places) {
 static std::string fault(const TensorPlace &place, const Package &package) {
   // Elements of a tensor, and rows of a tile, that a person waits for.
   constexpr int64_t most = int64_t(1) << 31;
+  constexpr int64_t mostElements = int64_t(1) << 28; // 1 GiB of floats
   if (place.chip >= package.chips.size())
     return "no such chip";
   size_t rank = place.shape.size();
@@ -78,7 +79,7 @@ static std::string fault(const TensorPlace &place, const Package &package) {
     int64_t last = place.shape[d] - 1;
     (place.rowStride[d] < 0 ? lowRow : highRow) += last * place.rowStride[d];
     (place.featureStride[d] < 0 ? low : high) += last * place.featureStride[d];
-    if (!isSmall(elements) || !isNear(lowRow) || !isNear(highRow) ||
+    if (elements > mostElements || !isNear(lowRow) || !isNear(highRow) ||
         !isNear(low) || !isNear(high))
       return "too many elements";
   }
@@ -96,6 +97,7 @@ static std::string fault(const TensorPlace &place, const Package &package) {
       uint64_t(place.stripes) * isa::byteWidth(place.type));
   if (!expected || *expected != place.columns.size())
     return "the wrong number of columns";
+  int64_t sramRows = 0; // of all columns
   size_t perPanel = place.columns.size() / size_t(panels);
   for (size_t i = 0; i < place.columns.size(); ++i) {
     // The last panel may be shorter.
@@ -105,7 +107,10 @@ static std::string fault(const TensorPlace &place, const Package &package) {
     if (slice >= m.numSlices() || bank > 1 ||
         row + (rows + place.stripes - 1) / place.stripes > int64_t(m.rows))
       return "a column outside of the SRAM";
+    sramRows += (rows + place.stripes - 1) / place.stripes;
   }
+  if (sramRows > int64_t(m.numSlices()) * 2 * m.rows)
+    return "more rows than the SRAM has";
   return "";
 }
 

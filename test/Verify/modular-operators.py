@@ -86,6 +86,11 @@ CASES = [
     (("ReduceProd", [(3, 5), ones]), ("ReduceSum", [(3, 5), ones])),
     (("ReduceLogSum", [(3, 5), ones]), ("ReduceLogSumExp", [(3, 5), ones])),
     (("ReduceLogSumExp", [(3, 5), ones]), ("ReduceLogSum", [(3, 5), ones])),
+    (("Pad", [(3, 5), np.array([1, 2, 0, 1])], dict(mode="reflect")), ("Pad", [(3, 5), np.array([1, 2, 0, 1])], dict(mode="edge"))),
+    (("Pad", [(3, 5), np.array([1, 2, 0, 1])], dict(mode="edge")), ("Pad", [(3, 5), np.array([1, 2, 0, 1])], dict(mode="reflect"))),
+    (("Pad", [(3, 5), np.array([1, 2]), np.array(0, np.float32), np.array([1])]),
+     ("Pad", [(3, 5), np.array([2, 1]), np.array(0, np.float32), np.array([1])])),
+    (("Sign", [(3, 5)]), ("Relu", [(3, 5)])),
     (("ReduceSum", [(3, 5)], dict(noop_with_empty_axes=1)), ("Neg", [(3, 5)])),
 ]
 

@@ -459,6 +459,36 @@ static void scatterND(Node &n) {
   scatter(n, to);
 }
 
+/// Integers become rows of off and on; what is outside of the depth has no on.
+static void oneHot(Node &n) {
+  const Tensor &indices = n.in(0), &values = n.in(2);
+  if (indices.isFloat() || n.in(1).isFloat() || n.in(1).count() != 1 ||
+      values.count() != 2)
+    return n.refuse("its operands are no integers");
+  int64_t depth = n.in(1).integer(0),
+          axis = n.axis(n.integer("axis", -1), indices.rank() + 1);
+  if (!n.error.empty() || depth < 1)
+    return n.refuse("its depth does not fit");
+  Dims dims = indices.dims;
+  dims.insert(dims.begin() + axis, depth);
+  int64_t inner = countOf(DimsRef(indices.dims).drop_front(size_t(axis)));
+  std::vector<int64_t> from;
+  for (int64_t i = 0; i < countOf(dims); ++i) {
+    int64_t index = indices.integer(i / (inner * depth) * inner + i % inner);
+    index = index < 0 ? index + depth : index;
+    from.push_back(index == i / inner % depth);
+  }
+  Tensor result = values.take(dims, from);
+  if (!indices.isConstant && values.isFloat()) {
+    std::vector<Element> elements;
+    for (int64_t i : from)
+      elements.push_back(values.element(i));
+    result = Tensor::ofElements(dims, std::move(elements));
+  }
+  result.isConstant &= indices.isConstant;
+  n.set(result);
+}
+
 Operator lpu::verify::findExpanded(llvm::StringRef name) {
   return llvm::StringSwitch<Operator>(name)
       .Case("Softplus", softplus)
@@ -480,5 +510,6 @@ Operator lpu::verify::findExpanded(llvm::StringRef name) {
       .Case("Einsum", einsum)
       .Case("ScatterElements", scatterElements)
       .Case("ScatterND", scatterND)
+      .Case("OneHot", oneHot)
       .Default(nullptr);
 }

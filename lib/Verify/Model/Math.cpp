@@ -278,10 +278,34 @@ static void negative(Node &n) {
     result.push_back(-i);
   n.set(Tensor::ofIntegers(a.type, a.dims, std::move(result), a.isConstant));
 }
+/// Of integers, element by element.
+static void integersOf(Node &n, llvm::function_ref<int64_t(int64_t)> body) {
+  const Tensor &a = n.in(0);
+  std::vector<int64_t> result;
+  for (int64_t i : *a.integers)
+    result.push_back(body(i));
+  n.set(Tensor::ofIntegers(a.type, a.dims, std::move(result), a.isConstant));
+}
 static void absolute(Node &n) {
+  if (!n.in(0).isFloat())
+    return integersOf(n, [](int64_t i) { return i < 0 ? -i : i; });
   unary(
       n, [](double a) { return std::fabs(a); },
       [&](Element a) { return n.field.abs(a); });
+}
+static void sign(Node &n) {
+  if (!n.in(0).isFloat())
+    return integersOf(n, [](int64_t i) { return int64_t((i > 0) - (i < 0)); });
+  Element zero = Element::known(0);
+  unary(
+      n, [](double a) { return a > 0   ? 1.0
+                               : a < 0 ? -1.0
+                                       : a; },
+      [&](Element a) {
+        return n.field.less(zero, a)   ? constantElement(1)
+               : n.field.less(a, zero) ? constantElement(-1)
+                                       : a;
+      });
 }
 static void ceiling(Node &n) {
   unary(
@@ -382,6 +406,19 @@ static void isNaN(Node &n) {
   }
   n.set(Tensor::ofIntegers(typeBool, a.dims, std::move(result), a.isConstant));
 }
+static void isInf(Node &n) {
+  const Tensor &a = n.in(0);
+  if (!a.isFloat())
+    return n.refuse("its operand is no float");
+  std::vector<int64_t> result;
+  for (int64_t i = 0; i < a.count(); ++i) {
+    Element e = a.element(i);
+    result.push_back(
+        (e.isKnown(0x7f800000) && n.integer("detect_positive", 1)) ||
+        (e.isKnown(0xff800000) && n.integer("detect_negative", 1)));
+  }
+  n.set(Tensor::ofIntegers(typeBool, a.dims, std::move(result), a.isConstant));
+}
 static void logicalNot(Node &n) {
   const Tensor &a = n.in(0);
   if (a.isFloat())
@@ -478,8 +515,18 @@ static void where(Node &n) {
 
 static void clip(Node &n) {
   const Field &f = n.field;
-  if (!n.in(0).isFloat())
-    return n.refuse("its operand is no float");
+  if (!n.in(0).isFloat()) {
+    std::vector<int64_t> result = *n.in(0).integers;
+    for (size_t limit : {1, 2})
+      if (n.has(limit) && (n.in(limit).isFloat() || n.in(limit).count() != 1))
+        return n.refuse("its limits are no integers");
+    for (int64_t &i : result) {
+      i = n.has(1) ? std::max(i, n.in(1).integer(0)) : i;
+      i = n.has(2) ? std::min(i, n.in(2).integer(0)) : i;
+    }
+    return n.set(Tensor::ofIntegers(n.in(0).type, n.in(0).dims,
+                                    std::move(result), n.in(0).isConstant));
+  }
   Tensor result = n.in(0);
   if (n.has(1))
     result = combine(n, result, n.in(1),
@@ -509,6 +556,8 @@ Operator lpu::verify::findMath(llvm::StringRef name) {
       .Case("Xor", logic<2>)
       .Case("Not", logicalNot)
       .Case("IsNaN", isNaN)
+      .Case("IsInf", isInf)
+      .Case("Sign", sign)
       .Case("Where", where)
       .Case("Clip", clip)
       .Case("Cast", cast)

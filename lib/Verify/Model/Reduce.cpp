@@ -166,20 +166,22 @@ template <Reduction kind> static void reduceOp(Node &n) {
   Tensor result;
   if (!a.isFloat()) {
     if (kind != Reduction::Sum && kind != Reduction::Max &&
-        kind != Reduction::Min)
+        kind != Reduction::Min && kind != Reduction::Product)
       return n.refuse("it reduces integers");
     int64_t count = a.count();
     for (int64_t axis : axes)
       count /= std::max<int64_t>(a.dims[size_t(axis)], 1);
-    std::vector<int64_t> values(size_t(count), kind == Reduction::Sum ? 0
+    std::vector<int64_t> values(size_t(count), kind == Reduction::Sum       ? 0
+                                               : kind == Reduction::Product ? 1
                                                : kind == Reduction::Max
                                                    ? INT64_MIN
                                                    : INT64_MAX);
     Dims dims = overAxes(a, axes, [&](int64_t to, int64_t from) {
       int64_t &v = values[size_t(to)], e = a.integer(from);
-      v = kind == Reduction::Sum   ? v + e
-          : kind == Reduction::Max ? std::max(v, e)
-                                   : std::min(v, e);
+      v = kind == Reduction::Sum       ? v + e
+          : kind == Reduction::Product ? int64_t(uint64_t(v) * uint64_t(e))
+          : kind == Reduction::Max     ? std::max(v, e)
+                                       : std::min(v, e);
     });
     result = Tensor::ofIntegers(a.type, dims, std::move(values), a.isConstant);
   } else if (kind == Reduction::Mean) {

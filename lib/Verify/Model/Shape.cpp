@@ -439,12 +439,40 @@ static void tile(Node &n) {
 
 static void pad(Node &n) {
   const Tensor &a = n.in(0);
-  if (n.text("mode", "constant") != "constant" || n.has(3) || n.opset < 11 ||
-      (n.has(2) && n.in(2).count() != 1))
-    return n.refuse("a mode other than constant, or of some axes");
-  Positions sizes = listOf(n, 1);
-  if (int64_t(sizes.size()) != 2 * a.rank())
+  std::string mode = n.text("mode", "constant");
+  if (n.opset < 11 || (n.has(2) && n.in(2).count() != 1))
+    return n.refuse("an older form, or a value that is no scalar");
+  Positions given = listOf(n, 1), axes;
+  if (n.has(3))
+    axes = listOf(n, 3);
+  else
+    for (int64_t d = 0; d < a.rank(); ++d)
+      axes.push_back(d);
+  if (!n.error.empty() || given.size() != 2 * axes.size())
     return n.refuse("its sizes do not fit");
+  Positions sizes(2 * a.dims.size(), 0);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    int64_t d = n.axis(axes[i], a.rank());
+    if (!n.error.empty())
+      return;
+    sizes[size_t(d)] = given[i];
+    sizes[size_t(d) + a.dims.size()] = given[i + axes.size()];
+  }
+  // Where a position beyond an edge reads; outside if there is nothing.
+  auto inside = [&](int64_t x, int64_t size) {
+    if (mode == "edge")
+      return std::clamp<int64_t>(x, 0, size - 1);
+    if (mode == "wrap")
+      return ((x % size) + size) % size;
+    if (mode == "reflect" && size > 1) {
+      int64_t period = 2 * (size - 1), turn = ((x % period) + period) % period;
+      return turn < size ? turn : period - turn;
+    }
+    return x;
+  };
+  if (mode != "constant" && mode != "edge" && mode != "wrap" &&
+      mode != "reflect")
+    return n.refuse("its mode is not known here");
   Dims dims = a.dims, own = stridesOf(a.dims);
   for (size_t d = 0; d < dims.size(); ++d)
     dims[d] += sizes[d] + sizes[d + dims.size()];
@@ -455,7 +483,7 @@ static void pad(Node &n) {
     int64_t at = 0;
     bool isInside = true;
     for (size_t d = 0; d < dims.size(); ++d) {
-      int64_t x = i / to[d] % dims[d] - sizes[d];
+      int64_t x = inside(i / to[d] % dims[d] - sizes[d], a.dims[d]);
       isInside &= x >= 0 && x < a.dims[d];
       at += x * own[d];
     }
