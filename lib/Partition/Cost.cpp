@@ -128,13 +128,14 @@ double CostModel::weightBytes(const Node &node, Cutting cutting) const {
     for (auto [d, loop] : llvm::enumerate(dims))
       if (loop != none && sizes[d] > 1)
         sizes[d] = size(node, loop, cutting);
-    // The scheduler cuts a table into as few equal panels as banks hold, each
-    // with a row of zeros. A bank holds as many as it can; the rest of it is of
-    // no use to tables.
+    // The scheduler cuts a table into as few equal panels as banks hold, as
+    // many in each half, each with a row of zeros. A bank holds as many as it
+    // can; the rest of it is of no use to tables.
     if (node.isGather && v == node.reads[1]) {
       int64_t most = std::max<int64_t>(1, int64_t(machine.rows) - 1),
-              panels = std::max<int64_t>(1, (sizes[0] + most - 1) / most),
-              each = (sizes[0] + panels - 1) / panels + 1;
+              panels = std::max<int64_t>(1, (sizes[0] + most - 1) / most);
+      panels += sizes[0] > 1 ? panels % 2 : 0;
+      int64_t each = (sizes[0] + panels - 1) / panels + 1;
       sizes[0] = panels * machine.rows /
                  std::max<int64_t>(1, int64_t(machine.rows) / each);
     }

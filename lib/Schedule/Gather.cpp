@@ -50,8 +50,8 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
   const Tile out = program.tiles[gather.out];
   unsigned width = isa::byteWidth(table.type);
   // On a full chip as few panels as there can be, of equal length, so that they
-  // share banks. Others, and those that are filled by a flow, leave their banks
-  // some rows.
+  // share banks, in both halves. Others, and those that are filled by a flow,
+  // leave their banks some rows.
   bool isFull = constantPlaces.isFull && table.kind == Tile::Constant;
   int64_t panelRows =
       (isFull ? int64_t(machine.rows) : int64_t(machine.rows) * 7 / 8) - 1;
@@ -63,8 +63,11 @@ SchedulerImpl::expandGather(const stream::Gather &gather) {
     return {};
   }
   int64_t panels = (table.rows + panelRows - 1) / panelRows;
-  if (isFull)
+  if (isFull && table.rows > 1) {
+    panels += panels % 2; // as many in each half
     panelRows = (table.rows + panels - 1) / panels;
+    panels = (table.rows + panelRows - 1) / panelRows;
+  }
   constexpr unsigned enoughSlices = 12; // in a half
   // Where weights fill the outer slices, so do small tables that could stand
   // anywhere.
