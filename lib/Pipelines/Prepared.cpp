@@ -88,8 +88,8 @@ static llvm::Error findLinks(const Prepared &prepared, Crew &crew) {
 }
 
 /// A member's own link number stands for a port at the same end of the chip
-/// that is missed least: one without a cable, else the one whose cable leads
-/// farthest along the pipeline.
+/// that is missed least: one without a cable, else one whose cable leads out of
+/// the plan, else the one whose cable leads farthest along the pipeline.
 static void chooseLoop(Prepared &prepared, unsigned number,
                        const llvm::DenseMap<unsigned, unsigned> &numbers) {
   PreparedChip &chip = prepared.chips[number];
@@ -104,11 +104,13 @@ static void chooseLoop(Prepared &prepared, unsigned number,
     if (port != own && llvm::is_contained(crew.links, port))
       continue;
     unsigned distance = UINT_MAX;
-    if (auto end = topology.peer(chip.number, port))
+    if (auto end = topology.peer(chip.number, port)) {
+      distance = UINT_MAX - 1;
       if (auto there = numbers.find(end->chip); there != numbers.end()) {
         unsigned other = prepared.chips[there->second].crew;
         distance = std::max(other, chip.crew) - std::min(other, chip.crew);
       }
+    }
     if (!chip.loop || distance > farthest) {
       chip.loop = port;
       farthest = distance;

@@ -9,9 +9,10 @@
 // nearest to the chips that need it, and over every link that does not make the
 // way longer, each time along another tree: its columns spread over the links
 // between two stages. A tree leaves a chip at one end, since a row is read onto
-// one stream. Chips that hand it on are of the two stages; where these do not
-// reach, of stages as few as possible before and behind: what a chip hands on
-// is in its run, so the nearer its own work, the shorter the interval.
+// one stream. Chips that hand it on are of the two stages, or of the few
+// before; where these do not reach, of the few behind, then of stages farther
+// away: what a chip hands on is in its run, so the nearer its own work, the
+// shorter the interval.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,7 +42,8 @@ public:
 private:
   using Links = llvm::SmallDenseSet<std::pair<unsigned, unsigned>, 16>;
   std::optional<Tree> treeFrom(unsigned source, bool end, const Transfer &value,
-                               unsigned apart, const Links &without) const;
+                               unsigned apart, bool useLater,
+                               const Links &without) const;
 
   Prepared &prepared;
   const Topology &topology;
@@ -50,10 +52,11 @@ private:
 } // namespace
 
 /// Shortest ways from one chip to all targets by way of stages that are at most
-/// `apart` stages from the two; its first hops leave at one end, and no hop
-/// takes a link `without`.
+/// `apart` stages in front of the two (or behind, with `useLater`); its first
+/// hops leave at one end, and no hop takes a link `without`.
 std::optional<Tree> Router::treeFrom(unsigned source, bool end,
                                      const Transfer &value, unsigned apart,
+                                     bool useLater,
                                      const Links &without) const {
   // Crews are numbered as stages are.
   unsigned crew = prepared.chips[value.targets.front().chip].crew,
@@ -79,8 +82,8 @@ std::optional<Tree> Router::treeFrom(unsigned source, bool end,
         continue;
       unsigned to = known->second;
       unsigned own = prepared.chips[to].crew;
-      bool isAllowed = own == from || own == crew ||
-                       (apart && own + apart >= first && own <= last + apart);
+      bool isAllowed =
+          own + apart >= first && own <= (useLater ? last + apart : last);
       if (!isAllowed || prepared.chips[to].loop == there->port ||
           !reached.try_emplace(to, LinkHop{work[next], port, to, there->port})
                .second)
@@ -117,12 +120,15 @@ static unsigned depthOf(const Tree &tree) {
 void Router::route(Transfer &value) {
   constexpr size_t mostTrees = 8;
   unsigned most = unsigned(prepared.crews.size());
-  for (unsigned apart = 0;; apart = std::min(most, std::max(1u, 2 * apart))) {
+  constexpr unsigned near = 4;
+  bool useLater = false;
+  for (unsigned apart = near;;) {
     unsigned best = UINT_MAX;
     for (const Transfer::End &source : value.sources)
       for (bool end : {false, true}) {
         Links taken;
-        while (auto tree = treeFrom(source.chip, end, value, apart, taken)) {
+        while (auto tree =
+                   treeFrom(source.chip, end, value, apart, useLater, taken)) {
           unsigned depth = depthOf(*tree);
           if (depth > best)
             break;
@@ -136,8 +142,11 @@ void Router::route(Transfer &value) {
           value.trees.push_back(std::move(*tree));
         }
       }
-    if (!value.trees.empty() || apart == most)
+    if (!value.trees.empty() || (useLater && apart >= most))
       return;
+    if (useLater)
+      apart *= 2;
+    useLater = !useLater;
   }
 }
 
