@@ -80,7 +80,7 @@ isa.program @planes machine "nano" {
 
 // -----
 
-// expected-error @below {{machine 'lpu9' is neither built in (lpu1, nano}}
+// expected-error @below {{machine 'lpu9' is neither built in (cell32, lpu1, nano}}
 isa.program @machine machine "lpu9" {
 }
 

@@ -267,8 +267,11 @@ static void conv(Node &n) {
   if (countOf(out) * kernel * channels > mostProducts)
     return n.refuse("it takes too many products");
   identifyWeights(n, w, 1);
-  std::vector<uint32_t> a = residuesOf(f, x, false),
-                        b = residuesOf(f, w, false);
+  // Windows of one element are a product; others are sums of the vector unit,
+  // which has weights as the file does.
+  bool isProduct = kernel == 1;
+  std::vector<uint32_t> a = residuesOf(f, x, !isProduct),
+                        b = residuesOf(f, w, !isProduct);
   // Where each kernel element of each output place reads; -1: padding.
   std::vector<int64_t> from(size_t(places * kernel));
   DimsRef spatial = DimsRef(x.dims).drop_front(2);
