@@ -79,6 +79,7 @@ uint32_t Field::ofDyadic(int64_t mantissa, int exponent) const {
 }
 
 bool Field::identify(uint32_t bits, uint32_t residue) {
+  identified.try_emplace(bits ^ 0x80000000, negate(residue));
   return identified.try_emplace(bits, residue).first->second == residue;
 }
 
@@ -168,7 +169,8 @@ Element Field::add(Element a, Element b) const {
     float x = asFloat(a), y = asFloat(b), sum = x + y;
     // The error of a sum is a float (two-sum).
     float back = sum - x, error = (x - (sum - back)) + (y - back);
-    if (std::isfinite(sum) && error == 0)
+    uint32_t both = add(residue(a), residue(b));
+    if (std::isfinite(sum) && error == 0 && residue(knownFloat(sum)) == both)
       return knownFloat(sum);
   }
   return Element::number(add(residue(a), residue(b)));
@@ -182,7 +184,8 @@ Element Field::mul(Element a, Element b) const {
     if (!isFinite(a) || !isFinite(b))
       return knownFloat(product);
     bool isSame = double(product) == double(asFloat(a)) * double(asFloat(b));
-    if (isSame)
+    uint32_t both = mul(residue(a), residue(b));
+    if (isSame && residue(knownFloat(product)) == both)
       return knownFloat(product);
   }
   if (!isFinite(a) || !isFinite(b))

@@ -112,7 +112,8 @@ public:
                 uint32_t *out, size_t outPitch) const;
 
   /// Takes a float for the number of this residue. A constant may be computed
-  /// with as the file has it or as products store it: it is one number then.
+  /// with as the file has it or as products store it: it is one number then,
+  /// and so is its negation. Exact sums and products of it are no known floats.
   /// False if the float stands for another number already.
   bool identify(uint32_t bits, uint32_t residue);
 
