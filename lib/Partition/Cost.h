@@ -89,8 +89,8 @@ public:
   /// SRAM of a chip for data: where there are slices enough, data keeps out of
   /// those that hold text, otherwise out of one of their banks.
   double dataBytes() const;
-  /// Bytes of the slices that tables may stand in: the addresses of lookups come
-  /// from the outer ones.
+  /// Bytes of the slices that tables may stand in: the addresses of lookups
+  /// come from the outer ones.
   double tableBytes() const;
   /// Bytes of a value on links.
   double linkBytes(mlir::Value v) const;

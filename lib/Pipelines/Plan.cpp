@@ -390,9 +390,8 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
       splitTables(*finer, uint64_t(share * room));
       auto other = plan(*finer, true);
       if (mlir::succeeded(other) &&
-          (mlir::failed(planned) ||
-           other->report.plan.latency() <
-               0.9 * planned->report.plan.latency())) {
+          (mlir::failed(planned) || other->report.plan.latency() <
+                                        0.9 * planned->report.plan.latency())) {
         planned = std::move(other);
         parted = std::move(finer);
       }
