@@ -532,6 +532,8 @@ mlir::FailureOr<stream::Program> Emitter::run() {
   formRegions();
   for (Output &output : graph.outputs)
     require(*output.view.source);
+  for (Tensor *exchange : graph.exchanges)
+    require(*exchange);
   if (failed)
     return mlir::failure();
   program.segments.push_back({1, std::move(kernels)});

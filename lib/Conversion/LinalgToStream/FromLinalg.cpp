@@ -203,6 +203,7 @@ void Reader::readExchange(Operation &op, unsigned members, bool scatters) {
   t.operands.push_back(viewOf(op.getOperand(0)));
   t.members = members;
   t.scatters = scatters;
+  graph.exchanges.push_back(&t);
   setView(op.getResult(0), wholeView(&t));
 }
 

@@ -180,8 +180,11 @@ struct NamedView {
 struct Graph {
   std::string name;
   std::deque<Tensor> tensors;
-  std::vector<Tensor *> order; // those that the outputs need, operands first
+  std::vector<Tensor *> order; // those that are needed, operands first
   std::vector<Output> outputs;
+  /// In the order of the program. Those that this chip does not read are needed
+  /// too: other members of the group may read what it gives.
+  std::vector<Tensor *> exchanges;
   std::vector<NamedView> values;
 
   Tensor &add(Tensor::Kind kind, mlir::Location location) {

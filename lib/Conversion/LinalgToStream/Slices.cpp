@@ -26,8 +26,12 @@ void linalg_to_stream::orderTensors(Graph &graph) {
   // The position in `tensors`: ids may be of an older order.
   for (unsigned i = 0; i < graph.tensors.size(); ++i)
     graph.tensors[i].id = i;
-  for (Output &output : graph.outputs) {
-    stack.push_back({output.view.source, 0});
+  llvm::SmallVector<Tensor *> needed;
+  for (Output &output : graph.outputs)
+    needed.push_back(output.view.source);
+  llvm::append_range(needed, graph.exchanges);
+  for (Tensor *root : needed) {
+    stack.push_back({root, 0});
     while (!stack.empty()) {
       auto &[tensor, next] = stack.back();
       if (next == 0) {
