@@ -78,9 +78,6 @@ Enumerator::Option Enumerator::makeOption(unsigned width,
   OpCost sum;
   option.sums.push_back(sum);
   option.divided.push_back(0);
-  option.lacking.push_back(0);
-  // Chips that run in step exchange what they have computed, not constants.
-  option.mayLack = !cost.placement.skips();
   for (unsigned i = 0; i < cost.model.heavy.size(); ++i) {
     int axis = option.cuts[i];
     sum += cost.op(i, {axis, width}).rounded();
@@ -88,7 +85,6 @@ Enumerator::Option Enumerator::makeOption(unsigned width,
     bool isShort = axis != none && cost.model.axes[axis].units < int64_t(width);
     option.divided.push_back(option.divided.back() +
                              (axis != none && !isShort));
-    option.lacking.push_back(option.lacking.back() + isShort);
   }
   return option;
 }

@@ -64,12 +64,8 @@ private:
     std::vector<OpCost> sums; // by heavy operation
     /// Operations before each one that have a part for every member.
     std::vector<unsigned> divided;
-    /// Those that leave members without a part, and whether that is allowed.
-    std::vector<unsigned> lacking;
-    bool mayLack = true;
     bool uses(unsigned begin, unsigned end) const {
-      return width == 1 || (divided[end] > divided[begin] &&
-                            (mayLack || lacking[end] == lacking[begin]));
+      return width == 1 || divided[end] > divided[begin];
     }
   };
   struct Choice { // one way to run a range

@@ -19,14 +19,21 @@ parser.add_argument("folder", type=pathlib.Path)
 parser.add_argument("--tokens", type=int, default=5)
 parser.add_argument("--heads", type=int, required=True)
 parser.add_argument("--size", type=int, required=True, help="columns of a head")
+parser.add_argument("--hidden", type=int, help="a whole layer, with so many columns between its last two products")
 parser.add_argument("--topology", help="how the chips are wired, as a YAML mapping without its braces")
 options, command = parser.parse_known_args()
 command = [c for c in command if c != "--"]
 
 options.folder.mkdir(parents=True, exist_ok=True)
-graph = small_models.Graph("uneven", small_models.floats(options.tokens, options.heads * options.size), seed=1)
+columns = options.heads * options.size
+graph = small_models.Graph("uneven", small_models.floats(options.tokens, columns), seed=1)
+result = graph.attention("x", options.tokens, options.heads, options.size)
+if options.hidden:
+    result = graph.norm(graph.add("Add", "x", result), columns)
+    inner = graph.add("Relu", graph.linear(result, columns, options.hidden))
+    result = graph.norm(graph.add("Add", result, graph.linear(inner, options.hidden, columns)), columns)
 model = options.folder / "uneven.onnx"
-onnx.save(graph.model(graph.attention("x", options.tokens, options.heads, options.size)), model)
+onnx.save(graph.model(result), model)
 if options.topology:
     topology = options.folder / "topology.yaml"
     topology.write_text("{" + options.topology + "}\n")

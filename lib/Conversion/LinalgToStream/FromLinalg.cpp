@@ -197,10 +197,18 @@ void Reader::readExchange(Operation &op, unsigned members, bool scatters) {
   if (shapeOf(op.getOperand(0)).size() != 2)
     return report(op, "an exchange of what is not rows and features; "
                       "--fabric-decompose makes it so");
+  // Every row crosses, also where all are one: a member without a part gives
+  // constants.
+  View given = viewOf(op.getOperand(0));
+  bool isRepeated = false;
+  for (unsigned d = 0; d < given.rank(); ++d)
+    isRepeated |= given.strides[d] == 0 && given.sizes[d] > 1;
+  if (isRepeated)
+    given = copied(given, op);
   Tensor &t = add(Tensor::Exchange, op);
   t.shape = shapeOf(op.getResult(0));
   t.element = elementOf(op.getResult(0));
-  t.operands.push_back(viewOf(op.getOperand(0)));
+  t.operands.push_back(given);
   t.members = members;
   t.scatters = scatters;
   graph.exchanges.push_back(&t);
