@@ -193,6 +193,14 @@ case("product", "gram_of_slice", PRODUCT,
      [node("Slice", "x low high axis step", "p"), node("Transpose", "p", "t"), node("MatMul", "p t")], {"x": floats(9, 20)}, **slices(3, 5, 0))
 case("product", "scores", PRODUCT, [node("Transpose", "z", "t", perm=[0, 1, 3, 2]), node("MatMul", "x t")],
      {"x": floats(2, 3, 7, 11), "z": floats(2, 3, 5, 11)})
+# Heads of what moves are inputs, or cast or scaled ones; those of the other operand stand side by side in computed rows.
+for _name, _first, _type in ("input", node("Identity", "x", "q"), np.float32), ("cast", node("Cast", "x", "q", to=1), np.float16), \
+        ("scaled", node("Mul", "x half", "q"), np.float32):
+    case("product", f"heads_{_name}", PRODUCT,
+         [_first, node("MatMul", "z w", "v"), node("Reshape", "v s", "r"), node("Transpose", "r", "t", perm=[0, 2, 1, 3]),
+          node("MatMul", "q t")],
+         {"x": floats(1, 3, 8, 8).astype(_type), "z": floats(1, 8, 24)}, w=floats(24, 24, scale=.2), s=ints(1, 8, 3, 8),
+         **({"half": np.float32(.5)} if _name == "scaled" else {}))
 case("product", "vector", PRODUCT, node("MatMul", "x w"), {"x": floats(40)}, w=floats(40, 33))
 case("product", "column", PRODUCT, [node("MatMul", "x w", "p"), node("Add", "p z")], {"x": floats(9, 40), "z": floats(9, 7)}, w=floats(40, 1))
 case("product", "gemm", PRODUCT, node("Gemm", "x w c", transB=1, alpha=.5), {"x": floats(6, 9)}, w=floats(11, 9), c=floats(11))

@@ -90,6 +90,9 @@ std::optional<Emitter::Located> Emitter::matrixSide(Tensor &t, bool moving) {
   }
   SmallVector<unsigned, 6> rows(plan.batchRows.begin(), plan.batchRows.end());
   SmallVector<unsigned, 6> features;
+  // Batch indices that are side by side in the result are rows of what moves.
+  if (moving)
+    rows.append(plan.batchFeatures.begin(), plan.batchFeatures.end());
   rows.append(moving ? plan.m.begin() : plan.k.begin(),
               moving ? plan.m.end() : plan.k.end());
   features.append(moving ? plan.k.begin() : plan.n.begin(),
