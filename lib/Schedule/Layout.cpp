@@ -96,7 +96,8 @@ Layout::Layout(const stream::Program &program, const Machine &machine,
           (tile.rows + shape.stripes - 1) / shape.stripes * shape.stripes;
       shape.panelRows =
           std::min<int64_t>(padded, int64_t(machine.rows) / 4 * shape.stripes);
-      if (constantPlaces.spread) {
+      // Loops of tiles stay in a panel.
+      if (constantPlaces.spread && machine.instructionsPerRow() >= longRow) {
         unsigned kRows = machine.planeRows / isa::byteWidth(tile.type);
         shape.panelRows = std::min<int64_t>(
             shape.panelRows, kRows * std::max(1u, machine.lanes / kRows));
@@ -228,9 +229,10 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       if (avoid.count(slice) || (zone == Zone::Inner && isOuter) ||
           (zone == Zone::Outer && !isOuter))
         continue;
-      // The bank with more room.
+      // The bank with more room; where constants are spread, they fill one bank
+      // before the other, so that the other one has room in one piece.
       int best = -1;
-      int64_t bestRoom = -1;
+      int64_t bestRoom = -1, sliceRoom = 0;
       for (unsigned b = 0; b < (textSlice[slice] ? 1u : 2u); ++b) {
         // What constants have learned is kept for them.
         unsigned index = slice * 2 + b;
@@ -242,7 +244,11 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
           for (const FreeRows &block : banks[slice * 2 + b].free)
             if (block.rows >= rows)
               room = std::max<int64_t>(room, 0);
-        if (room > bestRoom) {
+        sliceRoom += std::max<int64_t>(room, 0);
+        bool isBetter = constant && constantPlaces.spread && bestRoom >= 0
+                            ? room >= 0 && room < bestRoom
+                            : room > bestRoom;
+        if (isBetter) {
           bestRoom = room;
           best = int(b);
         }
@@ -252,7 +258,7 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       unsigned fromOuter = unsigned(slices.size()) - 1 - i;
       int64_t cost;
       if (tile.weights && constantPlaces.spread) {
-        cost = -bestRoom * 64 + fromOuter;
+        cost = -sliceRoom * 64 + fromOuter;
       } else if (tile.weights) {
         unsigned zone = fromOuter / std::max(1u, machine.installRows);
         cost = int64_t(zone == group ? 0 : 1 + zone) * (1 << 20) + fromOuter;
@@ -290,10 +296,13 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
   int64_t rows = (tileRows + shape.stripes - 1) / shape.stripes;
   std::vector<std::pair<unsigned, unsigned>> slots;
   // All panels of a chunk stay in the slices of the first while they have
-  // room: what was disjoint stays disjoint.
+  // room: what was disjoint stays disjoint. Spread weights stay in those of the
+  // panel before, so that addresses have one step.
   unsigned sets = rotated.count(tileIndex) ? rotatedSets : 1;
-  if (panel >= sets && !tile.weights) {
-    if (const auto *first = find(tileIndex, panel % sets, chunk, copy)) {
+  bool isSpread = tile.weights && constantPlaces.spread;
+  if (panel >= sets && (!tile.weights || isSpread)) {
+    if (const auto *first =
+            find(tileIndex, isSpread ? panel - 1 : panel % sets, chunk, copy)) {
       std::vector<std::pair<unsigned, unsigned>> same;
       for (const PlacedColumn &c : *first)
         for (unsigned b : {c.bank, 1 - c.bank}) {

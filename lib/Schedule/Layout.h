@@ -30,6 +30,9 @@
 
 namespace lpu::schedule {
 
+/// Instructions of a row of text that is long: one fetch brings many.
+constexpr unsigned longRow = 8;
+
 /// One column of one panel, with the cycles of the segment in which its
 /// contents become readable and are last read.
 struct PlacedColumn {

@@ -520,6 +520,20 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
                     work->job->kTiles[step].laneCount)
               break;
         }
+        besideInstall.clear();
+        if (constantPlaces.spread)
+          for (const Work *one : jobs) {
+            const auto &operands = one->job->kTiles;
+            for (size_t k = std::max<size_t>(step, 1) - 1;
+                 k < std::min(step + tiles + 1, operands.size()); ++k)
+              for (unsigned slice :
+                   layout->slicesOf(operands[k].a.tile, operands[k].a.chunk))
+                besideInstall.insert(slice);
+            for (const stream::Write &write : one->job->epilogue.writes)
+              for (unsigned slice :
+                   layout->slicesOf(write.access.tile, write.access.chunk))
+                besideInstall.insert(slice);
+          }
         auto loop =
             planTileLoop(llvm::ArrayRef(&work->job->kTiles[step], tiles), fp16,
                          work->end - work->begin, interval, g);
@@ -531,20 +545,6 @@ bool SchedulerImpl::scheduleMatmul(const Matmul &matmul) {
           return false;
         if (!pass) {
           tiles = 1;
-          besideInstall.clear();
-          if (constantPlaces.spread)
-            for (const Work *one : jobs) {
-              const auto &tiles = one->job->kTiles;
-              for (size_t k = std::max<size_t>(step, 1) - 1;
-                   k < std::min(step + 2, tiles.size()); ++k)
-                for (unsigned slice :
-                     layout->slicesOf(tiles[k].a.tile, tiles[k].a.chunk))
-                  besideInstall.insert(slice);
-              for (const stream::Write &write : one->job->epilogue.writes)
-                for (unsigned slice :
-                     layout->slicesOf(write.access.tile, write.access.chunk))
-                  besideInstall.insert(slice);
-            }
           for (const PassWork &one : together)
             if (one.gang->activeKey != installKey(*one.tile, fp16) &&
                 !placeInstall(*one.gang, *one.tile, fp16,

@@ -16,9 +16,6 @@ using namespace lpu::schedule;
 using stream::Flow;
 using stream::Segment;
 
-/// Instructions of a row of text that is long: one fetch brings many.
-static constexpr unsigned longRow = 8;
-
 SchedulerImpl::SchedulerImpl(const stream::Program &source,
                              const Machine &machine,
                              const ScheduleOptions &options,
