@@ -263,6 +263,17 @@ Element Field::apply(Function function, Element a) const {
   case F::Erf: // odd
     return Element::number(
         sub(random(function, x), random(function, negate(x))));
+  case F::Floor:
+  case F::Trunc:
+  case F::Rint: {
+    // Whole numbers stay what they are, known or not.
+    uint32_t size = std::min(x, p - x);
+    if (size < 1 << 16)
+      return knownFloat(size == x ? float(size) : -float(size));
+    uint32_t places = largestRounded - smallestRounded + 1;
+    return knownFloat(float(int(random(function, x) % places)) +
+                      smallestRounded);
+  }
   default:
     return Element::number(random(function, x));
   }

@@ -47,7 +47,7 @@ def changed(array):
 
 
 w2, w1, group, table = floats(6, 4, 3, 3), floats(5, 3, 4), floats(6, 2, 3, 1), floats(7, 40)
-bias = floats(6)
+bias, scales, zeros = floats(6), np.float32([0.1, 0.5, 0.03, 2, 1]), np.int8([3, -5, 0, 7, 100])
 ones, positions = np.array([1]), np.array([[2, 0], [1, 3]])
 # What is compiled, and what it is not equal to.
 CASES = [
@@ -90,6 +90,27 @@ CASES = [
     (("Pad", [(3, 5), np.array([1, 2, 0, 1])], dict(mode="edge")), ("Pad", [(3, 5), np.array([1, 2, 0, 1])], dict(mode="reflect"))),
     (("Pad", [(3, 5), np.array([1, 2]), np.array(0, np.float32), np.array([1])]),
      ("Pad", [(3, 5), np.array([2, 1]), np.array(0, np.float32), np.array([1])])),
+    (("Pow", [(3, 5), np.float32(1.7)]), ("Pow", [(3, 5), np.float32(1.8)])),
+    (("Round", [(3, 5)]), ("Floor", [(3, 5)])),
+    (("Ceil", [(3, 5)]), ("Floor", [(3, 5)])),
+    (("Cast", [(3, 5)], dict(to=TensorProto.INT32)), ("Cast", [(3, 5)], dict(to=TensorProto.BOOL))),
+    (("QuantizeLinear", [(3, 5), np.float32(0.3), np.uint8(130)]), ("QuantizeLinear", [(3, 5), np.float32(0.3), np.uint8(131)])),
+    (("QuantizeLinear", [(3, 5), np.float32(0.3), np.int8(-3)]), ("QuantizeLinear", [(3, 5), np.float32(0.31), np.int8(-3)])),
+    (("QuantizeLinear", [(3, 5), scales, zeros]), ("QuantizeLinear", [(3, 5), changed(scales), zeros])),
+    (("QuantizeLinear", [(3, 5), scales, zeros]), ("QuantizeLinear", [(3, 5), scales, changed(zeros)])),
+    (("DynamicQuantizeLinear", [(3, 5)], dict(outputs=3)), None),
+    (("GatherND", [(3, 5), np.array([[2], [0], [4]])], dict(batch_dims=1)), ("GatherND", [(3, 5), np.array([[2], [1], [4]])], dict(batch_dims=1))),
+    (("GroupNormalization", [(2, 4, 5), floats(2), floats(2)], dict(num_groups=2)),
+     ("GroupNormalization", [(2, 4, 5), floats(2), floats(2)], dict(num_groups=2))),
+    (("GroupNormalization", [(2, 4, 5), bias[:4], bias[2:]], dict(num_groups=2, opset=21)),
+     ("GroupNormalization", [(2, 4, 5), bias[:4], bias[2:]], dict(num_groups=4, opset=21))),
+    (("InstanceNormalization", [(2, 4, 5), bias[:4], bias[2:]]), ("InstanceNormalization", [(2, 4, 5), bias[:4], bias[2:]], dict(epsilon=1e-3))),
+    (("BatchNormalization", [(2, 4, 5), bias[:4], bias[1:5], bias[2:], floats(4) ** 2]),
+     ("BatchNormalization", [(2, 4, 5), bias[:4], bias[1:5], bias[2:], floats(4) ** 2])),
+    (("MeanVarianceNormalization", [(2, 4, 3, 5)]), ("MeanVarianceNormalization", [(2, 4, 3, 5)], dict(axes=[1, 2]))),
+    (("LpNormalization", [(3, 5)], dict(p=1)), ("LpNormalization", [(3, 5)], dict(p=2))),
+    (("LpNormalization", [(3, 5)]), ("LpNormalization", [(3, 5)], dict(axis=0))),
+    (("Hardmax", [(3, 5)]), ("Hardmax", [(3, 5)], dict(axis=0))),
     (("Sign", [(3, 5)]), ("Relu", [(3, 5)])),
     (("ReduceSum", [(3, 5)], dict(noop_with_empty_axes=1)), ("Neg", [(3, 5)])),
 ]

@@ -152,8 +152,23 @@ def concat():
     return g.model(g.linear(both, 13, 9))
 
 
+def quantised_linear(g, x, k, n):
+    """A product as quantize_dynamic writes it: bytes of x by its range, weights with a zero point."""
+    steps, scale, zero = (f"{part}_{len(g.nodes)}" for part in ("steps", "scale", "zero"))
+    g.nodes.append(helper.make_node("DynamicQuantizeLinear", [x], [steps, scale, zero], name=f"/{steps}"))
+    weight = g.const(g.rng.integers(0, 256, (k, n)).astype(np.uint8))
+    product = g.add("Cast", g.add("MatMulInteger", steps, weight, zero, g.const(np.uint8(131))), to=TensorProto.FLOAT)
+    return g.add("Add", g.add("Mul", product, g.add("Mul", scale, g.const(np.float32(0.003)))), g.weight(n, scale=0.1))
+
+
+def quantised():
+    """Two layers whose activations are quantised while the model runs."""
+    g = Graph("quantised", floats(17, 60))
+    return g.model(quantised_linear(g, g.add("Relu", quantised_linear(g, "x", 60, 140)), 140, 60))
+
+
 MODELS = {f.__name__: f for f in (add, matmul, matmul_large, linear_relu, mlp, layer_norm, softmax,
-                                  embedding, attention, block, layers, concat)}
+                                  embedding, attention, block, layers, concat, quantised)}
 
 
 def main() -> int:

@@ -13,6 +13,9 @@
 // that no ring knows (exp2, erf, sqrt, ...) are random functions of the
 // residue, an order is a random order of the residues, and a quotient is the
 // inverse of the field. Prime and random functions are drawn from a seed.
+// Rounding is a random function, too, whose values are small whole numbers:
+// what comes of them (a cast, steps of a quantised tensor, products of bytes)
+// is computed as the chip computes integers, and needs no laws.
 //
 // An Element is a number of one of the two sides that are compared, the
 // emulated chip and the evaluated graph. It is *known*, 32 bits of an integer
@@ -147,7 +150,11 @@ public:
   Element abs(Element a) const;
   Element max(Element a, Element b) const { return less(a, b) ? b : a; }
   Element min(Element a, Element b) const { return less(b, a) ? b : a; }
-  /// Exp2, Log2, Tanh, Erf, Sqrt, Floor, Trunc, Rint.
+  /// Exp2, Log2, Tanh, Erf, Sqrt, Floor, Trunc, Rint. The last three know their
+  /// result: of what is not known, it is a whole number from smallestRounded to
+  /// largestRounded, which few limits of a quantisation cut off: -128 to 127, 0
+  /// to 255, and these less a zero point.
+  static constexpr int smallestRounded = -8, largestRounded = 135;
   Element apply(Function function, Element a) const;
   /// Comparisons of floats; known ones compare as floats, others by residue.
   bool less(Element a, Element b) const;

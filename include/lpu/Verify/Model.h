@@ -34,11 +34,18 @@ struct ModelArray {
   std::vector<modular::Element> floats;
 };
 
-/// The outputs of the model in \p path, in its order. Errors name what cannot
-/// be judged: "cannot judge node 'x' (Op): reason".
-llvm::Expected<std::vector<ModelArray>>
-evaluateModel(llvm::StringRef path, modular::Field &field,
-              llvm::ArrayRef<ModelArray> inputs);
+struct ModelOutputs {
+  std::vector<ModelArray> arrays; // in the order of the model
+  /// Some of what was computed has been rounded to one of a few whole numbers:
+  /// two that differ get the same one more often than residues would.
+  bool hasRounded = false;
+};
+
+/// The outputs of the model in \p path. Errors name what cannot be judged:
+/// "cannot judge node 'x' (Op): reason".
+llvm::Expected<ModelOutputs> evaluateModel(llvm::StringRef path,
+                                           modular::Field &field,
+                                           llvm::ArrayRef<ModelArray> inputs);
 
 } // namespace lpu::verify
 

@@ -225,7 +225,7 @@ static std::string sizesOf(const Node &n) {
 }
 
 /// One pass over the graph; \p identical gets what its nodes have found.
-static llvm::Expected<std::vector<ModelArray>>
+static llvm::Expected<ModelOutputs>
 evaluate(llvm::StringRef path, const onnx::ModelProto &model,
          const Field &field, llvm::ArrayRef<ModelArray> inputs,
          std::vector<std::pair<uint32_t, uint32_t>> &identical) {
@@ -238,6 +238,7 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
     if (import.domain().empty() || import.domain() == "ai.onnx")
       opset = import.version();
 
+  ModelOutputs outputs;
   std::map<std::string, Tensor> values;
   const onnx::GraphProto &graph = model.graph();
   for (const onnx::TensorProto &proto : graph.initializer()) {
@@ -284,11 +285,12 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
     llvm::StringRef name = proto.op_type();
     Operator op = nullptr;
     if (proto.domain().empty() || proto.domain() == "ai.onnx")
-      for (Operator found : {findMath(name), findReduction(name),
-                             findShape(name), findNN(name), findExpanded(name)})
+      for (Operator found :
+           {findMath(name), findReduction(name), findShape(name), findNN(name),
+            findExpanded(name), findNormalisation(name), findQuantised(name)})
         op = op ? op : found;
     else if (proto.domain() == "com.microsoft")
-      op = findFused(name);
+      op = findFused(name) ? findFused(name) : findFusedQuantised(name);
     if (name == "Constant")
       constant(node, directory);
     else if (name == "ConstantOfShape")
@@ -300,6 +302,7 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
     if (!node.error.empty())
       return refused(node.error);
     llvm::append_range(identical, node.identical);
+    outputs.hasRounded |= node.hasRounded;
     for (int i = 0; i < proto.output_size(); ++i) {
       if (proto.output(i).empty())
         continue;
@@ -312,13 +315,12 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
         values.erase(name);
   }
 
-  std::vector<ModelArray> outputs;
   for (const onnx::ValueInfoProto &info : graph.output()) {
     auto found = values.find(info.name());
     if (found == values.end())
       return fail("nothing defines output '" + info.name() + "'");
     const Tensor &value = found->second;
-    ModelArray &output = outputs.emplace_back();
+    ModelArray &output = outputs.arrays.emplace_back();
     output.name = info.name();
     output.shape.assign(value.dims.begin(), value.dims.end());
     output.isFloat = value.isFloat();
@@ -331,7 +333,7 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
   return outputs;
 }
 
-llvm::Expected<std::vector<ModelArray>>
+llvm::Expected<ModelOutputs>
 lpu::verify::evaluateModel(llvm::StringRef path, Field &field,
                            llvm::ArrayRef<ModelArray> inputs) {
   onnx::ModelProto model;

@@ -30,8 +30,8 @@ class TensorProto;
 namespace lpu::verify {
 
 // Numbers of onnx::TensorProto::DataType.
-constexpr int typeFloat = 1, typeInt32 = 6, typeInt64 = 7, typeBool = 9,
-              typeHalf = 10, typeDouble = 11;
+constexpr int typeFloat = 1, typeByte = 2, typeSignedByte = 3, typeInt32 = 6,
+              typeInt64 = 7, typeBool = 9, typeHalf = 10, typeDouble = 11;
 inline bool isFloatType(int type) {
   return type == typeFloat || type == typeHalf || type == typeDouble;
 }
@@ -49,6 +49,8 @@ struct Node {
   /// Constants that a compiler may store or divide by in two ways, and the
   /// number that each is meant to be (Field::identify).
   std::vector<std::pair<uint32_t, uint32_t>> identical;
+  /// It has rounded what is computed: ModelOutputs says what that means.
+  bool hasRounded = false;
 
   void refuse(const std::string &reason) {
     if (error.empty())
@@ -77,8 +79,11 @@ Operator findReduction(llvm::StringRef name);
 Operator findShape(llvm::StringRef name);
 Operator findNN(llvm::StringRef name);
 Operator findExpanded(llvm::StringRef name);
+Operator findNormalisation(llvm::StringRef name);
+Operator findQuantised(llvm::StringRef name);
 /// Of com.microsoft.
 Operator findFused(llvm::StringRef name);
+Operator findFusedQuantised(llvm::StringRef name);
 
 // Steps that several operators are made of. Tensors of floats.
 using Combine = llvm::function_ref<Element(Element, Element)>;
@@ -93,10 +98,18 @@ Tensor mean(const Field &field, const Tensor &a, DimsRef axes);
 Tensor scaled(Node &node, const Tensor &a, float factor);
 Tensor divided(Node &node, const Tensor &a, const Tensor &b);
 Tensor exponential(Node &node, const Tensor &a);
+/// Floor, Trunc or Rint.
+Element rounded(Node &node, modular::Function function, Element e);
+/// Of a float that rounding has made, as the chip converts it.
+int64_t integerOf(Element e);
+/// An integer as a float, known if fp32 has it.
+Element floatOf(const Field &field, int64_t value);
+/// Wraps to the type.
+int64_t wrapped(int64_t value, int type);
 Tensor gelu(const Field &field, const Tensor &x, bool isTanh);
-/// Without `bias` if it is nullptr; not centred: without the mean.
+/// Without scale or bias if they are nullptr; not centred: without the mean.
 Tensor normalised(Node &node, const Tensor &x, DimsRef axes, bool isCentred,
-                  float epsilon, const Tensor &scale, const Tensor *bias);
+                  float epsilon, const Tensor *scale, const Tensor *bias);
 /// softmax(scale q k' + bias) v of [batch, heads, length, size]. What `seen`
 /// (truth values) hides has the lowest score and then the probability 0.
 std::optional<Tensor> attentionOf(Node &node, const Tensor &q, const Tensor &k,

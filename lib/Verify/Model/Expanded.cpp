@@ -158,12 +158,6 @@ template <bool isMean> static void sum(Node &n) {
   n.set(isMean ? scaled(n, result, 1.0f / float(n.inputs.size())) : result);
 }
 
-static void castLike(Node &n) {
-  if (!n.in(0).isFloat() || !isFloatType(n.in(1).type))
-    return n.refuse("it converts other types than floats");
-  n.set(n.in(0));
-}
-
 /// The k largest (smallest) of every line, and their positions; of equal ones
 /// the first.
 static void topK(Node &n) {
@@ -501,7 +495,6 @@ Operator lpu::verify::findExpanded(llvm::StringRef name) {
       .Case("Selu", selu)
       .Case("Sum", sum<false>)
       .Case("Mean", sum<true>)
-      .Case("CastLike", castLike)
       .Case("TopK", topK)
       .Case("ThresholdedRelu", thresholdedRelu)
       .Case("Shrink", shrink)

@@ -23,6 +23,36 @@ template <bool isTanh> static void biasGelu(Node &n) {
   n.set(gelu(n.field, n.has(1) ? sum(n, n.in(0), n.in(1)) : n.in(0), isTanh));
 }
 
+/// x / (1 + e^(-alpha x))
+static void quickGelu(Node &n) {
+  const Field &f = n.field;
+  Tensor inner = scaled(n, n.in(0), n.number("alpha", 1.702f));
+  Tensor powers =
+      exponential(n, change(inner, [&](Element e) { return f.negate(e); }));
+  n.set(combine(n, n.in(0), powers, [&](Element x, Element e) {
+    return f.mul(x, f.recip(f.add(constantElement(1), e)));
+  }));
+}
+
+/// alpha x A x B, of matrices that may be transposed.
+static void fusedMatMul(Node &n) {
+  if (n.integer("transBatchA", 0) || n.integer("transBatchB", 0))
+    return n.refuse("its batch dims are transposed");
+  Tensor operands[2];
+  for (size_t i : {0, 1}) {
+    operands[i] = n.in(i);
+    Dims order;
+    for (int64_t d = 0; d < n.in(i).rank(); ++d)
+      order.push_back(d);
+    if (n.integer(i ? "transB" : "transA", 0) && order.size() >= 2) {
+      std::swap(order[order.size() - 1], order[order.size() - 2]);
+      operands[i] = transposed(operands[i], order);
+    }
+  }
+  if (std::optional<Tensor> result = product(n, operands[0], operands[1]))
+    n.set(scaled(n, *result, n.number("alpha", 1)));
+}
+
 /// Outputs 1 and 2, statistics, must not be wanted.
 static bool wantsStatistics(const Node &n) {
   return (n.proto.output_size() > 1 && !n.proto.output(1).empty()) ||
@@ -39,7 +69,7 @@ template <bool isCentred> static void skipNorm(Node &n) {
   if (!n.error.empty())
     return;
   n.set(normalised(n, x, {x.rank() - 1}, isCentred,
-                   n.number("epsilon", isCentred ? 1e-12f : 1e-5f), n.in(2),
+                   n.number("epsilon", isCentred ? 1e-12f : 1e-5f), &n.in(2),
                    isCentred && n.has(3) ? &n.in(3) : nullptr));
   n.set(Tensor());
   n.set(Tensor());
@@ -58,7 +88,7 @@ static void embedLayerNorm(Node &n) {
     x = sum(n, x, gathered(n, n.in(4), n.in(1), 0));
   if (!n.error.empty())
     return;
-  n.set(normalised(n, x, {2}, true, n.number("epsilon", 1e-12f), n.in(5),
+  n.set(normalised(n, x, {2}, true, n.number("epsilon", 1e-12f), &n.in(5),
                    n.has(6) ? &n.in(6) : nullptr));
   // The number of ones of the mask, 0 without a mask.
   std::vector<int64_t> ones(size_t(ids.dims[0]), 0);
@@ -140,6 +170,8 @@ Operator lpu::verify::findFused(llvm::StringRef name) {
   return llvm::StringSwitch<Operator>(name)
       .Cases({"Gelu", "BiasGelu"}, biasGelu<false>)
       .Case("FastGelu", biasGelu<true>)
+      .Case("QuickGelu", quickGelu)
+      .Case("FusedMatMul", fusedMatMul)
       .Case("SkipLayerNormalization", skipNorm<true>)
       .Case("SkipSimplifiedLayerNormalization", skipNorm<false>)
       .Case("EmbedLayerNormalization", embedLayerNorm)

@@ -19,15 +19,6 @@ using modular::Function;
 // Operators of two operands
 //===----------------------------------------------------------------------===//
 
-/// Wraps to the type.
-static int64_t wrapped(int64_t value, int type) {
-  return type == typeInt32  ? int32_t(value)
-         : type == typeBool ? value != 0
-         : type == 2        ? uint8_t(value)
-         : type == 3        ? int8_t(value)
-                            : value;
-}
-
 static bool areKnown(const Node &node) {
   return llvm::all_of(node.inputs, [](const Tensor *t) {
     return t->kind == Tensor::Constants && t->isConstant &&
@@ -131,7 +122,13 @@ template <bool isMax> static void extreme(Node &n) {
   }
 }
 
-/// x^n by squaring, and the roots; nothing else has one meaning.
+static Tensor logarithmOf(Node &n, const Tensor &x) {
+  Tensor powers =
+      change(x, [&](Element e) { return n.field.apply(Function::Log2, e); });
+  return scaled(n, powers, 0.6931471805599453f);
+}
+
+/// x^n by squaring, the roots, and e^(n log x); nothing else has one meaning.
 static void power(Node &n) {
   const Tensor &x = n.in(0), &y = n.in(1);
   std::optional<double> exponent;
@@ -147,15 +144,17 @@ static void power(Node &n) {
   if (size == 0.5)
     result =
         change(x, [&](Element e) { return field.apply(Function::Sqrt, e); });
-  else if (size == std::floor(size) && size > 0 && size <= 64)
+  else if (size == std::floor(size) && size <= 64)
     result = change(x, [&](Element e) {
-      Element power = e;
+      Element power = size == 0 ? constantElement(1) : e;
       for (int i = 1; i < int(size); ++i)
         power = field.mul(power, e);
       return power;
     });
+  else if (size != std::floor(size))
+    return n.set(exponential(n, scaled(n, logarithmOf(n, x), *exponent)));
   else
-    return n.refuse("the exponent is no whole number up to 64 and no 1/2");
+    return n.refuse("the exponent is a whole number above 64");
   if (*exponent < 0)
     result = change(result, [&](Element e) { return field.recip(e); });
   n.set(result);
@@ -241,13 +240,19 @@ template <Function function> static void apply(Node &n) {
   unary(
       n,
       [](double a) {
-        return function == Function::Sqrt    ? std::sqrt(a)
-               : function == Function::Tanh  ? std::tanh(a)
-               : function == Function::Erf   ? std::erf(a)
-               : function == Function::Floor ? std::floor(a)
-                                             : std::nearbyint(a);
+        return function == Function::Sqrt   ? std::sqrt(a)
+               : function == Function::Tanh ? std::tanh(a)
+                                            : std::erf(a);
       },
       [&](Element a) { return n.field.apply(function, a); });
+}
+template <Function function> static void rounding(Node &n) {
+  unary(
+      n,
+      [](double a) {
+        return function == Function::Floor ? std::floor(a) : std::nearbyint(a);
+      },
+      [&](Element a) { return rounded(n, function, a); });
 }
 static void exponent(Node &n) {
   if (!areKnown(n) && n.in(0).isFloat())
@@ -255,12 +260,9 @@ static void exponent(Node &n) {
   unary(n, [](double a) { return std::exp(a); }, [](Element a) { return a; });
 }
 static void logarithm(Node &n) {
-  Element factor = constantElement(0.6931471805599453f);
-  unary(
-      n, [](double a) { return std::log(a); },
-      [&](Element a) {
-        return n.field.mul(n.field.apply(Function::Log2, a), factor);
-      });
+  if (!areKnown(n) && n.in(0).isFloat())
+    return n.set(logarithmOf(n, n.in(0)));
+  unary(n, [](double a) { return std::log(a); }, [](Element a) { return a; });
 }
 static void reciprocal(Node &n) {
   unary(
@@ -311,8 +313,7 @@ static void ceiling(Node &n) {
   unary(
       n, [](double a) { return std::ceil(a); },
       [&](Element a) {
-        return n.field.negate(
-            n.field.apply(Function::Floor, n.field.negate(a)));
+        return n.field.negate(rounded(n, Function::Floor, n.field.negate(a)));
       });
 }
 static void relu(Node &n) {
@@ -348,16 +349,20 @@ static void geluOp(Node &n) {
 }
 
 // Pieces of lines, as the operators' specifications write them.
-static void leakyRelu(Node &n) {
-  Element slope = constantElement(n.number("alpha", 0.01f));
-  n.set(change(n.in(0), [&](Element x) {
-    return n.field.less(x, Element::known(0)) ? n.field.mul(x, slope) : x;
+static void leaky(Node &n, const Tensor &below) {
+  n.set(combine(n, n.in(0), below, [&](Element x, Element y) {
+    return n.field.less(x, Element::known(0)) ? y : x;
   }));
 }
+static void leakyRelu(Node &n) {
+  leaky(n, scaled(n, n.in(0), n.number("alpha", 0.01f)));
+}
 static void preluOp(Node &n) {
-  n.set(combine(n, n.in(0), n.in(1), [&](Element x, Element slope) {
-    return n.field.less(x, Element::known(0)) ? n.field.mul(x, slope) : x;
-  }));
+  if (const float *slope = n.in(1).splat())
+    return leaky(n, scaled(n, n.in(0), *slope));
+  leaky(n, combine(n, n.in(0), n.in(1), [&](Element x, Element slope) {
+          return n.field.mul(x, slope);
+        }));
 }
 template <bool isSwish> static void hardSigmoid(Node &n) {
   const Field &f = n.field;
@@ -427,53 +432,6 @@ static void logicalNot(Node &n) {
   for (int64_t i : *a.integers)
     result.push_back(!i);
   n.set(Tensor::ofIntegers(typeBool, a.dims, std::move(result), a.isConstant));
-}
-
-/// An integer as a float, known if fp32 has it.
-static Element floatOf(const Field &field, int64_t value) {
-  if (std::abs(value) < 1 << 24)
-    return constantElement(float(value));
-  return Element::number(field.ofInteger(value));
-}
-
-static void cast(Node &n) {
-  const Tensor &a = n.in(0);
-  int to = int(n.integer("to", typeFloat));
-  Tensor result = a;
-  if (a.isFloat() && isFloatType(to)) {
-    result.type = to;
-    return n.set(result);
-  }
-  if (a.isFloat()) {
-    std::vector<int64_t> values;
-    for (int64_t i = 0; i < a.count(); ++i) {
-      Element e = a.element(i);
-      if (to == typeBool) {
-        values.push_back(!n.field.equal(e, Element::known(0)));
-        continue;
-      }
-      if (!e.isKnown())
-        return n.refuse("it makes integers of floats that are computed");
-      values.push_back(wrapped(int64_t(llvm::bit_cast<float>(e.value)), to));
-    }
-    return n.set(
-        Tensor::ofIntegers(to, a.dims, std::move(values), a.isConstant));
-  }
-  if (!isFloatType(to)) {
-    std::vector<int64_t> values;
-    for (int64_t i : *a.integers)
-      values.push_back(wrapped(i, to));
-    return n.set(
-        Tensor::ofIntegers(to, a.dims, std::move(values), a.isConstant));
-  }
-  if (a.isConstant) {
-    std::vector<float> values(a.integers->begin(), a.integers->end());
-    return n.set(Tensor::ofConstants(a.dims, std::move(values)));
-  }
-  std::vector<Element> values;
-  for (int64_t i : *a.integers)
-    values.push_back(floatOf(n.field, i));
-  n.set(Tensor::ofElements(a.dims, std::move(values)));
 }
 
 static void where(Node &n) {
@@ -560,12 +518,11 @@ Operator lpu::verify::findMath(llvm::StringRef name) {
       .Case("Sign", sign)
       .Case("Where", where)
       .Case("Clip", clip)
-      .Case("Cast", cast)
       .Case("Sqrt", apply<Function::Sqrt>)
       .Case("Tanh", apply<Function::Tanh>)
       .Case("Erf", apply<Function::Erf>)
-      .Case("Floor", apply<Function::Floor>)
-      .Case("Round", apply<Function::Rint>)
+      .Case("Floor", rounding<Function::Floor>)
+      .Case("Round", rounding<Function::Rint>)
       .Case("Ceil", ceiling)
       .Case("Exp", exponent)
       .Case("Log", logarithm)

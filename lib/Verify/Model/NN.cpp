@@ -1,4 +1,4 @@
-//===- NN.cpp - products, softmax, normalisations -------------------------===//
+//===- NN.cpp - products, softmax, attention ------------------------------===//
 //
 // Part of lpu-mlir, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -278,47 +278,11 @@ static void softmaxOp(Node &n) {
     n.set(softmax(n, n.in(0), axis));
 }
 
-/// x / sqrt(mean(x^2) + epsilon) * scale + bias, of x without its mean.
-Tensor lpu::verify::normalised(Node &n, const Tensor &given, DimsRef axes,
-                               bool isCentred, float epsilon,
-                               const Tensor &scale, const Tensor *bias) {
-  const Field &f = n.field;
-  auto add = [&](Element a, Element b) { return f.add(a, b); };
-  auto mul = [&](Element a, Element b) { return f.mul(a, b); };
-  Tensor x = given;
-  if (isCentred)
-    x = combine(n, x, mean(f, x, axes),
-                [&](Element a, Element b) { return f.sub(a, b); });
-  Tensor power =
-      mean(f, change(x, [&](Element e) { return f.mul(e, e); }), axes);
-  Tensor factor = change(power, [&](Element e) {
-    Element sum = f.add(e, constantElement(epsilon));
-    return f.recip(f.apply(Function::Sqrt, sum));
-  });
-  Tensor result = combine(n, combine(n, x, factor, mul), scale, mul);
-  return bias ? combine(n, result, *bias, add) : result;
-}
-
-template <bool isCentred> static void normalisation(Node &n) {
-  const Tensor &x = n.in(0);
-  int64_t first = n.axis(n.integer("axis", -1), x.rank());
-  Dims axes;
-  for (int64_t axis = first; axis < x.rank(); ++axis)
-    axes.push_back(axis);
-  if (!n.error.empty() || !x.isFloat())
-    return n.refuse("its operand is no float");
-  n.set(normalised(n, x, axes, isCentred, n.number("epsilon", 1e-5f), n.in(1),
-                   n.has(2) ? &n.in(2) : nullptr));
-}
-
 Operator lpu::verify::findNN(llvm::StringRef name) {
   return llvm::StringSwitch<Operator>(name)
       .Case("MatMul", matmul)
       .Case("Gemm", gemm)
       .Case("Softmax", softmaxOp)
       .Case("Attention", attention)
-      .Case("LayerNormalization", normalisation<true>)
-      .Case("RMSNormalization", normalisation<false>)
-      .Case("SimplifiedLayerNormalization", normalisation<false>)
       .Default(nullptr);
 }

@@ -81,22 +81,43 @@ Tensor lpu::verify::mean(const Field &field, const Tensor &a, DimsRef axes) {
       reduced(a, axes, [&](Element x, Element y) { return field.add(x, y); });
   Element factor = constantElement(float(1.0 / double(count)));
   Tensor result = change(sum, [&](Element x) { return field.mul(x, factor); });
-  result.factor = llvm::bit_cast<float>(factor.value);
+  result.factors = {llvm::bit_cast<float>(factor.value)};
+  return result;
+}
+
+/// All floats that the product of constants may be, by the pairs that are
+/// multiplied first.
+static std::vector<float> productsOf(llvm::ArrayRef<float> factors) {
+  if (factors.size() == 1)
+    return {factors[0]};
+  std::vector<float> result;
+  for (size_t i = 1; i < factors.size(); ++i)
+    for (float left : productsOf(factors.take_front(i)))
+      for (float right : productsOf(factors.drop_front(i)))
+        result.push_back(left * right);
   return result;
 }
 
 Tensor lpu::verify::scaled(Node &node, const Tensor &a, float factor) {
+  constexpr size_t most = 4;
   const Field &field = node.field;
   Element by = constantElement(factor);
   Tensor result = change(a, [&](Element x) { return field.mul(x, by); });
-  result.factor = factor;
-  if (a.factor != 0 && std::isfinite(a.factor * factor)) {
-    result.factor = a.factor * factor;
-    uint32_t bits = llvm::bit_cast<uint32_t>(result.factor),
-             number = field.mul(field.residue(constantElement(a.factor)),
-                                field.residue(by));
-    if (field.ofFloat(bits) != number)
-      node.identical.push_back({bits, number});
+  result.factors = a.factors;
+  result.factors.push_back(factor);
+  llvm::ArrayRef<float> all = result.factors;
+  all = all.take_back(most);
+  uint32_t number = field.residue(by);
+  for (size_t i = 2; i <= all.size(); ++i) {
+    number =
+        field.mul(number, field.residue(constantElement(all[all.size() - i])));
+    for (float product : productsOf(all.take_back(i))) {
+      uint32_t bits = llvm::bit_cast<uint32_t>(product);
+      // (A factor stays itself: ln 2 * (1.7 * log2 e) is 1.7, as a float.)
+      if (std::isfinite(product) && field.ofFloat(bits) != number &&
+          !llvm::is_contained(all, product))
+        node.identical.push_back({bits, number});
+    }
   }
   return result;
 }

@@ -309,24 +309,30 @@ static void gatherElements(Node &n) {
 static void gatherND(Node &n) {
   const Tensor &a = n.in(0), &indices = n.in(1);
   Positions list = listOf(n, 1);
-  if (n.integer("batch_dims", 0) != 0 || indices.rank() == 0)
-    return n.refuse("it has batch dims");
-  size_t depth = size_t(indices.dims.back());
-  if (depth > a.dims.size())
-    return n.refuse("its indices have too many parts");
+  int64_t batchDims = n.integer("batch_dims", 0);
+  if (indices.rank() == 0 || indices.dims.back() == 0 || batchDims < 0 ||
+      batchDims >= indices.rank() || batchDims + indices.dims.back() > a.rank())
+    return n.refuse("the parts of its indices do not fit");
+  size_t depth = size_t(indices.dims.back()), batch = size_t(batchDims);
   Dims own = stridesOf(a.dims);
-  int64_t inner = countOf(DimsRef(a.dims).drop_front(depth));
+  int64_t inner = countOf(DimsRef(a.dims).drop_front(batch + depth)),
+          tables = countOf(DimsRef(a.dims).take_front(batch));
+  if (DimsRef(a.dims).take_front(batch) !=
+      DimsRef(indices.dims).take_front(batch))
+    return n.refuse("its batch dims do not fit");
   Dims dims(indices.dims.begin(), indices.dims.end() - 1);
-  dims.append(a.dims.begin() + ptrdiff_t(depth), a.dims.end());
+  dims.append(a.dims.begin() + ptrdiff_t(batch + depth), a.dims.end());
   Positions from;
   for (size_t at = 0; at < list.size(); at += depth) {
-    int64_t base = 0;
+    // Each table has equally many of the indices.
+    int64_t table = int64_t(at) * tables / int64_t(list.size()),
+            base = table * (a.count() / std::max<int64_t>(tables, 1));
     for (size_t d = 0; d < depth; ++d) {
-      int64_t index = list[at + d];
-      index = index < 0 ? index + a.dims[d] : index;
-      if (index < 0 || index >= a.dims[d])
+      int64_t index = list[at + d], size = a.dims[batch + d];
+      index = index < 0 ? index + size : index;
+      if (index < 0 || index >= size)
         return n.refuse("an index is outside of its table");
-      base += index * own[d];
+      base += index * own[batch + d];
     }
     for (int64_t i = 0; i < inner; ++i)
       from.push_back(base + i);

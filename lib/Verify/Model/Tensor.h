@@ -50,9 +50,9 @@ struct Tensor {
   /// (docs/numerics.md).
   bool isTable = false;
 
-  /// The last thing that its elements were multiplied by was this constant; a
-  /// compiler may multiply the next one into it. 0: it was no constant.
-  float factor = 0;
+  /// The last things that its elements were multiplied by were these constants,
+  /// one behind the other; a compiler may multiply them, and the next one.
+  llvm::SmallVector<float, 4> factors;
 
   int64_t count() const { return countOf(dims); }
   int64_t rank() const { return int64_t(dims.size()); }

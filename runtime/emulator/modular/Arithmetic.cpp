@@ -298,6 +298,60 @@ void ModularArithmetic::computePasses(Plane &plane) {
       [&](llvm::ArrayRef<unsigned> batch) { multiply(plane, batch); });
 }
 
+/// sums[c] += sum over k < depth of a[k] * b[k * columns + c], modulo 2^32.
+__attribute__((target_clones("avx512f", "avx2", "default"))) static void
+sumIntegers(const uint32_t *a, const uint32_t *b, unsigned depth,
+            unsigned columns, uint32_t *sums) {
+  for (unsigned k = 0; k < depth; ++k)
+    for (unsigned c = 0; c < columns; ++c)
+      sums[c] += a[k] * b[size_t(k) * columns + c];
+}
+
+/// Integers are known, but for what the chip moves: there one factor of each
+/// sum is 1 and the others are 0.
+void ModularArithmetic::multiplyBytes(Plane &plane,
+                                      llvm::ArrayRef<unsigned> batch) {
+  const Pass &first = plane.passes[batch[0]];
+  const Weights &weights = plane.weights[plane.active];
+  unsigned depth = first.laneCount, columns = weights.columns;
+  const Element *block =
+      weights.elements.data() + size_t(first.weightRow) * lanes;
+  factors.resize(size_t(depth) * columns);
+  bool areKnown = true;
+  for (unsigned k = 0; k < depth; ++k)
+    for (unsigned c = 0; c < columns; ++c) {
+      Element weight = block[size_t(k) * lanes + c];
+      areKnown &= weight.isKnown();
+      factors[size_t(k) * columns + c] = weight.value;
+    }
+  std::vector<uint32_t> left(depth), sums(columns);
+  for (unsigned slot : batch) {
+    const Pass &pass = plane.passes[slot];
+    const Element *in =
+        elements(pass.in, ElementType::i8, scratch.data()) + pass.laneBase;
+    Element *out = &plane.results[size_t(slot) * lanes];
+    bool isKnown = areKnown;
+    for (unsigned k = 0; k < depth; ++k) {
+      isKnown &= in[k].isKnown();
+      left[k] = in[k].value;
+    }
+    if (isKnown) {
+      std::fill(sums.begin(), sums.end(), 0);
+      sumIntegers(left.data(), factors.data(), depth, columns, sums.data());
+      for (unsigned c = 0; c < columns; ++c)
+        out[c] = Element::known(sums[c]);
+      continue;
+    }
+    for (unsigned k = 0; k < depth; ++k)
+      for (unsigned c = 0; c < columns; ++c) {
+        Element weight = block[size_t(k) * lanes + c];
+        if (!weight.isKnown(0))
+          out[c] = integer(AluKernel::iadd, out[c],
+                           integer(AluKernel::imul, in[k], weight));
+      }
+  }
+}
+
 void ModularArithmetic::multiply(Plane &plane, llvm::ArrayRef<unsigned> batch) {
   const Pass &first = plane.passes[batch[0]];
   Weights &weights = plane.weights[plane.active];
@@ -310,22 +364,8 @@ void ModularArithmetic::multiply(Plane &plane, llvm::ArrayRef<unsigned> batch) {
     // Columns that nothing was installed in are sums of zeros.
     std::fill_n(&plane.results[size_t(slot) * lanes], lanes, Element::known(0));
   }
-  if (!first.fp16) {
-    for (unsigned slot : batch) {
-      const Pass &pass = plane.passes[slot];
-      const Element *in =
-          elements(pass.in, ElementType::i8, scratch.data()) + pass.laneBase;
-      Element *out = &plane.results[size_t(slot) * lanes];
-      for (unsigned k = 0; k < depth; ++k)
-        for (unsigned c = 0; c < columns; ++c) {
-          Element weight = weights.elements[base + size_t(k) * lanes + c];
-          if (!weight.isKnown(0))
-            out[c] = integer(AluKernel::iadd, out[c],
-                             integer(AluKernel::imul, in[k], weight));
-        }
-    }
-    return;
-  }
+  if (!first.fp16)
+    return multiplyBytes(plane, batch);
   factors.resize(batch.size() * depth);
   products.resize(batch.size() * columns);
   llvm::SmallVector<const uint32_t *, 64> rows;

@@ -94,6 +94,7 @@ private:
   const uint32_t *halves(const Value *bytes);
   void computePasses(Plane &plane);
   void multiply(Plane &plane, llvm::ArrayRef<unsigned> batch);
+  void multiplyBytes(Plane &plane, llvm::ArrayRef<unsigned> batch);
   void define(Weights &weights, unsigned first, unsigned count) const;
   void lanewise(const AluOp &op, const Element *const *sources,
                 Element *out) const;

@@ -172,10 +172,9 @@ Element ModularArithmetic::unary(AluKernel kernel, Element a) const {
     return field.recip(field.apply(Function::Sqrt, a));
   case K::recip:
     return field.recip(a);
+  case K::f2i: // rounds
+    return Element::known(toInteger(field.apply(Function::Rint, a).value));
   // Integers are known: what is not known is no integer, and becomes none.
-  case K::f2i:
-    return a.isKnown() ? Element::known(toInteger(a.value))
-                       : noise(unsigned(kernel), a, a);
   case K::i2f: {
     if (!a.isKnown())
       return noise(unsigned(kernel), a, a);

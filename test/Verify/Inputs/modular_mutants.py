@@ -36,6 +36,12 @@ def jobs(text: str) -> list:
     return re.split(r"(?=^ {8}stream\.job|^ {6}\})", text, flags=re.MULTILINE)
 
 
+def part(job: str, first: int, count: int) -> str:
+    """The job of these rows of 17."""
+    at = f"{first} + i" if count > 1 else f"{first}"
+    return once(job, "rows 17", f"rows {count}").replace("[i]", f"[{at}]" if first else "[i]")
+
+
 def lost_key_row(text):
     """Head 1, query 16: key 5 is not installed, its score is 0."""
     scores, put = kernel(text, "/matmul_13")
@@ -81,15 +87,10 @@ def stale_row(text):
     """Row 8 of the second residual is still what stood there before attention."""
     product, put = kernel(text, "/matmul_26")
     head, job, tail = jobs(product)
-
-    def part(first, count):
-        at = f"{first} + i" if count > 1 else f"{first}"
-        return once(job, "rows 17", f"rows {count}").replace("[i]", f"[{at}]" if first else "[i]")
-
     old, new = (re.search(r"stream\.read (%\w+)\[i\] : <17x60xf32", kernel(text, name)[0])[1]
                 for name in ["/matmul_19", "/matmul_26"])
-    stale = once(part(8, 1), f"{new}[8]", f"{old}[8]")
-    return put("".join([head, part(0, 8), stale, part(9, 8), tail]))
+    stale = once(part(job, 8, 1), f"{new}[8]", f"{old}[8]")
+    return put("".join([head, part(job, 0, 8), stale, part(job, 9, 8), tail]))
 
 
 def swapped_byte_planes(text):
@@ -99,6 +100,48 @@ def swapped_byte_planes(text):
              if "stream = 0, last" in a and b == a.replace("stream = 0, last", "stream = 1, last")]
     a, b = pairs[len(pairs) // 2]
     return text.replace(a, "$").replace(b, a).replace("$", b)
+
+
+def quantised_tile_lost(text):
+    """The last 12 of 140 terms of bytes, in one of four tiles of columns."""
+    product, put = kernel(text, "/matmulinteger_8")
+    head, first, *rest = jobs(product)
+    return put("".join([head, once(first, re.findall(r".*stream\.k_tile.*\n", first)[-1], ""), *rest]))
+
+
+def zero_point_lost_in_tail(text):
+    """Of the last 12 of 60 columns: what the zero point of the activations makes of the weights stays in the sum."""
+    product, put = kernel(text, "/matmulinteger_8")
+    head, *all, last, tail = jobs(product)
+    last = re.sub(r".*stream\.read .*chunk 3 .*\n", "", last)
+    return put("".join([head, *all, re.sub(r"stream\.isub %product, .*", "stream.mov %product : <i32>", last), tail]))
+
+
+def quantised_bias_lost_in_tail(text):
+    """Of the last 12 of 60 features."""
+    changed, count = re.subn(r" *(%\w+) = stream\.read %w7\[0\] chunk 3 .*\n(.*)stream\.muladd (%\w+, %\w+), \1\n", r"\2stream.mul \3\n", text)
+    assert count == 1
+    return changed
+
+
+def range_of_one_row(text):
+    """The range by which the second layer quantises is that of its first row."""
+    begin = text.rindex("stream.flow", 0, text.index("stream.acc_max", text.index('stream.flow "/steps_7"')))
+    end = text.index("}\n", begin)
+    return text[:begin] + text[begin:end].replace("iterations 17", "iterations 1").replace("period 17", "period 1") + text[end:]
+
+
+def quantised_row_read_twice(text):
+    """Row 8 is multiplied with the bytes of row 7."""
+    product, put = kernel(text, "/matmulinteger_8")
+    head, job, tail = jobs(product)
+    return put("".join([head, part(job, 0, 8), re.sub(r"(k_tile %\w+)\[8\]", r"\1[7]", part(job, 8, 1)), part(job, 9, 8), tail]))
+
+
+def steps_truncated(text):
+    """The second layer's steps are cut off where the first's are rounded."""
+    begin = text.rindex('stream.flow "/matmulinteger_8" iterations 17')
+    return text[:begin] + once(text[begin:], "stream.rint", "stream.trunc")
 
 
 # Name: (model, machine, is the bug in instructions?, bug)
@@ -112,6 +155,13 @@ MUTANTS = {
     "tail-tile-lost-once": ("block", MINI, False, tail_tile_lost),
     "swapped-byte-planes": ("block", "lpu1", True, swapped_byte_planes),
     "stale-row": ("block", "lpu1", False, stale_row),
+    "none-quantised": ("quantised", "lpu1", False, lambda text: text),
+    "quantised-tile-lost-once": ("quantised", MINI, False, quantised_tile_lost),
+    "zero-point-lost-in-tail": ("quantised", MINI, False, zero_point_lost_in_tail),
+    "quantised-bias-lost-in-tail": ("quantised", MINI, False, quantised_bias_lost_in_tail),
+    "range-of-one-row": ("quantised", "lpu1", False, range_of_one_row),
+    "quantised-row-read-twice": ("quantised", "lpu1", False, quantised_row_read_twice),
+    "steps-truncated": ("quantised", "lpu1", False, steps_truncated),
 }
 
 

@@ -124,6 +124,38 @@ int main() {
     return a == b ||
            !(field.apply(Function::Exp2, a) == field.apply(Function::Exp2, b));
   });
+  law("rounding makes whole numbers in range, and leaves whole numbers", [&] {
+    Function function = random() % 3 == 0   ? Function::Floor
+                        : random() % 2 == 0 ? Function::Trunc
+                                            : Function::Rint;
+    Element rounded = field.apply(function, number());
+    float value = llvm::bit_cast<float>(rounded.value);
+    int whole = int(random() % 200) - 100;
+    return rounded.isKnown() && value == std::floor(value) &&
+           std::fabs(value) < 65536 &&
+           field.apply(function, rounded) == rounded &&
+           field.apply(function, Element::number(field.ofInteger(whole))) ==
+               known(float(whole));
+  });
+  law(
+      "of numbers that differ, one pair in fifty or fewer is rounded to the "
+      "same byte",
+      [&] {
+        unsigned same = 0;
+        for (unsigned i = 0; i < 20000; ++i) {
+          auto byte = [&](uint32_t zero, int low) {
+            Element e = field.apply(Function::Rint, number());
+            return std::min(
+                std::max(int(llvm::bit_cast<float>(e.value)) + int(zero), low),
+                low + 255);
+          };
+          same += i % 3 == 0   ? byte(0, -128) == byte(0, -128)
+                  : i % 3 == 1 ? byte(128, 0) == byte(128, 0)
+                               : byte(0, 0) == byte(0, 0);
+        }
+        return same * 50 < 20000;
+      },
+      1);
   law("products of matrices are sums of products", [&] {
     unsigned rows = unsigned(random() % 6 + 1),
              depth = unsigned(random() % 140),
