@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lpu/Binary/Tensors.h"
+#include "lpu/Binary/DebugList.h"
 #include "lpu/ISA/Text.h"
 #include "llvm/Support/CheckedArithmetic.h"
 #include "llvm/Support/JSON.h"
@@ -117,59 +118,47 @@ static std::string fault(const TensorPlace &place, const Package &package) {
 llvm::Expected<std::vector<TensorPlace>>
 lpu::readTensorSection(const Package &package) {
   std::vector<TensorPlace> places;
-  auto damaged = [](const llvm::Twine &what) {
-    return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                   "debug section 'tensors' is damaged: " +
-                                       what);
-  };
-  for (const auto &[name, contents] : package.debug) {
-    if (name != tensorSectionName)
-      continue;
-    auto json = llvm::json::parse(contents);
-    if (!json)
-      return damaged(toString(json.takeError()));
-    const llvm::json::Array *list = json->getAsArray();
-    if (!list)
-      return damaged("no array");
-    for (const llvm::json::Value &value : *list) {
-      TensorPlace &place = places.emplace_back();
-      int64_t chip = -1, complete = -1, until = -1;
-      std::string type;
-      std::vector<int64_t> columns;
-      llvm::json::Path::Root root;
-      llvm::json::ObjectMapper map(value, root);
-      if (!map || !map.map("name", place.name) || !map.map("chip", chip) ||
-          !map.map("type", type) || !map.map("complete", complete) ||
-          !map.map("until", until) || !map.map("shape", place.shape) ||
-          !map.map("cut", place.cut) || !map.map("cut_size", place.cutSize) ||
-          !map.map("row", place.row) || !map.map("feature", place.feature) ||
-          !map.map("row_stride", place.rowStride) ||
-          !map.map("feature_stride", place.featureStride) ||
-          !map.map("rows", place.rows) ||
-          !map.map("panel_rows", place.panelRows) ||
-          !map.map("stripes", place.stripes) ||
-          !map.map("chunk_features", place.chunkFeatures) ||
-          !map.map("chunks", place.chunks) || !map.map("columns", columns))
-        return damaged(toString(root.getError()));
-      auto element = isa::elementTypeFromName(type);
-      constexpr int64_t mostCycles = int64_t(1) << 48;
-      bool isGood = element && chip >= 0 && chip <= UINT32_MAX &&
-                    complete >= 0 && until >= complete && until < mostCycles &&
-                    columns.size() % 3 == 0;
-      for (int64_t number : columns)
-        isGood &= number >= 0 && number <= UINT32_MAX;
-      if (!isGood)
-        return damaged("tensor '" + place.name + "' is out of range");
-      place.type = *element;
-      place.chip = unsigned(chip);
-      place.complete = uint64_t(complete);
-      place.until = uint64_t(until);
-      for (size_t i = 0; i < columns.size(); i += 3)
-        place.columns.push_back({unsigned(columns[i]), unsigned(columns[i + 1]),
-                                 unsigned(columns[i + 2])});
-      if (std::string what = fault(place, package); !what.empty())
-        return damaged("tensor '" + place.name + "': " + what);
+  auto read = [&](llvm::json::ObjectMapper &map, std::string &wrong) {
+    TensorPlace &place = places.emplace_back();
+    int64_t chip = -1, complete = -1, until = -1;
+    std::string type;
+    std::vector<int64_t> columns;
+    if (!map.map("name", place.name) || !map.map("chip", chip) ||
+        !map.map("type", type) || !map.map("complete", complete) ||
+        !map.map("until", until) || !map.map("shape", place.shape) ||
+        !map.map("cut", place.cut) || !map.map("cut_size", place.cutSize) ||
+        !map.map("row", place.row) || !map.map("feature", place.feature) ||
+        !map.map("row_stride", place.rowStride) ||
+        !map.map("feature_stride", place.featureStride) ||
+        !map.map("rows", place.rows) ||
+        !map.map("panel_rows", place.panelRows) ||
+        !map.map("stripes", place.stripes) ||
+        !map.map("chunk_features", place.chunkFeatures) ||
+        !map.map("chunks", place.chunks) || !map.map("columns", columns))
+      return false;
+    auto element = isa::elementTypeFromName(type);
+    constexpr int64_t mostCycles = int64_t(1) << 48;
+    bool isGood = element && chip >= 0 && chip <= UINT32_MAX && complete >= 0 &&
+                  until >= complete && until < mostCycles &&
+                  columns.size() % 3 == 0;
+    for (int64_t number : columns)
+      isGood &= number >= 0 && number <= UINT32_MAX;
+    if (!isGood) {
+      wrong = "tensor '" + place.name + "' is out of range";
+      return true;
     }
-  }
+    place.type = *element;
+    place.chip = unsigned(chip);
+    place.complete = uint64_t(complete);
+    place.until = uint64_t(until);
+    for (size_t i = 0; i < columns.size(); i += 3)
+      place.columns.push_back({unsigned(columns[i]), unsigned(columns[i + 1]),
+                               unsigned(columns[i + 2])});
+    if (std::string what = fault(place, package); !what.empty())
+      wrong = "tensor '" + place.name + "': " + what;
+    return true;
+  };
+  if (llvm::Error error = readDebugList(package, tensorSectionName, read))
+    return std::move(error);
   return places;
 }

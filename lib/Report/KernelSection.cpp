@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lpu/Binary/DebugList.h"
 #include "lpu/Report/Pictures.h"
 #include "llvm/Support/JSON.h"
 
@@ -32,43 +33,29 @@ std::string lpu::writeKernelSection(llvm::ArrayRef<KernelSpan> kernels) {
 llvm::Expected<std::vector<KernelSpan>>
 lpu::readKernelSection(const Package &package) {
   std::vector<KernelSpan> kernels;
-  auto damaged = [](const llvm::Twine &what) {
-    return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                   "debug section 'kernels' is damaged: " +
-                                       what);
-  };
-  for (const auto &[name, contents] : package.debug) {
-    if (name != kernelSectionName)
-      continue;
-    auto json = llvm::json::parse(contents);
-    if (!json)
-      return damaged(toString(json.takeError()));
-    const llvm::json::Array *list = json->getAsArray();
-    if (!list)
-      return damaged("no array");
-    for (const llvm::json::Value &value : *list) {
-      KernelSpan span;
-      int64_t chipClass = -1;
-      llvm::json::Path::Root root;
-      llvm::json::ObjectMapper map(value, root);
-      // Cycles stay far below what JavaScript holds exactly, and iterations
-      // below what a page can list.
-      constexpr int64_t mostCycles = int64_t(1) << 48;
-      constexpr int64_t mostIterations = 1 << 20;
-      if (!map || !map.map("class", chipClass) || !map.map("name", span.name) ||
-          !map.map("kind", span.kind) || !map.map("first", span.first) ||
-          !map.map("last", span.last) ||
-          !map.map("iterations", span.iterations) ||
-          !map.map("period", span.period))
-        return damaged(toString(root.getError()));
-      if (chipClass < 0 || uint64_t(chipClass) >= package.classes.size() ||
-          span.first < 0 || span.last < span.first || span.last > mostCycles ||
-          span.iterations < 1 || span.iterations > mostIterations ||
-          span.period < 0 || span.period > mostCycles)
-        return damaged("kernel '" + span.name + "' is out of range");
+  auto read = [&](llvm::json::ObjectMapper &map, std::string &wrong) {
+    KernelSpan &span = kernels.emplace_back();
+    int64_t chipClass = -1;
+    // Cycles stay far below what JavaScript holds exactly, and iterations
+    // below what a page can list.
+    constexpr int64_t mostCycles = int64_t(1) << 48;
+    constexpr int64_t mostIterations = 1 << 20;
+    if (!map.map("class", chipClass) || !map.map("name", span.name) ||
+        !map.map("kind", span.kind) || !map.map("first", span.first) ||
+        !map.map("last", span.last) ||
+        !map.map("iterations", span.iterations) ||
+        !map.map("period", span.period))
+      return false;
+    if (chipClass < 0 || uint64_t(chipClass) >= package.classes.size() ||
+        span.first < 0 || span.last < span.first || span.last > mostCycles ||
+        span.iterations < 1 || span.iterations > mostIterations ||
+        span.period < 0 || span.period > mostCycles)
+      wrong = "kernel '" + span.name + "' is out of range";
+    else
       span.chipClass = unsigned(chipClass);
-      kernels.push_back(std::move(span));
-    }
-  }
+    return true;
+  };
+  if (llvm::Error error = readDebugList(package, kernelSectionName, read))
+    return std::move(error);
   return kernels;
 }
