@@ -190,10 +190,10 @@ def machine_of(seed: int, folder: pathlib.Path):
     return file
 
 
-def build(choices, seed: int):
+def build(choices, seed: int, kind=None):
     """The Case of these decisions, or None if there is nothing to run."""
     try:
-        return Case(*random_structures.draw(choices, seed).finish())
+        return Case(*random_structures.draw(choices, seed, kind).finish())
     except random_graphs.Rejected:
         return None
 
@@ -213,7 +213,7 @@ def report_failure(seed: int, case: Case, outcome: Outcome, choices, target, opt
     def still(smaller) -> bool:
         return smaller is not None and run(smaller, target, folder, options.modular).kind == outcome.kind
 
-    small = shrink.case(case, choices, lambda c: build(c, seed), still, options.shrink, Case)
+    small = shrink.case(case, choices, lambda c: build(c, seed, options.kind), still, options.shrink, Case)
     last = run(small, target, folder, options.modular)
     model, feeds = kept / f"{seed}.onnx", kept / f"{seed}.npz"
     onnx.save(small.model, model)
@@ -230,6 +230,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--seeds", metavar="A:B", required=True, help="from A to B - 1")
+    parser.add_argument("--kind", help="one kind of model: heads (which no seed draws without it), mlp, residual, encoder, decoder, free")
     parser.add_argument("--target", help="one machine for all of them")
     parser.add_argument("--shrink", type=int, default=400, metavar="N", help="runs that may be spent on a smaller failure")
     parser.add_argument("--agree", type=int, default=0, metavar="PERCENT", help="fail if more models are refused than leave this part")
@@ -243,7 +244,7 @@ def main() -> int:
     first, last = map(int, options.seeds.split(":"))
     for seed in range(first, last):
         choices = random_graphs.Choices(seed=seed)
-        case = build(choices, seed)
+        case = build(choices, seed, options.kind)
         if case is None:
             counts["empty"] += 1
             continue

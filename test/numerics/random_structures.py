@@ -155,6 +155,35 @@ def transformer(g, c, causal):
         linear(g, c, x, c.pick([5, 50]))
 
 
+def heads(g, c):
+    """Products over heads whose operands are given (caches, cross-attention), cast or scaled on the way, or computed."""
+    batch, count, size, seq, keys = c.pick([1, 1, 2]), c.between(1, 4), c.between(1, 20), c.between(1, 17), c.between(1, 17)
+
+    def operand(rows, columns):
+        form = c.pick(["given", "cast", "scaled", "rows", "computed", "computed"])
+        if form in ("rows", "computed"):
+            x = g.input(g.floats(batch, rows, count * columns))
+            x = linear(g, c, x, count * columns) if form == "computed" else x
+            return g.add("Transpose", g.add("Reshape", x, g.ints(batch, rows, count, columns)), perm=[0, 2, 1, 3])
+        x = g.floats(batch, count, rows, columns)
+        if form == "cast":
+            return g.add("Cast", g.input(x.astype(np.float16)), to=TensorProto.FLOAT, gate=EQUAL)
+        x = g.input(x)
+        return g.add("Mul", x, g.const(np.float32(0.5)), gate=VECTOR) if form == "scaled" else x
+
+    with c.span():
+        weights = operand(seq, keys)
+        if c.chance(50):
+            q, k = operand(seq, size), operand(keys, size)
+            weights = g.add("MatMul", q, g.add("Transpose", k, perm=[0, 1, 3, 2]), gate=PRODUCT)
+            weights = g.add("Softmax", weights, axis=-1, gate=VECTOR) if c.chance(70) else weights
+    y = g.add("MatMul", weights, operand(keys, size), gate=PRODUCT)
+    if c.chance(60):
+        y = g.add("Reshape", g.add("Transpose", y, perm=[0, 2, 1, 3]), g.ints(batch, seq, count * size))
+        if c.chance(50):
+            linear(g, c, y, c.between(1, 40))
+
+
 def mlp(g, c):
     x = g.input(g.floats(*(c.between(1, 9) for _ in range(c.between(0, 2))), c.between(1, 70)))
     for _ in range(c.between(1, 4)):
@@ -208,16 +237,16 @@ def free(g, c):
     mix(g, c, c.between(1, 12))
 
 
-def draw(c, seed):
+def draw(c, seed, kind=None):
     """A Graph; Rejected if nothing came of it."""
     opset = c.pick([17, *range(13, 17), *range(18, 24)])
     g = Graph(c, seed, opset)
-    kind = c.pick(["free"] * 6 + ["mlp", "residual", "encoder", "decoder"])
+    kind = kind or c.pick(["free"] * 6 + ["mlp", "residual", "encoder", "decoder"])
     try:
         if kind in ("encoder", "decoder"):
             transformer(g, c, causal=kind == "decoder")
         else:
-            {"free": free, "mlp": mlp, "residual": residual}[kind](g, c)
+            {"free": free, "heads": heads, "mlp": mlp, "residual": residual}[kind](g, c)
     except Rejected:
         pass  # what stands so far is a model as well
     return g
