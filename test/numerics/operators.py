@@ -281,6 +281,12 @@ case("found", "reshape_copy", EXACT, node("Reshape", "x s"), {"x": floats(4, 40)
 case("found", "sum_shared", VECTOR, node("ReduceSum", "x a", keepdims=0), {"x": floats(2, 100)}, a=ints(0))
 case("found", "gather_crowded", EXACT, [node("Relu", "x", "y"), node("Slice", "x low high axis step", "z")], {"x": floats(40, 40)},
      low=ints(0, 30), high=ints(1, -41), axis=ints(0, 1), step=ints(1, -1))
+# Correct, and once refused by the modular run: on any machine.
+case("found", "halves_across_lanes", PRODUCT, [node("ScatterElements", "x at u", "s", axis=0), node("MatMul", "s s")], {"x": floats(16)},
+     at=ints(14), u=floats(1))
+case("found", "constant_sum", VECTOR, node("Sum", "a b x"), {"x": floats(1, 1, 1)}, a=floats(2, 1, 1), b=floats(1))
+case("found", "slope_behind_scale", VECTOR, [node("DequantizeLinear", "x s z", "a"), node("PRelu", "a p")],
+     {"x": integers(3, 5, low=-128, high=128, dtype=np.int8)}, s=np.float32(0.031), z=np.int8(3), p=floats(1))
 
 
 def model(name):
