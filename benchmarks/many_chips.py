@@ -88,7 +88,8 @@ def measure(build, model, shape, flags, folder, repeat):
         seconds, peak, _ = run(build / "lpu-compile", model, *flags, "--quiet", "--report", report, "-o", package)
         stages = json.loads(report.read_text())["compile"]
         now["compile, s"], now["compile, MiB"] = seconds, peak
-        now["of it partition"], now["of it schedule"] = stages.get("partition", 0.0), stages["schedule"]
+        for stage in ("partition", "schedule", "chips"):
+            now[f"of it {stage}"] = stages.get(stage, 0.0)
         cycles = set()
         for what, tool, arguments in (("verify", "lpu-verify", []), ("run without values", "lpu-run", ["--no-data"]),
                                       ("run with values", "lpu-run", ["--inputs", inputs, "--outputs", folder / "out.npz"])):

@@ -45,12 +45,12 @@ public:
       : prepared(prepared), machine(machine), options(options), result(result),
         instances(*prepared.program, machine) {}
 
+  /// The schedules of a stage; equal ones have the same.
+  llvm::Expected<CrewSchedule *> scheduleOf(const Crew &crew);
   /// The chips of a stage, in the order of the package.
   llvm::Expected<schedule::Part> run(const Crew &crew);
 
 private:
-  llvm::Expected<CrewSchedule *> scheduleOf(const Crew &crew);
-
   const Prepared &prepared;
   const Machine &machine;
   const CompileOptions &options;
@@ -169,25 +169,36 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
 
 llvm::Expected<ScheduledProgram>
 pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
-                         const CompileOptions &options, CompileResult &result) {
+                         const CompileOptions &options, CompileResult &result,
+                         llvm::function_ref<void(const char *)> enter) {
+  // Constants, starts, links: work that grows with the chips.
+  enter("chips");
   auto program = fabric::readProgram(module, machine);
   if (mlir::failed(program) || mlir::failed(fabric::verifyProgram(*program)))
     return failure("");
   auto prepared = prepare(*program);
   if (!prepared)
     return prepared.takeError();
+  CrewScheduler scheduler(*prepared, machine, options, result);
+  auto refuse = [](const Crew &crew, llvm::Error error) {
+    std::string text = llvm::toString(std::move(error));
+    return failure(text.empty() ? text : nameOf(crew) + ": " + text);
+  };
+  // And what grows with their classes.
+  enter("schedule");
+  for (const Crew &crew : prepared->crews)
+    if (auto known = scheduler.scheduleOf(crew); !known)
+      return refuse(crew, known.takeError());
+
+  enter("chips");
   std::vector<schedule::Transfer> values = valuesBetween(*prepared);
   route(*prepared, values);
-
   std::vector<schedule::Part> parts;
   result.stages.resize(prepared->chips.size());
-  CrewScheduler scheduler(*prepared, machine, options, result);
   for (const Crew &crew : prepared->crews) {
     auto part = scheduler.run(crew);
-    if (!part) {
-      std::string text = llvm::toString(part.takeError());
-      return failure(text.empty() ? text : nameOf(crew) + ": " + text);
-    }
+    if (!part)
+      return refuse(crew, part.takeError());
     parts.push_back(std::move(*part));
   }
   auto joined = schedule::joinChips(std::move(parts), values);

@@ -43,11 +43,12 @@ llvm::Expected<ChipsPlan> planChips(mlir::ModuleOp linalg,
                                     const CompileOptions &options, bool &quiet);
 
 /// Schedules all chips of a plan and joins them; text is placed. Fills
-/// programs, kernels, rows and stages of `result`.
-llvm::Expected<ScheduledProgram> scheduleChips(mlir::ModuleOp plan,
-                                               const Machine &machine,
-                                               const CompileOptions &options,
-                                               CompileResult &result);
+/// programs, kernels, rows and stages of `result`. `enter` takes the names of
+/// the compiler's stages: what is done by class, and what by chip.
+llvm::Expected<ScheduledProgram>
+scheduleChips(mlir::ModuleOp plan, const Machine &machine,
+              const CompileOptions &options, CompileResult &result,
+              llvm::function_ref<void(const char *)> enter);
 
 /// The smallest initiation interval (docs/isa.md, section 9): every chip ends
 /// its run, moves outputs and inputs, and loads its first text.

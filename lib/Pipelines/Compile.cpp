@@ -155,10 +155,17 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   Clock::time_point begin = Clock::now();
   std::string stage;
   auto enter = [&](const char *name) {
+    if (stage == name)
+      return;
     Clock::time_point now = Clock::now();
-    if (!stage.empty())
-      result.times.push_back(
-          {stage, std::chrono::duration<double>(now - begin).count()});
+    double seconds = std::chrono::duration<double>(now - begin).count();
+    // Stages may be entered again: plans that do not fit are made anew.
+    auto known = llvm::find_if(
+        result.times, [&](const auto &time) { return time.stage == stage; });
+    if (known != result.times.end())
+      known->seconds += seconds;
+    else if (!stage.empty())
+      result.times.push_back({stage, seconds});
     begin = now;
     stage = name;
     if (options.progress && *name)
@@ -242,7 +249,6 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     result.plan = plan.text;
   }
 
-  enter("schedule");
   ScheduledProgram scheduled;
   schedule::ScheduleOptions single;
   single.withoutWeights = options.withoutWeights;
@@ -261,7 +267,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     return llvm::Error::success();
   };
   if (plan.module) {
-    auto joined = scheduleChips(*plan.module, machine, options, result);
+    auto joined = scheduleChips(*plan.module, machine, options, result, enter);
     // Where the planner has thought too little of text and activations, it
     // leaves more of each chip free.
     CompileOptions roomier = options;
@@ -270,6 +276,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       why = llvm::toString(joined.takeError());
     while (!joined && !why.empty() &&
            roomier.reserveBytes < machine.sramBytes() / 2) {
+      enter("partition");
       roomier.reserveBytes += machine.sramBytes() / 16;
       llvm::SaveAndRestore silent(quiet, true);
       auto other = planChips(*module, machine, roomier, quiet);
@@ -282,7 +289,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
         continue;
       tried = other->text;
       CompileResult retried;
-      auto again = scheduleChips(*other->module, machine, roomier, retried);
+      auto again =
+          scheduleChips(*other->module, machine, roomier, retried, enter);
       if (!again) {
         llvm::consumeError(again.takeError());
         continue;
@@ -305,6 +313,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     std::optional<Candidate> alone;
     if (options.stages == 0 && options.tensorWidth == 0 &&
         !options.throughput) {
+      enter("schedule");
       llvm::SaveAndRestore silent(quiet, true);
       auto best = searchSchedule(*module, machine, single);
       if (best)
@@ -332,6 +341,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       scheduled = std::move(*joined);
     }
   } else {
+    enter("schedule");
     auto best = searchSchedule(*module, machine, single);
     if (!best)
       return refuse(best.takeError());
@@ -348,9 +358,14 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   }
   result.classes = scheduled.classes;
   result.tensors = std::move(scheduled.tensors);
+  std::vector<size_t> rows; // by class
+  for (const ClassProgram &each : result.classes) {
+    rows.push_back(0);
+    for (const QueueProgram &queue : each.queues)
+      rows.back() += textRows(flatten(queue).size(), machine);
+  }
   for (const Chip &chip : scheduled.package.chips)
-    for (const QueueProgram &queue : result.classes[chip.chipClass].queues)
-      result.textRows += textRows(flatten(queue).size(), machine);
+    result.textRows += rows[chip.chipClass];
   enter("assemble");
   auto package = assemble(std::move(scheduled));
   if (!package) {

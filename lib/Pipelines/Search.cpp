@@ -54,8 +54,11 @@ mlir::LogicalResult pipelines::verifyStream(mlir::ModuleOp module,
 
 /// The program as the scheduler takes it, checked.
 static llvm::Expected<stream::Program>
-checkedProgram(const stream::Program &given, mlir::MLIRContext *context,
+checkedProgram(stream::Program given, mlir::MLIRContext *context,
                const Machine &machine) {
+  if (stream::check(given, &machine).empty())
+    return std::move(given);
+  // What is wrong is said of operations, at their places in the model.
   context->loadDialect<stream::StreamDialect>();
   mlir::OwningOpRef<mlir::ModuleOp> module =
       mlir::ModuleOp::create(mlir::UnknownLoc::get(context));
@@ -87,7 +90,7 @@ pipelines::streamProgram(mlir::ModuleOp linalg, const Machine &machine,
   auto program = convertLinalgToStream(linalg, machine, options);
   if (mlir::failed(program))
     return failure("");
-  return checkedProgram(*program, linalg.getContext(), machine);
+  return checkedProgram(std::move(*program), linalg.getContext(), machine);
 }
 
 /// How errors of insertFetches begin.
@@ -141,18 +144,26 @@ static llvm::Error fetchText(schedule::ScheduleResult &one,
   return llvm::createStringError(message);
 }
 
+namespace {
+struct Kernels {
+  stream::Program program;
+  KernelForms forms;
+};
+} // namespace
+
 /// Stream programs, schedules and text for one way to arrange kernels; with the
 /// first of `gaps` (ScheduleOptions::fetchGap) with which the text can be
 /// fetched. What is wrong is in the error, one line each.
 static llvm::Expected<Candidate>
-trySchedule(llvm::ArrayRef<stream::Program> kernels, mlir::MLIRContext *context,
+trySchedule(llvm::ArrayRef<Kernels> kernels, mlir::MLIRContext *context,
             const Machine &machine, const LinalgToStreamOptions &toStream,
             schedule::ScheduleOptions options, llvm::ArrayRef<int64_t> gaps,
             bool roll = false) {
   std::vector<stream::Program> programs;
-  for (stream::Program arranged : kernels) {
-    arrangeKernels(arranged, machine, toStream);
-    auto program = checkedProgram(arranged, context, machine);
+  for (const Kernels &given : kernels) {
+    stream::Program arranged = given.program;
+    arrangeKernels(arranged, machine, toStream, given.forms);
+    auto program = checkedProgram(std::move(arranged), context, machine);
     if (!program)
       return program.takeError();
     programs.push_back(std::move(*program));
@@ -235,12 +246,13 @@ pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
   plain.scales = std::make_shared<WeightScales>();
   LinalgToStreamOptions fewBlocks = plain;
   fewBlocks.memoryShare = plain.memoryShare + 1;
-  std::vector<stream::Program> kernels; // of each module
+  std::vector<Kernels> kernels; // of each module
   for (mlir::ModuleOp module : linalg) {
     auto program = convertToKernels(module, machine, plain);
     if (mlir::failed(program))
       return failure("");
-    kernels.push_back(std::move(*program));
+    kernels.push_back({std::move(*program), {}});
+    kernels.back().forms = kernelForms(kernels.back().program);
   }
   mlir::MLIRContext *context = mlir::ModuleOp(linalg.front()).getContext();
   llvm::Expected<Candidate> best =

@@ -20,6 +20,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
 #include <cstring>
+#include <optional>
 
 using namespace lpu;
 using namespace lpu::schedule;
@@ -89,12 +90,18 @@ uint16_t floatToHalf(float value) {
 }
 
 /// Reads elements of a source and gives them in a tile's element type.
+/// Element offsets of the lanes of a chunk, the same in every row; -1: zero.
+using Lanes = std::shared_ptr<const std::vector<int64_t>>;
+
+/// All segments of a constant share it.
 struct Reader {
   ConstantSource source;
   std::shared_ptr<void> keep;
   const uint8_t *bytes = nullptr;
   SourceType type = SourceType::unknown;
   isa::ElementType target = isa::ElementType::f16;
+  std::string key; // what decides the bytes, but for the place in the tile
+  std::shared_ptr<std::vector<Lanes>> lanes; // by chunk
 
   uint32_t element(int64_t index) const {
     unsigned size = sourceBytes(type);
@@ -179,10 +186,8 @@ std::optional<int64_t> offsetOf(int64_t index,
 }
 } // namespace
 
-/// What decides the bytes of a segment, as text.
-static std::string keyOf(const ConstantSource &source, const Tile &tile,
-                         const ConstantColumn &c, int64_t firstRow,
-                         int64_t stripes) {
+/// What decides the bytes of a constant, as text.
+static std::string keyOf(const ConstantSource &source, const Tile &tile) {
   std::string key;
   llvm::raw_string_ostream os(key);
   if (source.file.empty()) {
@@ -198,8 +203,7 @@ static std::string keyOf(const ConstantSource &source, const Tile &tile,
       os << axis.size << '*' << axis.stride << ',';
   }
   os << ' ' << int(tile.type) << ' ' << tile.features << ' '
-     << tile.chunkFeatures() << ' ' << c.chunk << ' ' << firstRow << '/'
-     << stripes << ' ' << c.rows << ' ' << c.byte;
+     << tile.chunkFeatures() << ' ';
   return key;
 }
 
@@ -222,16 +226,131 @@ static Tile tileOf(const ImagePlan &plan, const stream::Program &program,
   return tile;
 }
 
+namespace {
+/// The constants of an image, each opened once.
+class Constants {
+public:
+  Constants(const ImagePlan &plan, const stream::Program &program,
+            const Machine &machine, SourceFiles &files)
+      : plan(plan), program(program), machine(machine), files(files),
+        constants(plan.stripes.size()) {}
+
+  llvm::Expected<std::shared_ptr<Reader>> reader(unsigned tile,
+                                                 unsigned instance);
+  const Lanes &lanes(const Reader &reader, unsigned tile, unsigned chunk);
+
+private:
+  struct Constant {
+    std::optional<Tile> tile;
+    std::vector<std::shared_ptr<Reader>> readers; // by source
+  };
+  Constant &constant(unsigned tile) {
+    Constant &known = constants[tile];
+    if (!known.tile) {
+      known.tile = tileOf(plan, program, tile);
+      known.readers.resize(known.tile->sources.size());
+    }
+    return known;
+  }
+  llvm::Error open(Reader &reader);
+
+  const ImagePlan &plan;
+  const stream::Program &program;
+  const Machine &machine;
+  SourceFiles &files;
+  std::vector<Constant> constants; // by tile
+};
+} // namespace
+
+/// Finds the bytes of a source.
+llvm::Error Constants::open(Reader &reader) {
+  auto failure = [](const llvm::Twine &what) {
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), what);
+  };
+  if (reader.type == SourceType::unknown)
+    return failure("element type '" + reader.source.elementType +
+                   "' cannot be put into an image");
+  if (reader.source.file.empty()) {
+    reader.keep = reader.source.data;
+    reader.bytes = reader.source.data->data();
+    return llvm::Error::success();
+  }
+  auto &buffer = files[reader.source.file];
+  if (!buffer) {
+    auto opened =
+        llvm::MemoryBuffer::getFile(reader.source.file, /*IsText=*/false,
+                                    /*RequiresNullTerminator=*/false);
+    if (!opened)
+      return failure("cannot read '" + reader.source.file +
+                     "': " + opened.getError().message());
+    buffer = std::move(*opened);
+  }
+  if (reader.source.fileOffset + reader.source.fileLength >
+      buffer->getBufferSize())
+    return failure("file '" + reader.source.file +
+                   "' is shorter than when it was imported");
+  reader.keep = buffer;
+  reader.bytes = reinterpret_cast<const uint8_t *>(buffer->getBufferStart()) +
+                 reader.source.fileOffset;
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::shared_ptr<Reader>> Constants::reader(unsigned tile,
+                                                          unsigned instance) {
+  Constant &own = constant(tile);
+  size_t k = std::min<size_t>(instance, own.readers.size() - 1);
+  if (own.readers[k])
+    return own.readers[k];
+  auto made = std::make_shared<Reader>();
+  made->source = own.tile->sources[k];
+  made->type = sourceType(made->source.elementType);
+  made->target = own.tile->type;
+  if (llvm::Error error = open(*made))
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "constant '" + own.tile->name + "': " +
+                                       llvm::toString(std::move(error)));
+  made->key = keyOf(made->source, *own.tile);
+  // Equal layers have their elements in the same lanes.
+  auto same = [](const stream::Axis &a, const stream::Axis &b) {
+    return a.size == b.size && a.stride == b.stride;
+  };
+  if (k > 0 && own.readers[0] &&
+      llvm::equal(own.readers[0]->source.featureAxes, made->source.featureAxes,
+                  same))
+    made->lanes = own.readers[0]->lanes;
+  else
+    made->lanes = std::make_shared<std::vector<Lanes>>(own.tile->chunks());
+  return own.readers[k] = std::move(made);
+}
+
+const Lanes &Constants::lanes(const Reader &reader, unsigned number,
+                              unsigned chunk) {
+  Lanes &known = (*reader.lanes)[chunk];
+  if (known)
+    return known;
+  const Tile &tile = *constant(number).tile;
+  auto lanes = std::make_shared<std::vector<int64_t>>(machine.lanes, -1);
+  for (unsigned lane = 0; lane < machine.lanes; ++lane) {
+    int64_t f = int64_t(chunk) * tile.chunkFeatures() + lane;
+    if (lane >= tile.chunkFeatures() || f >= tile.features)
+      continue;
+    if (auto offset = offsetOf(f, reader.source.featureAxes))
+      (*lanes)[lane] = *offset;
+  }
+  return known = std::move(lanes);
+}
+
 llvm::Expected<ConstantImage>
 lpu::schedule::makeImage(const ImagePlan &plan, const stream::Program &program,
                          const Machine &machine, SourceFiles &files) {
   ConstantImage image;
+  size_t count = 0;
+  for (const ConstantColumn &c : plan.columns)
+    count += c.instances;
+  image.segments.reserve(count);
+  image.keys.reserve(count);
+  Constants constants(plan, program, machine, files);
   for (const ConstantColumn &c : plan.columns) {
-    const Tile tile = tileOf(plan, program, c.tile);
-    auto failure = [&](const llvm::Twine &what) {
-      return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                     "constant '" + tile.name + "': " + what);
-    };
     for (unsigned k = 0; k < c.instances; ++k) {
       ImageSegment segment;
       segment.slice = c.slice;
@@ -239,69 +358,37 @@ lpu::schedule::makeImage(const ImagePlan &plan, const stream::Program &program,
       segment.row = unsigned(c.row + int64_t(k) * c.instanceStride);
       segment.rows = unsigned(c.rows);
       if (plan.withoutBytes) {
-        image.segments.push_back(segment);
+        image.segments.push_back(std::move(segment));
         image.keys.emplace_back();
         continue;
       }
-      Reader reader;
-      reader.source =
-          tile.sources[std::min<size_t>(k, tile.sources.size() - 1)];
-      reader.type = sourceType(reader.source.elementType);
-      reader.target = tile.type;
-      if (reader.type == SourceType::unknown)
-        return failure("element type '" + reader.source.elementType +
-                       "' cannot be put into an image");
-      if (reader.source.file.empty()) {
-        reader.keep = reader.source.data;
-        reader.bytes = reader.source.data->data();
-      } else {
-        auto &buffer = files[reader.source.file];
-        if (!buffer) {
-          auto opened =
-              llvm::MemoryBuffer::getFile(reader.source.file, /*IsText=*/false,
-                                          /*RequiresNullTerminator=*/false);
-          if (!opened)
-            return failure("cannot read '" + reader.source.file +
-                           "': " + opened.getError().message());
-          buffer = std::move(*opened);
-        }
-        if (reader.source.fileOffset + reader.source.fileLength >
-            buffer->getBufferSize())
-          return failure("file '" + reader.source.file +
-                         "' is shorter than when it was imported");
-        reader.keep = buffer;
-        reader.bytes =
-            reinterpret_cast<const uint8_t *>(buffer->getBufferStart()) +
-            reader.source.fileOffset;
-      }
-      // Element offsets of the chunk's lanes, the same in every row.
-      auto lanes = std::make_shared<std::vector<int64_t>>(machine.lanes, -1);
-      for (unsigned lane = 0; lane < machine.lanes; ++lane) {
-        int64_t f = int64_t(c.chunk) * tile.chunkFeatures() + lane;
-        if (lane >= tile.chunkFeatures() || f >= tile.features)
-          continue;
-        if (auto offset = offsetOf(f, reader.source.featureAxes))
-          (*lanes)[lane] = *offset;
-      }
+      auto opened = constants.reader(c.tile, k);
+      if (!opened)
+        return opened.takeError();
+      std::shared_ptr<Reader> reader = std::move(*opened);
       int64_t firstRow = int64_t(c.panel) * plan.panelRows[c.tile] + c.stripe;
       int64_t stripes = plan.stripes[c.tile];
       unsigned byte = c.byte, width = machine.lanes;
-      image.keys.push_back(keyOf(reader.source, tile, c, firstRow, stripes));
-      segment.source = [reader, lanes, firstRow, stripes, byte, width](
+      std::string &key = image.keys.emplace_back(reader->key);
+      for (int64_t number :
+           {int64_t(c.chunk), firstRow, stripes, c.rows, int64_t(c.byte)})
+        key.append(reinterpret_cast<const char *>(&number), sizeof(number));
+      segment.source = [lanes = constants.lanes(*reader, c.tile, c.chunk),
+                        reader, firstRow, stripes, byte, width](
                            uint64_t offset,
                            llvm::MutableArrayRef<uint8_t> into) -> llvm::Error {
         for (size_t done = 0; done < into.size();) {
           uint64_t at = offset + done, lane = at % width;
           size_t n = std::min<size_t>(into.size() - done, width - lane);
           int64_t row = firstRow + int64_t(at / width) * stripes;
-          auto base = offsetOf(row, reader.source.rowAxes);
+          auto base = offsetOf(row, reader->source.rowAxes);
           for (size_t i = 0; i < n; ++i) {
             int64_t l = (*lanes)[lane + i];
-            into[done + i] = !base || l < 0
-                                 ? 0
-                                 : uint8_t(reader.element(reader.source.offset +
-                                                          *base + l) >>
-                                           (8 * byte));
+            into[done + i] =
+                !base || l < 0 ? 0
+                               : uint8_t(reader->element(reader->source.offset +
+                                                         *base + l) >>
+                                         (8 * byte));
           }
           done += n;
         }

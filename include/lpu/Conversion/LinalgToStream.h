@@ -66,11 +66,18 @@ mlir::FailureOr<stream::Program>
 convertToKernels(mlir::ModuleOp module, const Machine &machine,
                  const LinalgToStreamOptions &options = {});
 
+/// By kernel: a number that kernels have in common which differ in nothing but
+/// their tiles. It takes as long as the model is deep, so whoever arranges the
+/// same kernels several times asks once.
+using KernelForms = std::vector<unsigned>;
+KernelForms kernelForms(const stream::Program &program);
+
 /// What is left to do then: equal layers become iterations, large tiles are
 /// computed block by block. `outlineRepeats`, `loopPhase` and `memoryShare` are
 /// the options that count here, and not before.
 void arrangeKernels(stream::Program &program, const Machine &machine,
-                    const LinalgToStreamOptions &options);
+                    const LinalgToStreamOptions &options,
+                    const KernelForms &forms);
 
 /// Both.
 mlir::FailureOr<stream::Program>

@@ -19,6 +19,7 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <cmath>
 #include <cstring>
@@ -97,13 +98,37 @@ linalg_to_stream::spanOf(const stream::ConstantSource &source) {
   return span;
 }
 
+/// The largest magnitude of finite floats. All weights of a model pass here, so
+/// it compares bits: magnitudes are ordered as their bits are, a vector at a
+/// time.
+static double mostOf(llvm::ArrayRef<uint8_t> bytes) {
+  constexpr int32_t infinity = 0x7f800000;
+  const size_t count = bytes.size() / 4;
+  int32_t most = 0;
+  for (size_t i = 0; i < count; ++i) {
+    int32_t bits;
+    std::memcpy(&bits, bytes.data() + i * 4, 4);
+    bits &= 0x7fffffff;
+    bits = bits < infinity ? bits : 0;
+    most = bits > most ? bits : most;
+  }
+  return llvm::bit_cast<float>(most);
+}
+
 int linalg_to_stream::scaleOf(const stream::ConstantSource &source) {
-  if (source.elementType != "f32" && source.elementType != "f64")
-    return 0;
-  std::optional<ConstantSpan> span = spanOf(source);
-  if (!span)
-    return 0;
-  double most = std::max(-span->low, span->high);
+  double most = 0;
+  if (source.elementType == "f32") {
+    std::unique_ptr<llvm::MemoryBuffer> buffer;
+    llvm::ArrayRef<uint8_t> bytes;
+    if (!bytesOf(source, buffer, bytes))
+      return 0;
+    most = mostOf(bytes);
+  } else if (source.elementType == "f64") {
+    std::optional<ConstantSpan> span = spanOf(source);
+    if (!span)
+      return 0;
+    most = std::max(-span->low, span->high);
+  }
   // The step of subnormal fp16 numbers is 2^-24: below 2^-6 it begins to show.
   if (most == 0 || (most >= 1.0 / 64 && most <= 65504))
     return 0;

@@ -571,9 +571,10 @@ lpu::convertToKernels(mlir::ModuleOp module, const Machine &machine,
 }
 
 void lpu::arrangeKernels(stream::Program &program, const Machine &machine,
-                         const LinalgToStreamOptions &options) {
+                         const LinalgToStreamOptions &options,
+                         const KernelForms &forms) {
   if (options.outlineRepeats)
-    outlineRepeats(program, options.loopPhase);
+    outlineRepeats(program, options.loopPhase, forms);
   stream::unifyInputTypes(program);
   stream::balanceShortJobs(program, machine);
   stream::interleaveBlocks(program, machine, options.memoryShare);
@@ -585,6 +586,6 @@ lpu::convertLinalgToStream(mlir::ModuleOp module, const Machine &machine,
   mlir::FailureOr<stream::Program> program =
       convertToKernels(module, machine, options);
   if (mlir::succeeded(program))
-    arrangeKernels(*program, machine, options);
+    arrangeKernels(*program, machine, options, kernelForms(*program));
   return program;
 }

@@ -21,7 +21,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <map>
 #include <set>
@@ -64,28 +63,26 @@ template <typename Visit> void visitTiles(Kernel &kernel, Visit visit) {
   }
 }
 
-/// A kernel as text, its tiles replaced by their form.
+/// A kernel as numbers, its tiles replaced by their form.
 class Form {
 public:
-  explicit Form(const std::vector<Tile> &tiles) : tiles(tiles), os(text) {}
+  explicit Form(const std::vector<Tile> &tiles) : tiles(tiles) {}
 
-  std::string of(const Kernel &kernel) {
+  const std::string &of(const Kernel &kernel) {
     text.clear();
-    os << kernel.index();
+    put({int64_t(kernel.index())});
     if (auto *flow = std::get_if<Flow>(&kernel)) {
       print(*flow);
     } else if (auto *matmul = std::get_if<Matmul>(&kernel)) {
-      os << matmul->fp16;
+      put({matmul->fp16});
       for (const Job &job : matmul->jobs) {
-        os << "\nj" << job.rows;
+        put({job.rows, int64_t(job.kTiles.size())});
         for (const KTile &k : job.kTiles) {
           print(k.a);
           print(k.b);
-          for (int64_t number :
-               {int64_t(k.laneBase), int64_t(k.laneCount), int64_t(k.byColumns),
-                int64_t(k.bChunk), k.bRow, int64_t(k.bLaneBase),
-                int64_t(k.columnBase), int64_t(k.columnCount)})
-            os << ',' << number;
+          put({int64_t(k.laneBase), int64_t(k.laneCount), int64_t(k.byColumns),
+               int64_t(k.bChunk), k.bRow, int64_t(k.bLaneBase),
+               int64_t(k.columnBase), int64_t(k.columnCount)});
         }
         print(job.epilogue);
       }
@@ -93,60 +90,58 @@ public:
       print(gather->table);
       print(gather->index);
       print(gather->out);
-      os << gather->outRow << ',' << gather->outStride << ','
-         << gather->iterations;
+      put({gather->outRow, gather->outStride, gather->iterations});
     } else if (auto *t = std::get_if<TransposeTile>(&kernel)) {
       print(t->src);
       print(t->dst);
-      for (int64_t number :
-           {int64_t(t->srcChunk), int64_t(t->dstChunk), t->srcRow, t->dstRow,
-            int64_t(t->srcLane), int64_t(t->dstLane), int64_t(t->rows),
-            int64_t(t->lanes)})
-        os << ',' << number;
+      put({int64_t(t->srcChunk), int64_t(t->dstChunk), t->srcRow, t->dstRow,
+           int64_t(t->srcLane), int64_t(t->dstLane), int64_t(t->rows),
+           int64_t(t->lanes)});
     } else if (auto *exchange = std::get_if<Exchange>(&kernel)) {
       print(exchange->src);
       print(exchange->dst);
-      os << exchange->group << ',' << exchange->rows;
+      put({exchange->group, exchange->rows});
       for (const auto *rows : {&exchange->send, &exchange->recv})
         for (int64_t row : *rows)
-          os << ',' << row;
+          put({row});
     }
     return text;
   }
 
 private:
+  void put(std::initializer_list<int64_t> numbers) {
+    text.append(reinterpret_cast<const char *>(numbers.begin()),
+                numbers.size() * sizeof(int64_t));
+  }
   void print(unsigned tile) {
     const Tile &t = tiles[tile];
-    os << " t" << t.kind << int(t.type) << ',' << t.rows << ',' << t.features
-       << ',' << t.groupSize << ',' << t.groupsPerChunk << t.bothHalves
-       << t.weights;
+    put({t.kind, int64_t(t.type), t.rows, t.features, t.groupSize,
+         t.groupsPerChunk, t.bothHalves, t.weights});
   }
   void print(const Access &a) {
     print(a.tile);
-    os << ':' << a.chunk << ',' << a.row << ',' << a.stride << ',' << a.inner
-       << ',' << a.stride2;
+    put({a.chunk, a.row, a.stride, a.inner, a.stride2});
   }
   void print(const Flow &flow) {
-    os << "\nf" << flow.iterations;
+    put({flow.iterations, int64_t(flow.nodes.size()),
+         int64_t(flow.writes.size())});
     for (const Node &n : flow.nodes) {
-      os << "\nn" << n.kind;
+      put({n.kind});
       if (n.kind == Node::Read)
         print(n.access);
-      os << int(n.op);
+      put({int64_t(n.op)});
       for (const Value &v : {n.a, n.b, n.c})
-        os << ',' << v.kind << ',' << v.node;
-      os << ',' << n.imm << ',' << n.hasConstant << n.constant << ',' << n.group
-         << ',' << n.period;
+        put({v.kind, v.node});
+      put({n.imm, n.hasConstant, n.constant, n.group, n.period});
     }
     for (const Write &w : flow.writes) {
-      os << "\nw" << w.node;
+      put({w.node});
       print(w.access);
     }
   }
 
   const std::vector<Tile> &tiles;
   std::string text;
-  llvm::raw_string_ostream os;
 };
 
 struct Loop {
@@ -158,21 +153,24 @@ class Outliner {
 public:
   Outliner(Program &program, unsigned phase) : program(program), phase(phase) {}
 
-  void run() {
+  void run(llvm::ArrayRef<unsigned> forms) {
     std::vector<Segment> old = std::move(program.segments);
     program.segments.clear();
-    for (Segment &segment : old)
+    for (Segment &segment : old) {
+      llvm::ArrayRef<unsigned> own = forms.take_front(segment.kernels.size());
+      forms = forms.drop_front(own.size());
       if (segment.iterations == 1)
-        outline(std::move(segment.kernels));
+        outline(std::move(segment.kernels), own);
       else
         program.segments.push_back(std::move(segment));
+    }
     nameTheRest();
     dropUnusedTiles();
   }
 
 private:
-  void outline(std::vector<Kernel> kernels);
-  std::vector<Loop> candidates(const std::vector<unsigned> &forms) const;
+  void outline(std::vector<Kernel> kernels, llvm::ArrayRef<unsigned> forms);
+  std::vector<Loop> candidates(llvm::ArrayRef<unsigned> forms) const;
   /// \p segment is the number that the loop will have.
   bool apply(const Loop &loop, std::vector<Kernel> &kernels, unsigned segment);
   void dropUnusedTiles();
@@ -184,8 +182,7 @@ private:
 };
 } // namespace
 
-std::vector<Loop>
-Outliner::candidates(const std::vector<unsigned> &forms) const {
+std::vector<Loop> Outliner::candidates(llvm::ArrayRef<unsigned> forms) const {
   std::vector<Loop> found;
   size_t count = forms.size();
   for (size_t period = 1; period <= count / 2; ++period) {
@@ -378,13 +375,8 @@ bool Outliner::apply(const Loop &loop, std::vector<Kernel> &kernels,
   return true;
 }
 
-void Outliner::outline(std::vector<Kernel> kernels) {
-  Form form(program.tiles);
-  llvm::StringMap<unsigned> numbers;
-  std::vector<unsigned> forms;
-  for (const Kernel &kernel : kernels)
-    forms.push_back(
-        numbers.try_emplace(form.of(kernel), numbers.size()).first->second);
+void Outliner::outline(std::vector<Kernel> kernels,
+                       llvm::ArrayRef<unsigned> forms) {
   // Trying a candidate costs a walk over the kernels; the good ones come first.
   constexpr size_t most = 64;
   size_t tried = 0;
@@ -400,7 +392,8 @@ void Outliner::outline(std::vector<Kernel> kernels) {
           std::make_move_iterator(kernels.begin() + to));
     };
     phase = 0;
-    size_t bodyEnd = loop.start + loop.period;
+    size_t bodyEnd = loop.start + loop.period,
+           end = loop.start + loop.period * loop.iterations;
     std::vector<Kernel> before = part(0, loop.start),
                         body = part(loop.start, bodyEnd),
                         rest = part(bodyEnd, kernels.size());
@@ -408,7 +401,7 @@ void Outliner::outline(std::vector<Kernel> kernels) {
       program.segments.push_back({1, std::move(before)});
     program.segments.push_back({int64_t(loop.iterations), std::move(body)});
     if (!rest.empty())
-      outline(std::move(rest));
+      outline(std::move(rest), forms.take_back(forms.size() - end));
     return;
   }
   program.segments.push_back({1, std::move(kernels)});
@@ -453,6 +446,18 @@ void Outliner::dropUnusedTiles() {
   forAll([&](unsigned &tile, bool) { tile = number[tile]; });
 }
 
-void linalg_to_stream::outlineRepeats(Program &program, unsigned phase) {
-  Outliner(program, phase).run();
+lpu::KernelForms lpu::kernelForms(const Program &program) {
+  Form form(program.tiles);
+  llvm::StringMap<unsigned> numbers;
+  KernelForms forms;
+  for (const Segment &segment : program.segments)
+    for (const Kernel &kernel : segment.kernels)
+      forms.push_back(
+          numbers.try_emplace(form.of(kernel), numbers.size()).first->second);
+  return forms;
+}
+
+void linalg_to_stream::outlineRepeats(Program &program, unsigned phase,
+                                      llvm::ArrayRef<unsigned> forms) {
+  Outliner(program, phase).run(forms);
 }
