@@ -375,9 +375,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   result.package = std::move(*package);
   result.package.programName =
       llvm::json::fixUTF8(llvm::sys::path::stem(options.input));
-  if (plan.module || options.replicas > 1)
-    result.package.interval =
-        initiationInterval(result.package, result.classes);
+  result.package.interval = initiationInterval(result.package, result.classes);
   interface.addUnread(result.package);
   result.package.hostNodes = interface.hostNodes(result.package);
   for (TensorBinding &input : result.package.inputs)
