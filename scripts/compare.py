@@ -53,6 +53,11 @@ class Result:
                 f"  {'ok' if self.passed else 'FAILED'}")
 
 
+def precisions() -> list:
+    """The tables that a result can be held against."""
+    return sorted(tomllib.loads(TOLERANCES.read_text()))
+
+
 def tolerances(precision: str, output: str) -> tuple:
     """(relative L2, worst row) allowed for an output, or for its padding."""
     table = tomllib.loads(TOLERANCES.read_text())[precision]
@@ -144,7 +149,7 @@ def main() -> int:
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--inputs", type=pathlib.Path, required=True)
     parser.add_argument("--outputs", type=pathlib.Path, required=True)
-    parser.add_argument("--precision", default="fp16", help="table of test/tolerances.toml")
+    parser.add_argument("--precision", default="fp16", choices=precisions(), help="table of test/tolerances.toml")
     options = parser.parse_args()
     with np.load(options.inputs) as inputs, np.load(options.outputs) as outputs:
         inputs = dict(inputs)

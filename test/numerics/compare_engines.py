@@ -90,7 +90,7 @@ def main() -> int:
     parser.add_argument("--target", default="lpu1", help="machine name or file")
     parser.add_argument("--texts", type=int, metavar="FIRST", help="a real text instead of random inputs")
     parser.add_argument("--seed", type=int, default=0, help="seed of random inputs")
-    parser.add_argument("--precision", default="fp16", help="table of test/tolerances.toml")
+    parser.add_argument("--precision", default="fp16", choices=compare.precisions(), help="table of test/tolerances.toml")
     parser.set_defaults(runs=1)
     options = parser.parse_args()
     dims = {name: int(size) for name, size in (d.split("=") for d in options.dim)}

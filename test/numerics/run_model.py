@@ -133,7 +133,7 @@ def main() -> int:
     parser.add_argument("--reference", type=pathlib.Path, help="model for ONNX Runtime, if not the same")
     parser.add_argument("--equal", type=int, default=0, metavar="N",
                         help="so many runs must be within the fp32 tolerances, padding aside")
-    parser.add_argument("--precision", default="fp16", help="table of test/tolerances.toml")
+    parser.add_argument("--precision", default="fp16", choices=compare.precisions(), help="table of test/tolerances.toml")
     parser.add_argument("--compile-flag", action="append", default=[], help="passed on, like =--x")
     parser.add_argument("--run-flag", action="append", default=[], help="passed on, like =--engine=tick")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for m.lpu, in.npz, out.npz")

@@ -93,10 +93,14 @@ for name, wanted in FIRST.items():
     last = out.splitlines()[-1]
     assert (code == 0) == (wanted is None) and (wanted is None or last == f"first beyond its gate: {wanted}"), (name, out, err)
 
-# A model that has no such tensors, a package without the section, and damaged sections are refused in one line.
+# A model that has no such tensors, files that are none, a package without the section, and damaged sections are refused in one line.
 onnx.save(small_models.MODELS["mlp"](), folder / "other.onnx")
 code, out, err = compare(folder / "m.lpu", folder / "other.onnx")
 assert code == 2 and "has tensors that" in err and len(err.splitlines()) == 1, err
+for package, other, words in [(folder / "m.lpu", folder / "none.onnx", "none.onnx: "), (folder / "m.lpu", folder / "in.npz", "in.npz: "),
+                              (folder / "none.lpu", file, "none.lpu")]:
+    code, out, err = compare(package, other)
+    assert code == 2 and words in err and len(err.splitlines()) == 1, err
 data = (folder / "m.lpu").read_bytes()
 for old, new, words in [(b'"tile_rows":', b'"tile_rowz":', "missing value"), (b'"bank', b'"bank', ""),
                         (b'"chip":0', b'"chip":7', "no such chip"), (b'"stripes":1', b'"stripes":3', "the wrong number of columns"),

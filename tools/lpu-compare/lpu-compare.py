@@ -14,15 +14,25 @@ four times what rounding the operands of its products to fp16 moves ONNX Runtime
 Elements that no fp16 number reaches (scores of what a mask hides) must be as far on the same side; integers must be equal.
 """
 import argparse
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-import numpy as np  # noqa: E402
-import onnx  # noqa: E402
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+try:
+    import numpy as np
+    import onnx
+    import onnxruntime  # noqa: F401
+except ModuleNotFoundError as missing:
+    own = ROOT / ".venv/bin/python"  # of scripts/setup.sh --full
+    if not own.exists() or sys.prefix == str(own.parents[1]):
+        sys.exit(f"lpu-compare: error: no Python module '{missing.name}': run scripts/setup.sh --full, which makes {own.parents[1]}")
+    os.execv(own, [str(own), *sys.argv])
 
+sys.path.insert(0, str(ROOT / "scripts"))
 import compare  # noqa: E402
 import fp16_model  # noqa: E402
 
@@ -64,20 +74,33 @@ def results_of(name: str, got: np.ndarray, want: np.ndarray, kept, precision: st
     return results
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="lpu-compare", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("package", type=pathlib.Path)
-    parser.add_argument("model", type=pathlib.Path)
-    parser.add_argument("--inputs", type=pathlib.Path, required=True)
-    parser.add_argument("--precision", default="fp16", help="table of test/tolerances.toml (%(default)s)")
-    parser.add_argument("--chip-threads", default="1", help="threads of the emulator")
-    options = parser.parse_args()
-    inputs = dict(np.load(options.inputs))
+class Unusable(Exception):
+    """What the user gave cannot be compared; the text says which file and why."""
+
+
+def reading(file, read):
+    """What `read` makes of a file of the user."""
+    try:
+        return read(file)
+    except Exception as error:  # each library has its own
+        raise Unusable(f"{file}: {str(error).strip().splitlines()[0]}") from error
+
+
+def emulator() -> str:
+    """lpu-run: that of the same build, else the one on the PATH."""
+    beside = pathlib.Path(sys.argv[0]).parent / "lpu-run"
+    found = str(beside) if beside.exists() else shutil.which("lpu-run")
+    if not found:
+        raise Unusable("lpu-run is neither beside lpu-compare nor on the PATH: call build/bin/lpu-compare")
+    return found
+
+
+def run(options) -> int:
+    inputs = reading(options.inputs, lambda file: dict(np.load(file)))
 
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        command = ["lpu-run", options.package, "--inputs", options.inputs, "--threads", options.chip_threads,
+        command = [emulator(), options.package, "--inputs", options.inputs, "--threads", options.chip_threads,
                    "--outputs", folder / "out.npz", "--tensors", folder / "tensors.npz"]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
         if done.returncode:
@@ -93,13 +116,13 @@ def main() -> int:
         for name in outputs:
             places[name] = [(None, None, outputs[name])]
 
-        graph = onnx.load(options.model, load_external_data=False).graph
+        graph = reading(options.model, lambda file: onnx.load(file, load_external_data=False)).graph
         order = [name for node in graph.node for name in node.output if name in places]
         unknown = sorted(set(places) - set(order) - {output.name for output in graph.output})
         if unknown:
             print(f"lpu-compare: the package has tensors that {options.model} has not, as '{unknown[0]}'", file=sys.stderr)
             return 2
-        want = compare.reference(with_outputs(options.model, order, False, folder), inputs, optimise=False)
+        want = reading(options.model, lambda file: compare.reference(with_outputs(file, order, False, folder), inputs, optimise=False))
         rounded = None
         kept, first, count = compare.kept_rows(inputs), None, 0
         for name in dict.fromkeys([*order, *(output.name for output in graph.output)]):
@@ -121,6 +144,23 @@ def main() -> int:
                         first = result.name
     print(f"first beyond its gate: {first}" if first else f"all {count} tensors are within their gates")
     return 1 if first else 0
+
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="lpu-compare", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("package", type=pathlib.Path)
+    parser.add_argument("model", type=pathlib.Path)
+    parser.add_argument("--inputs", type=pathlib.Path, required=True)
+    parser.add_argument("--precision", default="fp16", choices=compare.precisions(), help="table of test/tolerances.toml (default: %(default)s)")
+    parser.add_argument("--chip-threads", default="1", help="threads of the emulator")
+    options = parser.parse_args()
+    try:
+        return run(options)
+    except Unusable as error:
+        print(f"lpu-compare: error: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
