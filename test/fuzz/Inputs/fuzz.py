@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs one of the lpu-fuzz-* programs on a corpus made from files of the tree.
 
-    fuzz.py onnx|machine|isa|package ROOT TMP SECONDS
+    fuzz.py onnx|machine|isa|package|debug ROOT TMP SECONDS
 
 First every truncation and every flipped byte of some seeds, then what the fuzzer finds in SECONDS.
 Fails on a crash, on what the sanitizers find, and on memory beyond 1 GB. The input is kept in TMP;
 `lpu-fuzz-X TMP/crash-...` repeats it.
 """
+import json
 import os
 import pathlib
 import re
@@ -56,6 +57,21 @@ elif kind == "package":
     for seed in range(8):
         subprocess.run(["lpu-random", "write", str(seed), scratch / "p.lpu"], check=True)
         add(f"random-{seed}", (scratch / "p.lpu").read_bytes())
+elif kind == "debug":
+    # Sections of small models. A linear layer runs on the machine of the fuzzer.
+    subprocess.run([sys.executable, root / "test/numerics/small_models.py", scratch], check=True, capture_output=True)
+    for model in sorted(scratch.glob("*.onnx")):
+        for target in "nano", "lpu1":
+            done = subprocess.run(["lpu-compile", model, "--target", target, "--quiet", "-o", scratch / "p.lpu"], capture_output=True)
+            if done.returncode == 0:
+                text = subprocess.run(["lpu-translate", "--binary-to-isa", scratch / "p.lpu"], check=True, capture_output=True, text=True).stdout
+                for name, section in re.findall(r'isa.debug "(tensors|kernels)" "((?:[^"\\]|\\.)*)"', text):
+                    section = re.sub(r"\\([0-9A-F]{2})", lambda code: chr(int(code[1], 16)), section)
+                    add(f"{model.stem}-{target}-{name}", section.encode())
+                    if name == "tensors":  # two chips with a part each
+                        places = [dict(place, chip=chip, cut=0, cut_size=2 * place["shape"][0])
+                                  for place in json.loads(section) if place["shape"] for chip in (0, 1)]
+                        add(f"{model.stem}-{target}-parts", json.dumps(places).encode())
 else:
     inputs = root / "test/Import/Inputs"
     for script in "good_graphs", "bad_files", "bad_graphs", "bad_nodes", "bad_tensors":
