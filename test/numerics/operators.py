@@ -287,6 +287,9 @@ case("found", "halves_across_lanes", PRODUCT, [node("ScatterElements", "x at u",
 case("found", "constant_sum", VECTOR, node("Sum", "a b x"), {"x": floats(1, 1, 1)}, a=floats(2, 1, 1), b=floats(1))
 case("found", "slope_behind_scale", VECTOR, [node("DequantizeLinear", "x s z", "a"), node("PRelu", "a p")],
      {"x": integers(3, 5, low=-128, high=128, dtype=np.int8)}, s=np.float32(0.031), z=np.int8(3), p=floats(1))
+case("found", "rows_handed_on", VECTOR, [node("Gather", "w x", "g"), node("Reshape", "g s", "y"), node("Mul", "g g", "z")],
+     {"x": integers(2, 3, low=0, high=17)}, w=floats(17, 5), s=ints(6, 5))
+case("found", "rows_and_themselves", VECTOR, [node("Gather", "w x", "g"), node("Max", "g g")], {"x": integers(2, 3, low=0, high=17)}, w=floats(17, 5))
 
 
 def model(name):

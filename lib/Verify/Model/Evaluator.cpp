@@ -10,11 +10,13 @@
 #include "onnx-ml.pb.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include <fstream>
 #include <map>
+#include <set>
 
 using namespace lpu;
 using namespace lpu::verify;
@@ -224,6 +226,32 @@ static std::string sizesOf(const Node &n) {
   return text;
 }
 
+/// Values that outputs get by mere movement: a table whose rows are among them
+/// has the numbers of the file for everybody (docs/numerics.md).
+static std::set<std::string> findHandedOn(const onnx::GraphProto &graph) {
+  std::set<std::string> handedOn;
+  for (const onnx::ValueInfoProto &info : graph.output())
+    handedOn.insert(info.name());
+  for (int i = graph.node_size(); i-- > 0;) {
+    const onnx::NodeProto &node = graph.node(i);
+    bool isMovement =
+        llvm::StringSwitch<bool>(node.op_type())
+            .Cases({"Identity", "Dropout", "Reshape", "Flatten", "Squeeze"},
+                   true)
+            .Cases({"Unsqueeze", "Transpose", "Slice", "Split", "Concat"}, true)
+            .Cases({"Expand", "Tile", "Pad", "Where", "Gather"}, true)
+            .Cases({"GatherElements", "GatherND"}, true)
+            .Cases({"ScatterElements", "ScatterND"}, true)
+            .Cases({"Max", "Min"}, llvm::all_equal(node.input()))
+            .Default(false);
+    if (isMovement && llvm::any_of(node.output(), [&](const auto &name) {
+          return handedOn.count(name);
+        }))
+      handedOn.insert(node.input().begin(), node.input().end());
+  }
+  return handedOn;
+}
+
 /// One pass over the graph; \p identical gets what its nodes have found.
 static llvm::Expected<ModelOutputs>
 evaluate(llvm::StringRef path, const onnx::ModelProto &model,
@@ -268,9 +296,11 @@ evaluate(llvm::StringRef path, const onnx::ModelProto &model,
       lastUse[name] = i;
   for (const onnx::ValueInfoProto &info : graph.output())
     lastUse[info.name()] = graph.node_size();
+  std::set<std::string> handedOn = findHandedOn(graph);
   for (int number = 0; number < graph.node_size(); ++number) {
     const onnx::NodeProto &proto = graph.node(number);
     Node node(proto, field, opset);
+    node.isHandedOn = proto.output_size() && handedOn.count(proto.output(0));
     auto refused = [&](const llvm::Twine &reason) {
       return fail("cannot judge node '" + proto.name() + "' (" +
                   (proto.domain().empty() ? "" : proto.domain() + "::") +

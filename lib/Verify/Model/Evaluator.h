@@ -49,6 +49,8 @@ struct Node {
   /// Constants that a compiler may store or divide by in two ways, and the
   /// number that each is meant to be (Field::identify).
   std::vector<std::pair<uint32_t, uint32_t>> identical;
+  /// An output of the model has elements of its result as they are.
+  bool isHandedOn = false;
   /// It has rounded what is computed: ModelOutputs says what that means.
   bool hasRounded = false;
 

@@ -97,7 +97,7 @@ static void divide(Node &n) {
 template <bool isMax> static void extreme(Node &n) {
   std::vector<Tensor> keep;
   keep.reserve(n.inputs.size());
-  if (n.inputs.size() == 1)
+  if (llvm::all_equal(n.inputs)) // of itself
     return n.set(n.in(0));
   std::vector<const Tensor *> all = n.inputs;
   Tensor result = *all[0];

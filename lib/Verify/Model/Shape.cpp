@@ -273,7 +273,7 @@ Tensor lpu::verify::gathered(Node &n, const Tensor &a, const Tensor &indices,
   for (int64_t i : from)
     rows.push_back(a.moved(i));
   Tensor result = Tensor::ofElements(dims, std::move(rows));
-  result.isTable = isHalfTable(a);
+  result.isTable = isHalfTable(a) && !n.isHandedOn;
   return result;
 }
 
