@@ -273,15 +273,18 @@ Tensor lpu::verify::gathered(Node &n, const Tensor &a, const Tensor &indices,
   for (int64_t i : from)
     rows.push_back(a.moved(i));
   Tensor result = Tensor::ofElements(dims, std::move(rows));
-  result.isTable = isHalfTable(a) && !n.isHandedOn;
+  result.isTable = isHalfTable(a);
   return result;
 }
 
 static void gather(Node &n) {
   int64_t axis = n.axis(n.integer("axis", 0), n.in(0).rank());
   listOf(n, 1);
-  if (n.error.empty())
-    n.set(gathered(n, n.in(0), n.in(1), axis));
+  if (!n.error.empty())
+    return;
+  Tensor result = gathered(n, n.in(0), n.in(1), axis);
+  result.isTable &= !n.isHandedOn;
+  n.set(result);
 }
 
 static void gatherElements(Node &n) {
