@@ -263,17 +263,21 @@ private:
   void texts() {
     for (unsigned c = 0; c < p.classes.size(); ++c)
       for (const TextSegment &text : p.classes[c].text) {
+        auto isText = [&](const ImageSegment &segment) {
+          return segment.slice == text.slice && segment.bank == text.bank &&
+                 segment.row == text.row && segment.rows == text.rows &&
+                 !segment.bytes.empty();
+        };
         const ImageSegment *first = nullptr;
+        size_t place = 0; // in the image of the chip before: mostly the same
         for (unsigned k = 0; k < p.chips.size(); ++k) {
           if (p.chips[k].chipClass != c)
             continue;
-          auto found =
-              llvm::find_if(p.chips[k].image, [&](const ImageSegment &segment) {
-                return segment.slice == text.slice &&
-                       segment.bank == text.bank && segment.row == text.row &&
-                       segment.rows == text.rows && !segment.bytes.empty();
-              });
-          if (found == p.chips[k].image.end()) {
+          const auto &image = p.chips[k].image;
+          if (place >= image.size() || !isText(image[place]))
+            place = llvm::find_if(image, isText) - image.begin();
+          const auto found = image.begin() + place;
+          if (found == image.end()) {
             fail("chip " + llvm::Twine(k) + ": the text of queue " +
                  llvm::Twine(text.queue) + " is not in its image");
             continue;

@@ -10,6 +10,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/YAMLParser.h"
 #include "llvm/Support/raw_ostream.h"
@@ -234,11 +235,32 @@ std::vector<unsigned> Topology::usable() const {
 // Text
 //===----------------------------------------------------------------------===//
 
+/// Nodes of a rack of the default topology.
+static constexpr unsigned defaultRack = 9;
+
+uint64_t lpu::mostDefaultChips(const Machine &machine) {
+  // Every node has a link to every other; or to those of its rack, with half of
+  // its uplinks, and every rack to every other.
+  uint64_t perNode = std::max(1u, machine.nodeChips),
+           out = perNode * machine.nodeUplinks(), nodes = out + 1;
+  if (out / 2 >= defaultRack - 1)
+    nodes = std::max(nodes, defaultRack * (defaultRack * (out - out / 2) + 1));
+  return nodes * perNode;
+}
+
 llvm::Expected<Topology> lpu::defaultTopology(const Machine &machine,
                                               unsigned chips) {
   unsigned perNode = std::max(1u, machine.nodeChips);
-  unsigned nodes = (chips + perNode - 1) / perNode;
   unsigned out = perNode * machine.nodeUplinks();
+  if (uint64_t most = mostDefaultChips(machine); chips > most)
+    return llvm::createStringError(
+        llvm::inconvertibleErrorCode(),
+        llvm::formatv("{0} chips were asked for; nodes of {1} {2} chips, with "
+                      "{3} links out of each, make a system of {4} chips at "
+                      "most; use --chips {4} or less, or wire a ring or torus "
+                      "with --topology",
+                      chips, perNode, machine.name, out, most));
+  unsigned nodes = (chips + perNode - 1) / perNode;
   bool hasRacks = nodes > out + 1;
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -248,7 +270,7 @@ llvm::Expected<Topology> lpu::defaultTopology(const Machine &machine,
   if (machine.nodeUplinks() != std::max(machine.links + 1, perNode) - perNode)
     os << "uplinks: " << machine.nodeUplinks() << "\n";
   if (hasRacks)
-    os << "nodes_per_rack: 9\n";
+    os << "nodes_per_rack: " << defaultRack << "\n";
   return parseTopology(text, ("links of " + llvm::Twine(machine.name)).str(),
                        machine);
 }

@@ -323,6 +323,9 @@ llvm::Expected<Topology> pipelines::systemOf(const Machine &machine,
                                              const CompileOptions &options) {
   if (!options.topology.empty())
     return loadTopology(options.topology, machine);
+  uint64_t most = mostDefaultChips(machine);
+  if (options.chips > most)
+    return defaultTopology(machine, options.chips); // which says so
   // Chips that stay unused because no stage straddles a node are no part of
   // --chips where the pins ask for them.
   unsigned perNode = std::max(1u, machine.nodeChips), system = options.chips;
@@ -341,7 +344,7 @@ llvm::Expected<Topology> pipelines::systemOf(const Machine &machine,
         inNode ? (options.replicas + inNode - 1) / inNode * perNode
                : (each + perNode - 1) / perNode * perNode * options.replicas);
   }
-  return defaultTopology(machine, system);
+  return defaultTopology(machine, unsigned(std::min<uint64_t>(system, most)));
 }
 
 llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,

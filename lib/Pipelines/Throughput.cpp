@@ -16,8 +16,11 @@
 
 using namespace lpu;
 
-/// More numbers of replicas are not tried.
-static constexpr unsigned mostTries = 12;
+/// More numbers of replicas are not tried. More chips for a replica give it a
+/// better rate, but seldom as much better as there are fewer of them: where
+/// this many numbers in a row give less than the best, the others are not
+/// tried.
+static constexpr unsigned mostTries = 12, mostWorse = 2;
 
 std::optional<CompileResult>
 lpu::compileForThroughput(mlir::MLIRContext &context, const Machine &machine,
@@ -31,18 +34,21 @@ lpu::compileForThroughput(mlir::MLIRContext &context, const Machine &machine,
   unsigned pinned =
       std::max(1u, options.stages) * std::max(1u, options.tensorWidth);
   bool isWhole = options.stages && options.tensorWidth;
-  unsigned tries = 0;
-  for (unsigned replicas = options.chips; replicas > 0 && tries < mostTries;
-       --replicas) {
+  unsigned tries = 0, worse = 0;
+  for (unsigned replicas = options.chips;
+       replicas > 0 && tries < mostTries && worse < mostWorse; --replicas) {
     unsigned each = options.chips / replicas;
     if (options.chips % replicas != 0 ||
         (isWhole ? each != pinned : each < pinned))
       continue;
     ++tries;
-    // What the planner takes for the best interval need not have it.
-    double mine = 0;
+    // What the planner takes for the best interval need not have it. One chip
+    // has one plan.
+    double mine = 0, before = most;
     unsigned chips = 0;
     for (bool throughput : {false, true}) {
+      if (throughput && each == 1)
+        break;
       CompileOptions one = options;
       one.replicas = replicas;
       one.throughput = throughput;
@@ -65,6 +71,7 @@ lpu::compileForThroughput(mlir::MLIRContext &context, const Machine &machine,
         best.throughput = throughput;
       }
     }
+    worse = mine > before || before == 0 ? 0 : worse + 1;
     if (chips)
       compared += llvm::formatv("{0}{1} of {2} chip{3}: {4:f0}",
                                 compared.empty() ? "" : ", ", replicas, chips,

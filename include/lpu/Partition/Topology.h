@@ -97,6 +97,8 @@ private:
   std::optional<LinkEnd> wired(unsigned chip, unsigned port) const;
 };
 
+/// The largest system that is wired so.
+uint64_t mostDefaultChips(const Machine &machine);
 /// `chips` chips wired as the machine file says (`node_chips`, `links`): one
 /// node, or nodes that are fully connected; racks of nine nodes beyond that. An
 /// error if its links do not reach all of them.
