@@ -151,6 +151,37 @@ struct Kernels {
 };
 } // namespace
 
+/// Of the segments that exchange rows with other chips: iterations, exchanges.
+static std::vector<std::pair<int64_t, int64_t>>
+exchangesOf(const stream::Program &program) {
+  std::vector<std::pair<int64_t, int64_t>> result;
+  for (const stream::Segment &segment : program.segments)
+    if (int64_t count =
+            llvm::count_if(segment.kernels, [](const stream::Kernel &kernel) {
+              return std::holds_alternative<stream::Exchange>(kernel);
+            }))
+      result.push_back({segment.iterations, count});
+  return result;
+}
+
+/// The chips of a group have loops around the same exchanges, or none: what
+/// repeats on one need not on another that has another share.
+static std::vector<stream::Program>
+arrangeAlike(llvm::ArrayRef<Kernels> kernels, const Machine &machine,
+             LinalgToStreamOptions options) {
+  std::vector<stream::Program> programs;
+  for (const Kernels &given : kernels) {
+    programs.push_back(given.program);
+    arrangeKernels(programs.back(), machine, options, given.forms);
+    if (!options.outlineRepeats ||
+        exchangesOf(programs.back()) == exchangesOf(programs.front()))
+      continue;
+    options.outlineRepeats = false;
+    return arrangeAlike(kernels, machine, options);
+  }
+  return programs;
+}
+
 /// Stream programs, schedules and text for one way to arrange kernels; with the
 /// first of `gaps` (ScheduleOptions::fetchGap) with which the text can be
 /// fetched. What is wrong is in the error, one line each.
@@ -160,9 +191,7 @@ trySchedule(llvm::ArrayRef<Kernels> kernels, mlir::MLIRContext *context,
             schedule::ScheduleOptions options, llvm::ArrayRef<int64_t> gaps,
             bool roll = false) {
   std::vector<stream::Program> programs;
-  for (const Kernels &given : kernels) {
-    stream::Program arranged = given.program;
-    arrangeKernels(arranged, machine, toStream, given.forms);
+  for (stream::Program &arranged : arrangeAlike(kernels, machine, toStream)) {
     auto program = checkedProgram(std::move(arranged), context, machine);
     if (!program)
       return program.takeError();

@@ -71,6 +71,22 @@ static std::string sizeOf(const Alignment &alignment) {
                        alignment.segments.size());
 }
 
+/// The first value that two programs do not both exchange, for people.
+static std::string differenceOf(const Alignment &a, const Alignment &b) {
+  auto steps = [](const Alignment &of) {
+    std::vector<const ExchangeStep *> all;
+    for (const SegmentAlignment &segment : of.segments)
+      for (const ExchangeStep &step : segment.steps)
+        all.push_back(&step);
+    return all;
+  };
+  for (auto [x, y] : llvm::zip(steps(a), steps(b)))
+    if (x->name != y->name || x->rows != y->rows)
+      return llvm::formatv(": {0} rows of '{1}', and {2} of '{3}'", x->rows,
+                           x->name, y->rows, y->name);
+  return "";
+}
+
 llvm::Expected<std::vector<ScheduleResult>>
 lpu::schedule::scheduleGroup(llvm::ArrayRef<const stream::Program *> kinds,
                              const Machine &machine,
@@ -95,9 +111,10 @@ lpu::schedule::scheduleGroup(llvm::ArrayRef<const stream::Program *> kinds,
       if (!raise(latest, results[k].alignment))
         return failure(llvm::formatv(
             "the programs '{0}' and '{1}' of one group do not exchange the "
-            "same values in the same order ({2}, and {3})",
+            "same values in the same order ({2}, and {3}){4}",
             kinds[0]->name, kinds[k]->name, sizeOf(results[0].alignment),
-            sizeOf(results[k].alignment)));
+            sizeOf(results[k].alignment),
+            differenceOf(results[0].alignment, results[k].alignment)));
     bool done = true;
     bounded.notBefore = latest;
     for (size_t k = 0; k < results.size(); ++k) {

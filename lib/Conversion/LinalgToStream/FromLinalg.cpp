@@ -211,6 +211,8 @@ void Reader::readExchange(Operation &op, unsigned members, bool scatters) {
   t.operands.push_back(given);
   t.members = members;
   t.scatters = scatters;
+  if (!graph.exchanges.empty())
+    t.after = graph.exchanges.back();
   graph.exchanges.push_back(&t);
   setView(op.getResult(0), wholeView(&t));
 }

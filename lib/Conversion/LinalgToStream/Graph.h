@@ -143,6 +143,9 @@ struct Tensor {
   /// each its own, the block that is this member's.
   unsigned members = 0;
   bool scatters = false;
+  /// The exchange before it in the program. It is made first on every chip,
+  /// also where this one, of constants, could be made at once.
+  Tensor *after = nullptr;
 
   // Decisions.
   IntegerRange range;       // of the elements, if they are integers

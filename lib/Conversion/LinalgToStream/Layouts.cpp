@@ -667,6 +667,9 @@ private:
     }
     if (!t.isVector())
       ++t.stage;
+    // What reads this exchange is no part of what the one before waits for.
+    if (t.after)
+      t.stage = std::max(t.stage, t.after->stage);
   }
 
   Graph &graph;

@@ -416,13 +416,9 @@ void Emitter::joinLanes(Tensor &t,
 //===----------------------------------------------------------------------===//
 
 void Emitter::emitExchange(Tensor &t) {
-  // All members exchange in one order, also those that do not read every value.
-  for (Tensor *earlier : graph.exchanges) {
-    if (earlier == &t)
-      break;
-    if (earlier->users.empty() && !earlier->isOutput)
-      require(*earlier);
-  }
+  // All members exchange in one order.
+  if (t.after)
+    require(*t.after);
   Tensor &from = *t.operands[0].source;
   require(from);
   if (failed)

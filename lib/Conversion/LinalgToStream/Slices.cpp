@@ -47,6 +47,13 @@ void linalg_to_stream::orderTensors(Graph &graph) {
           stack.push_back({operand, 0});
         continue;
       }
+      if (next == tensor->operands.size() && tensor->after) {
+        Tensor *before = tensor->after;
+        ++next;
+        if (!seen[before->id])
+          stack.push_back({before, 0});
+        continue;
+      }
       // A tensor without operands comes here in its first visit.
       graph.order.push_back(tensor);
       stack.pop_back();
