@@ -292,6 +292,7 @@ case("found", "slope_behind_scale", VECTOR, [node("DequantizeLinear", "x s z", "
 case("found", "rows_handed_on", VECTOR, [node("Gather", "w x", "g"), node("Reshape", "g s", "y"), node("Mul", "g g", "z")],
      {"x": integers(2, 3, low=0, high=17)}, w=floats(17, 5), s=ints(6, 5))
 case("found", "rows_and_themselves", VECTOR, [node("Gather", "w x", "g"), node("Max", "g g")], {"x": integers(2, 3, low=0, high=17)}, w=floats(17, 5))
+case("found", "remainders", EXACT, [node("Mod", "a b", "m"), node("Gather", "x m")], {"x": floats(9, 4)}, a=ints(-7, 7, 10, -1), b=ints(5, -5, 3, 4))
 
 
 def model(name):

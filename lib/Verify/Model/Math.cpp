@@ -94,6 +94,21 @@ static void divide(Node &n) {
       [](double a, double b) { return a / b; },
       [&](Element a, Element) { return a; });
 }
+/// The remainder has the sign of the divisor, with `fmod` that of the dividend.
+static void modulo(Node &n) {
+  bool isTruncated = n.integer("fmod", 0) != 0;
+  if ((n.in(0).isFloat() || n.in(1).isFloat()) && !areKnown(n))
+    return n.refuse("a remainder of floats that are computed");
+  binary(
+      n,
+      [&](int64_t a, int64_t b) {
+        int64_t rest = b == 0 || b == -1 ? 0 : a % b;
+        bool isOther = rest != 0 && (rest < 0) != (b < 0);
+        return isOther && !isTruncated ? rest + b : rest;
+      },
+      [](double a, double b) { return std::fmod(a, b); },
+      [](Element a, Element) { return a; });
+}
 template <bool isMax> static void extreme(Node &n) {
   std::vector<Tensor> keep;
   keep.reserve(n.inputs.size());
@@ -501,6 +516,7 @@ Operator lpu::verify::findMath(llvm::StringRef name) {
       .Case("Sub", sub)
       .Case("Mul", mul)
       .Case("Div", divide)
+      .Case("Mod", modulo)
       .Case("Max", extreme<true>)
       .Case("Min", extreme<false>)
       .Case("Pow", power)
