@@ -57,7 +57,9 @@ static void readTensors(Session &session) {
     return llvm::consumeError(reader.takeError());
   emulator::RunOptions options;
   (*reader)->attach(options);
-  session.run(options);
+  emulator::RunResult result = session.run(options);
+  if (result.fault || result.cycles != session.package().cycles)
+    __builtin_trap();
   std::vector<std::string> incomplete;
   std::vector<NpyArray> arrays = (*reader)->arrays(incomplete);
   // A tensor that it has is as large as it says.
