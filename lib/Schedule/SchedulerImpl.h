@@ -363,7 +363,9 @@ private:
   std::optional<unsigned> identityTile;
   LinkState links;                 // of the current segment
   std::vector<ExchangeStep> steps; // of the current segment
-  int64_t alignedAt = 0;           // program cycle of the last resync
+  /// Program cycle of the last resync: the first one rests before the program
+  /// begins (Joiner::finishPrologue).
+  int64_t alignedAt = -int64_t(machine.resyncRest()) - 1;
   Alignment alignment;
   std::vector<int> wantedHalf; // by tile; -1 none
   std::map<unsigned, unsigned>

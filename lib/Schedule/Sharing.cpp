@@ -309,7 +309,11 @@ std::optional<int64_t> SchedulerImpl::cutOf(const FlowRequest &request) const {
     if (node.kind == stream::Node::Alu && !node.period && isRunning(node.op))
       return std::nullopt;
   int64_t end = request.rowEnd;
+  // Nested accesses, and rows of the flow for one of theirs.
+  std::vector<std::pair<int64_t, int64_t>> nests;
   auto clip = [&](const stream::Access &access, int64_t step) {
+    if (access.inner > 0)
+      nests.push_back({access.inner, step});
     int64_t panel = layout->panelRows(access.tile);
     int64_t row = request.rowBegin / step;
     int64_t first = access.rowOf(row) / panel;
@@ -330,6 +334,16 @@ std::optional<int64_t> SchedulerImpl::cutOf(const FlowRequest &request) const {
         clip(address, 1);
   whole = std::lcm(whole, period);
   end = request.rowBegin + (end - request.rowBegin) / whole * whole;
+  // What follows begins with a nest, or ends in the one that it begins in.
+  auto cutsNest = [&](int64_t at) {
+    return llvm::any_of(nests, [&](auto nest) {
+      auto [inner, step] = nest;
+      int64_t first = at / step, last = (request.rowEnd - 1) / step;
+      return first % inner != 0 && first / inner != last / inner;
+    });
+  };
+  while (end > request.rowBegin && cutsNest(end))
+    end -= whole;
   if (end == request.rowBegin || end == request.rowEnd)
     return std::nullopt;
   return end;
