@@ -67,11 +67,20 @@ static double storedBytes(mlir::Value v) {
   return std::min<int64_t>(4, elementBytes(v));
 }
 
+/// Bytes of an element on links.
+static int64_t crossingBytesOf(mlir::Value v, bool halfLinks) {
+  return halfLinks && crossesInHalf(v.getType())
+             ? 2
+             : std::min<int64_t>(4, elementBytes(v));
+}
+
 double CostModel::linkBytes(mlir::Value v) const {
-  int64_t bytes = halfLinks && crossesInHalf(v.getType())
-                      ? 2
-                      : std::min<int64_t>(4, elementBytes(v));
-  return double(elementCount(v)) * bytes;
+  return double(elementCount(v) * crossingBytesOf(v, halfLinks));
+}
+
+double CostModel::crossingBytes(mlir::Value v) const {
+  return rowsOf(shapeOf(v), machine.lanes) * machine.lanes *
+         double(crossingBytesOf(v, halfLinks));
 }
 
 /// Slices of a half that hold data, and their banks: those of text with one
@@ -147,6 +156,10 @@ double CostModel::weightBytes(const Node &node, Cutting cutting) const {
   return bytes;
 }
 
+/// Bytes of an instruction. How many an operation takes was fitted to schedules
+/// of stages on chips of 32 lanes, which most stages meet within a fifth.
+static constexpr double instruction = 16;
+
 OpCost CostModel::contraction(const Node &node, Cutting cutting) const {
   OpCost cost;
   double batch = 1, m = 1, n = 1, k = 1;
@@ -171,11 +184,11 @@ OpCost CostModel::contraction(const Node &node, Cutting cutting) const {
   double installed = batch * ceilDiv(n, lanes) * k * (isFloat ? 2 : 1);
   double install = installed / (machine.installRows * planes);
   cost.matrix = std::max(passes, install);
+  cost.macs = batch * m * n * k;
   cost.fill = 2.0 * machine.lastPosition() + machine.matrixDelay(isFloat) +
               machine.delaySramRead + machine.delaySramWrite +
               double(machine.planeRows) / machine.installRows;
-  // Instructions: an install, a pass and an epilogue per tile and half.
-  cost.text = 16.0 * (64 + 8 * tiles);
+  cost.text = instruction * (128 + 3 * tiles);
   return cost;
 }
 
@@ -194,20 +207,22 @@ OpCost CostModel::op(unsigned i, Cutting cutting) const {
     OpCost product = contraction(node, cutting);
     product.weights = cost.weights;
     cost = product;
+    cost.allMacs =
+        axis == none ? cost.macs * cutting.width : contraction(node, {}).macs;
   } else if (node.isGather) {
     // A lookup in every panel of the table; a panel is at most a bank.
     double panels = ceilDiv(cost.weights, double(machine.rows) * machine.lanes);
     cost.reduction = rows * std::max(1.0, panels / 8);
     cost.fill = 2.0 * machine.lastPosition();
     cost.tables = cost.weights;
-    cost.text = 16.0 * 64;
+    cost.text = instruction * 350;
   } else if (auto generic = dyn_cast<linalg::GenericOp>(node.op)) {
     if (generic.getNumReductionLoops()) {
       cost.reduction = rows / std::max(1u, machine.reduceAlus);
       cost.fill = machine.reduceDelay(15) + 2.0 * machine.halfHops() / 2 +
                   machine.delaySramRead + machine.delaySramWrite +
                   4.0 * machine.delayAlu;
-      cost.text = 16.0 * 16;
+      cost.text = instruction * 90;
     } else {
       double alus = 0;
       for (Operation &scalar : generic.getBody()->without_terminator()) {
@@ -219,18 +234,18 @@ OpCost CostModel::op(unsigned i, Cutting cutting) const {
                     : 1;
       }
       cost.vector = rows * alus / machine.alus;
-      cost.text = 16.0 * 4;
+      cost.text = instruction * 56;
     }
   } else if (isa<tensor::ConcatOp, tensor::PadOp>(node.op)) {
     cost.vector = rows;
-    cost.text = 16.0 * 16;
+    cost.text = instruction * 90;
   }
   if (axis == none || cutting.width == 1)
     return cost;
   // Links inside of the stage.
   if (node.loops[node.loopOf(axis)] != LoopKind::Parallel) {
     cost.collectives = allReduce(linkBytes(node.result()), cutting.width);
-    cost.text += 16.0 * 16 * cutting.width;
+    cost.text += instruction * 600;
     return cost;
   }
   for (Operation *user : node.op->getUsers()) {

@@ -33,11 +33,14 @@ struct OpCost {
   double weights = 0;     // bytes, padded to lanes
   double tables = 0;      // bytes of those that are looked up in
   double text = 0;        // bytes
+  double macs = 0;        // multiply-adds; and those of all members
+  double allMacs = 0;
 
   OpCost &operator+=(const OpCost &o) {
     matrix += o.matrix, vector += o.vector, reduction += o.reduction;
     fill += o.fill, collectives += o.collectives, weights += o.weights;
     text += o.text, tables += o.tables;
+    macs += o.macs, allMacs += o.allMacs;
     return *this;
   }
   OpCost operator-(const OpCost &o) const {
@@ -45,6 +48,7 @@ struct OpCost {
     r.matrix -= o.matrix, r.vector -= o.vector, r.reduction -= o.reduction;
     r.fill -= o.fill, r.collectives -= o.collectives, r.weights -= o.weights;
     r.text -= o.text, r.tables -= o.tables;
+    r.macs -= o.macs, r.allMacs -= o.allMacs;
     return r;
   }
   /// To 64ths of a cycle: so sums are exact, and equal operations cost the same
@@ -89,11 +93,14 @@ public:
   /// SRAM of a chip for data: where there are slices enough, data keeps out of
   /// those that hold text, otherwise out of one of their banks.
   double dataBytes() const;
+  double textBytes() const { return double(machine.sramBytes()) - dataBytes(); }
   /// Bytes of the slices that tables may stand in: the addresses of lookups
   /// come from the outer ones.
   double tableBytes() const;
-  /// Bytes of a value on links.
+  /// Bytes of a value on links: of its elements, and of the vectors in which it
+  /// crosses from stage to stage, by rows of its last dimension.
   double linkBytes(mlir::Value v) const;
+  double crossingBytes(mlir::Value v) const;
   /// A value as the vector unit keeps it, or (`asOperand`) in the half
   /// precision that products take, on the fullest chip.
   double valueBytes(unsigned i, Cutting cutting, bool asOperand) const;

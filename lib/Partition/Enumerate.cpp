@@ -41,7 +41,7 @@ void Enumerator::findReads() {
   std::vector<double> change(count + 2, 0);
   for (unsigned j = 0; j < count; ++j)
     if (lastRead[j] > j) {
-      double bytes = cost.linkBytes(model.nodes[model.heavy[j]].result());
+      double bytes = cost.crossingBytes(model.nodes[model.heavy[j]].result());
       change[j + 1] += bytes;
       change[lastRead[j] + 1] -= bytes;
     }
@@ -58,15 +58,23 @@ double Enumerator::bytesInto(unsigned begin, unsigned end) const {
   for (unsigned i = begin; i < end; ++i)
     for (unsigned j : reads[i])
       if (j < begin && seen.insert(j).second)
-        bytes += cost.linkBytes(cost.model.nodes[cost.model.heavy[j]].result());
+        bytes +=
+            cost.crossingBytes(cost.model.nodes[cost.model.heavy[j]].result());
   return bytes;
 }
 
 bool Enumerator::fits(const Stage &stage) const {
-  double reserve = double(reserveBytes);
-  return stage.tableBytes <= cost.tableBytes() - reserve / 2 &&
+  // Transfers have text too, and banks of text are never full.
+  constexpr double ownText = 0.75;
+  double reserve = double(room.reserveBytes);
+  return stage.macs <= mostMacs &&
+         (room.isTight || stage.need.text <= ownText * cost.textBytes()) &&
+         stage.tableBytes <= cost.tableBytes() - reserve / 2 &&
          stage.dataBytes <= cost.dataBytes() - reserve &&
-         stage.sramBytes <= double(cost.machine.sramBytes()) - reserve;
+         stage.sramBytes <= double(cost.machine.sramBytes()) - reserve &&
+         llvm::none_of(room.refused, [&](const Need &need) {
+           return stage.need.isAsLarge(need);
+         });
 }
 
 Enumerator::Option Enumerator::makeOption(unsigned width,
@@ -91,6 +99,8 @@ Enumerator::Option Enumerator::makeOption(unsigned width,
 
 Stage Enumerator::stageOf(unsigned begin, unsigned end, const Option &option,
                           double received, double peak) const {
+  // With relays what leaves is known: all that is read behind.
+  double sent = cost.relays && end < cost.model.heavy.size() ? alive[end] : 0;
   Stage stage;
   stage.begin = begin;
   stage.end = end;
@@ -100,12 +110,21 @@ Stage Enumerator::stageOf(unsigned begin, unsigned end, const Option &option,
   stage.collectives = sum.collectives;
   stage.transfers = received > 0 ? cost.transfer(received) : 0;
   stage.latency = stage.compute + stage.collectives + stage.transfers;
-  stage.interval = std::max(stage.compute + stage.collectives,
-                            received > 0 ? cost.vectors(received) : 0);
+  // A chip receives, computes and sends in turn.
+  stage.interval = stage.compute + stage.collectives + cost.vectors(received) +
+                   cost.vectors(sent);
   stage.weightBytes = sum.weights;
-  stage.dataBytes = sum.weights + std::max(1.25 * peak, received);
-  stage.sramBytes = stage.dataBytes + sum.text;
+  // Rows are taken for longer than they are needed, and not all of them can be;
+  // text is rolled into loops where it would be too long.
+  auto data = [&](double activations) {
+    return sum.weights + std::max(activations * peak, received);
+  };
+  stage.need = {data(2.25), sum.tables, sum.text};
+  stage.dataBytes = room.isTight ? data(1.25) : stage.need.data;
+  stage.sramBytes = stage.dataBytes + (room.isTight ? 0.6 : 1) * sum.text;
   stage.tableBytes = sum.tables;
+  stage.macs = sum.macs;
+  stage.allMacs = sum.allMacs;
   return stage;
 }
 
@@ -215,9 +234,9 @@ void Enumerator::findPositions(bool allCuts) {
                   positions.end());
 }
 
-Enumerator::Enumerator(const CostModel &cost, uint64_t reserveBytes,
-                       unsigned mostWidth, unsigned pinnedWidth, bool allCuts)
-    : cost(cost), reserveBytes(reserveBytes) {
+Enumerator::Enumerator(const CostModel &cost, Room given, unsigned mostWidth,
+                       unsigned pinnedWidth, bool allCuts, double mostMacs)
+    : cost(cost), room(std::move(given)), mostMacs(mostMacs) {
   unsigned count = cost.model.heavy.size();
   findReads();
   findLive();
@@ -273,7 +292,7 @@ void Enumerator::findRanges() {
       for (unsigned i = positions[b - 1]; i < positions[b] && !cost.relays; ++i)
         for (unsigned j : reads[i])
           if (j < positions[a] && seen.insert(j).second)
-            bytes += cost.linkBytes(model.nodes[model.heavy[j]].result());
+            bytes += cost.crossingBytes(model.nodes[model.heavy[j]].result());
       size_t begin = own.choices.size();
       llvm::erase_if(fitting, [&](unsigned o) {
         const Option &option = options[o];

@@ -21,15 +21,26 @@
 
 #include "Cost.h"
 #include "lpu/Partition/Partition.h"
+#include <limits>
 
 namespace lpu::partition {
+
+/// How stages are fitted into chips.
+struct Room {
+  uint64_t reserveBytes = 0;
+  /// Counts what the smallest schedules take, not what most do.
+  bool isTight = false;
+  std::vector<Need> refused;
+};
 
 class Enumerator {
 public:
   /// With `allCuts`, a stage may begin at every operation; otherwise, between
   /// two products, where fewest bytes cross.
-  Enumerator(const CostModel &cost, uint64_t reserveBytes, unsigned mostWidth,
-             unsigned pinnedWidth, bool allCuts);
+  /// No chip has more than `mostMacs` multiply-adds.
+  Enumerator(const CostModel &cost, Room room, unsigned mostWidth,
+             unsigned pinnedWidth, bool allCuts,
+             double mostMacs = std::numeric_limits<double>::infinity());
 
   /// Least latency with at most `chips`; of equal ones the fewest chips.
   /// `family` limits the search: plans of one chip, of one-chip stages, of
@@ -40,7 +51,9 @@ public:
   /// stages of `width` chips.
   std::optional<Plan> pinned(unsigned stages, unsigned width,
                              double weight) const;
-  /// The same two (any number of stages of any width, if `stages` is 0) among
+  /// The least bound of multiply-adds that some such plan keeps.
+  std::optional<double> leastMacs(unsigned stages, unsigned width) const;
+  /// The first two (any number of stages of any width, if `stages` is 0) among
   /// plans that cut equal layers alike; none if no stretch of the model
   /// repeats.
   std::optional<Plan> repeating(unsigned chips, unsigned stages,
@@ -112,7 +125,8 @@ private:
   bool fits(const Stage &stage) const;
 
   const CostModel &cost;
-  uint64_t reserveBytes;
+  Room room;
+  double mostMacs;
   std::vector<unsigned>
       positions; // heavy operations at which a stage may begin
   std::vector<Option> options;

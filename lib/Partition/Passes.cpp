@@ -60,6 +60,9 @@ struct PartitionPass : MachinePass {
   Option<unsigned> replicas{*this, "replicas",
                             llvm::cl::desc("Copies of the model"),
                             llvm::cl::init(0)};
+  Option<double> balance{*this, "balance",
+                         llvm::cl::desc("Most of the mean of multiply-adds"),
+                         llvm::cl::init(0)};
   Option<unsigned> mostWidth{*this, "most-width",
                              llvm::cl::desc("Widest group without a pin"),
                              llvm::cl::init(64)};
@@ -124,6 +127,7 @@ struct PartitionPass : MachinePass {
     options.stages = pp;
     options.replicas = replicas;
     options.reserveBytes = reserve;
+    options.balance = balance;
     options.mostWidth = mostWidth;
     options.halfLinks = halfLinks;
     options.directGroups = directGroups;

@@ -288,6 +288,28 @@ std::optional<Plan> Enumerator::pinned(unsigned stages, unsigned width,
   return best;
 }
 
+std::optional<double> Enumerator::leastMacs(unsigned stages,
+                                            unsigned width) const {
+  unsigned n = positions.size();
+  std::vector<double> before(n, infinite), own;
+  before[0] = 0;
+  for (unsigned s = 0; s < stages; ++s) {
+    own.assign(n, infinite);
+    for (unsigned a = s; a + 1 < n; ++a)
+      if (before[a] < infinite)
+        for (unsigned b = a + 1; b <= reach(a); ++b)
+          for (const Choice &c : choices(a, b))
+            if (c.width == width) {
+              const std::vector<OpCost> &sums = options[c.option].sums;
+              own[b] = std::min(
+                  own[b], std::max(before[a], sums[positions[b]].macs -
+                                                  sums[positions[a]].macs));
+            }
+    std::swap(before, own);
+  }
+  return before[n - 1] < infinite ? std::optional(before[n - 1]) : std::nullopt;
+}
+
 //===----------------------------------------------------------------------===//
 // Fewest slots
 //===----------------------------------------------------------------------===//

@@ -7,133 +7,18 @@
 
 #include "Apply.h"
 #include "Body.h"
+#include "Describe.h"
 #include "Enumerate.h"
 #include "lpu/Partition/Program.h"
-#include "lpu/Support/NodeName.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace lpu;
 using namespace lpu::partition;
-
-static std::string mebibytes(double bytes) {
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::format("%.2f MiB", bytes / 1048576);
-  return text;
-}
-
-/// "4 stages of 2 chips", "stages of 32, 8, 8 chips", "one chip".
-static std::string shape(const Plan &plan) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  bool isUniform = llvm::all_of(plan.stages, [&](const Stage &s) {
-    return s.width == plan.stages[0].width;
-  });
-  auto chips = [](unsigned n) {
-    return n == 1 ? std::string("one chip") : std::to_string(n) + " chips";
-  };
-  if (plan.stages.size() == 1) {
-    os << chips(plan.stages[0].width);
-    if (plan.stages[0].width > 1)
-      os << " side by side";
-  } else if (isUniform) {
-    os << plan.stages.size() << " stages of " << chips(plan.stages[0].width);
-  } else {
-    os << plan.stages.size() << " stages of ";
-    llvm::interleaveComma(plan.stages, os,
-                          [&](const Stage &s) { os << s.width; });
-    os << " chips";
-  }
-  if (plan.replicas > 1)
-    os << ", " << plan.replicas << " replicas";
-  return text;
-}
-
-namespace {
-struct Totals {
-  double compute = 0, collectives = 0, transfers = 0;
-  explicit Totals(const Plan &plan) {
-    for (const Stage &s : plan.stages) {
-      compute += s.compute;
-      collectives += s.collectives;
-      transfers += s.transfers;
-    }
-  }
-};
-} // namespace
-
-/// Why `other` lost against `plan`.
-static std::string whyLost(const Plan &plan, const Plan &other,
-                           Objective objective) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  Totals a(plan), b(other);
-  double saved = a.compute - b.compute;
-  double links = b.collectives + b.transfers - a.collectives - a.transfers;
-  os << "about " << int64_t(other.latency()) << " cycles";
-  switch (objective) {
-  case Objective::Latency:
-    if (links > 0 && saved > 0)
-      os << ": saves " << int64_t(saved) << " cycles of compute, costs "
-         << int64_t(links) << " of links ("
-         << int64_t(b.collectives - a.collectives) << " in collectives, "
-         << int64_t(b.transfers - a.transfers) << " between stages)";
-    else if (links > 0)
-      os << ": saves no compute, costs " << int64_t(links)
-         << " cycles of links";
-    else
-      os << ": takes " << int64_t(-saved) << " cycles more of compute";
-    break;
-  case Objective::Throughput:
-    os << ", one input every " << int64_t(other.interval() / other.replicas)
-       << " cycles instead of " << int64_t(plan.interval() / plan.replicas);
-    break;
-  case Objective::Fit:
-    os << " on " << other.chipsPerReplica() * other.replicas << " chips";
-    break;
-  }
-  return text;
-}
-
-static void describe(const Model &model, const Machine &machine,
-                     const PartitionOptions &options, PartitionReport &report) {
-  llvm::raw_string_ostream os(report.text);
-  const Plan &plan = report.plan;
-  os << "plan          " << shape(plan) << ": about " << int64_t(plan.latency())
-     << " cycles, one input every " << int64_t(plan.interval() / plan.replicas)
-     << " (model)\n";
-  constexpr size_t most = 40;
-  for (auto [s, stage] : llvm::enumerate(plan.stages)) {
-    if (s == most) {
-      os << "  ... " << plan.stages.size() - most << " more stages\n";
-      break;
-    }
-    std::string from =
-        nodeName(model.nodes[model.heavy[stage.begin]].op->getLoc());
-    os << "  stage " << s << ": " << stage.width
-       << (stage.width == 1 ? " chip, " : " chips, ")
-       << mebibytes(stage.weightBytes) << " weights a chip, about "
-       << int64_t(stage.compute) << " cycles of compute, "
-       << int64_t(stage.collectives) << " of collectives, "
-       << int64_t(stage.transfers) << " to receive; from "
-       << (from.empty() ? "operation " + std::to_string(stage.begin) : from)
-       << "\n";
-  }
-  if (plan.repeats)
-    os << "repeats       " << plan.repeats << " times the same "
-       << (plan.stagesOfRepeat == 1
-               ? std::string("stage")
-               : std::to_string(plan.stagesOfRepeat) + " stages")
-       << "\n";
-  if (report.hasRunnerUp)
-    os << "runner-up     " << shape(report.runnerUp) << ", "
-       << whyLost(plan, report.runnerUp, options.objective) << "\n";
-  os << "compared      " << report.plansCompared
-     << " stages, and with them all plans\n";
-}
 
 static double latencyOf(const Plan &plan) { return plan.latency(); }
 
@@ -193,7 +78,16 @@ private:
   }
   LogicalResult checkPins();
   LogicalResult explicitPlan();
+  /// The best plan; none if nothing fits.
   LogicalResult pinned();
+  LogicalResult chosen();
+  /// A plan of stages of a width with cuts between products, or at every
+  /// operation, whose chips have at most so many multiply-adds each.
+  using Search =
+      llvm::function_ref<std::optional<Plan>(unsigned, bool, double)>;
+  using Score = llvm::function_ref<double(const Plan &)>;
+  LogicalResult balance(Plan &best, bool allCuts, Search search, Score score);
+  std::optional<Plan> whatWouldDo();
   LogicalResult tooFew(bool isPinned);
   LogicalResult checkWidth(const Plan &plan);
   std::string why(const Stage &stage) const;
@@ -206,6 +100,7 @@ private:
   Placement placement;
   CostModel cost;
   unsigned chips = 0; // that may be used
+  Room room;
 };
 } // namespace
 
@@ -307,25 +202,34 @@ std::string Planner::why(const Stage &stage) const {
          mebibytes(cost.dataBytes()) + " of it beside text";
 }
 
+/// Plans of few chips, first those that schedules are likely to fit, and of
+/// more, until one is known to have a schedule.
+std::optional<Plan> Planner::whatWouldDo() {
+  constexpr unsigned mostTries = 2; // an eighth more each
+  for (bool isTight : {false, true}) {
+    room.isTight = isTight;
+    Enumerator all(cost, room, options.mostWidth, 0, false);
+    std::optional<Plan> plan = all.smallest(2048);
+    for (unsigned tries = 0; plan && tries < mostTries; ++tries) {
+      unsigned slots = placement.slotsOf(*plan);
+      if (!options.wouldDo || options.wouldDo(slots))
+        return plan;
+      auto larger = all.fastest(slots + (slots + 7) / 8, Enumerator::Any);
+      if (!larger || placement.slotsOf(*larger) <= slots)
+        break;
+      plan = std::move(larger);
+    }
+  }
+  return std::nullopt;
+}
+
 /// How many chips would do, and what would fit on those that there are.
 LogicalResult Planner::tooFew(bool isPinned) {
-  Enumerator all(cost, options.reserveBytes, options.mostWidth, 0, false);
-  std::optional<Plan> fits = all.smallest(2048);
-  auto diagnostic = error();
-  if (!fits) {
-    Stage one = all.explicitPlan({}, {1}).stages[0];
-    diagnostic
-        << "the model does not fit any number of " << machine.name
-        << " chips: one operation with the most chips that can divide it "
-           "is still too large; all of it needs "
-        << why(one);
-    return failure();
-  }
-  unsigned need = placement.slotsOf(*fits);
+  std::optional<Plan> fits = whatWouldDo();
+  Enumerator all(cost, room, 1, 1, false);
   Stage whole = all.explicitPlan({}, {1}).stages[0];
-  double held =
-      chips * (double(machine.sramBytes()) - double(options.reserveBytes));
   unsigned tp = options.tensorWidth, pp = options.stages;
+  auto diagnostic = error();
   if (unsigned slots = tp && pp ? placement.end(0, tp, pp) : 0;
       slots > placement.slots()) {
     diagnostic << "--tp " << tp << " --pp " << pp << " need " << slots
@@ -335,7 +239,21 @@ LogicalResult Planner::tooFew(bool isPinned) {
                << placement.slots();
     return failure();
   }
-  if (isPinned && need <= chips) {
+  room.isTight = true;
+  if (!fits &&
+      !Enumerator(cost, room, options.mostWidth, 0, false).smallest(2048)) {
+    diagnostic
+        << "the model does not fit any number of " << machine.name
+        << " chips: one operation with the most chips that can divide it "
+           "is still too large; all of it needs "
+        << why(whole);
+    return failure();
+  }
+  unsigned need = fits ? placement.slotsOf(*fits) : 0;
+  std::string would =
+      fits ? std::to_string(need) + " chips would do (" + shape(*fits) + ")"
+           : std::string("no number of chips is known to do");
+  if (isPinned && (!fits || need <= chips)) {
     diagnostic
         << "the pinned plan does not fit: every way to make "
         << std::max(1u, options.stages) << " stages of "
@@ -343,14 +261,14 @@ LogicalResult Planner::tooFew(bool isPinned) {
         << " chips has a chip with nothing to do, or one that needs more "
            "than the "
         << mebibytes(double(machine.sramBytes()) - double(options.reserveBytes))
-        << " of " << machine.name << "; without pins " << need
-        << " chips would do (" << shape(*fits) << ")";
+        << " of " << machine.name << "; without pins " << would;
     return failure();
   }
+  double held =
+      chips * (double(machine.sramBytes()) - double(options.reserveBytes));
   diagnostic << "the model does not fit " << chips << " "
              << (chips == 1 ? "chip" : "chips") << " of " << machine.name
-             << ": it needs " << why(whole) << "; " << need
-             << " chips would do (" << shape(*fits) << "); " << chips
+             << ": it needs " << why(whole) << "; " << would << "; " << chips
              << (chips == 1 ? " chip holds" : " chips hold") << " at most "
              << mebibytes(held)
              << " of weights, text and activations: a smaller model, fewer "
@@ -359,10 +277,72 @@ LogicalResult Planner::tooFew(bool isPinned) {
 }
 
 LogicalResult Planner::explicitPlan() {
-  Enumerator all(cost, options.reserveBytes, 1, 1, false);
+  Enumerator all(cost, room, 1, 1, false);
   report.plan = all.explicitPlan(options.cuts, options.widths);
   report.plansCompared = report.plan.stages.size();
   return checkWidth(report.plan);
+}
+
+/// Work is spread evenly where that costs little: a plan whose busiest chip has
+/// at most `mostUneven` times the mean of multiply-adds replaces one that has
+/// not, or else the most even one whose score is within `worth` of the best. A
+/// pinned bound is kept at any cost.
+LogicalResult Planner::balance(Plan &best, bool allCuts, Search search,
+                               Score score) {
+  const bool isPinned = options.balance > 0;
+  const double mostUneven = isPinned ? options.balance : 1.3,
+               worth =
+                   isPinned ? std::numeric_limits<double>::infinity() : 1.25,
+               step = 1.1;
+  if (best.unevenness() <= mostUneven)
+    return success();
+  const unsigned stages = unsigned(best.stages.size()),
+                 width = best.stages.front().width;
+  const double mean = best.meanMacs(), had = best.unevenness(),
+               most = worth * score(best);
+  auto least = [&](bool finer) {
+    Enumerator some(cost, room, width, width, finer);
+    return some.leastMacs(stages, width).value_or(best.mostMacs()) / mean;
+  };
+  // Between products first; at every operation if that is not enough.
+  double possible = least(allCuts);
+  if (possible > mostUneven && !allCuts) {
+    allCuts = true;
+    possible = least(true);
+  }
+  if (isPinned && possible > mostUneven)
+    return error() << "--balance "
+                   << llvm::formatv("{0}", options.balance).str()
+                   << ": no cuts of " << stages << " stages that fit have less "
+                   << "than " << llvm::formatv("{0:f2}", possible).str()
+                   << " of the mean of multiply-adds on the busiest chip";
+  std::optional<Plan> costly;
+  for (double bound = std::max(mostUneven, possible * 1.0001); bound < had;
+       bound *= step) {
+    std::optional<Plan> even = search(width, allCuts, bound * mean);
+    if (even && score(*even) <= most) {
+      best = std::move(*even);
+      break;
+    }
+    if (even && !costly)
+      costly = std::move(even);
+  }
+  llvm::raw_string_ostream os(report.balance);
+  os << "balance       MACs of the busiest chip "
+     << llvm::format("%.2f", best.unevenness()) << " of the mean";
+  if (best.unevenness() > mostUneven) {
+    if (possible > mostUneven)
+      os << llvm::format("; no cuts of so many stages that fit go below %.2f",
+                         possible);
+    if (costly)
+      os << llvm::format("; %.2f would", costly->unevenness()) << " take about "
+         << int64_t(costly->latency()) << " cycles, one input every "
+         << int64_t(costly->interval());
+  } else {
+    os << "; without a bound it would be " << llvm::format("%.2f", had);
+  }
+  os << "\n";
+  return success();
 }
 
 LogicalResult Planner::pinned() {
@@ -385,7 +365,7 @@ LogicalResult Planner::pinned() {
     return options.objective == Objective::Throughput ? 1e6 : 4.0 * stages;
   };
   if (tp && !pp) {
-    Enumerator some(cost, options.reserveBytes, tp, tp, false);
+    Enumerator some(cost, room, tp, tp, false);
     report.plansCompared = some.compared();
     best = options.objective == Objective::Throughput
                ? some.busiest(perReplica)
@@ -397,7 +377,7 @@ LogicalResult Planner::pinned() {
     bool allCuts = false;
     unsigned places = 0;
     for (bool finer : {false, true}) {
-      Enumerator some(cost, options.reserveBytes, 1, 1, finer);
+      Enumerator some(cost, room, 1, 1, finer);
       places = some.mostStages();
       allCuts = finer;
       if (pp <= places)
@@ -408,68 +388,88 @@ LogicalResult Planner::pinned() {
                      << " is larger than can be used: the model has " << places
                      << " operations to begin a stage at";
     unsigned most = tp ? tp : std::min(perReplica / pp, options.mostWidth);
-    for (unsigned width = tp ? tp : 1; width <= most; ++width) {
-      Enumerator some(cost, options.reserveBytes, width, width, allCuts);
+    auto score = [&](const Plan &plan) {
+      return plan.latency() + weight(pp) * plan.interval();
+    };
+    auto search = [&](unsigned width, bool finer, double mostMacs) {
+      Enumerator some(cost, room, width, width, finer, mostMacs);
       report.plansCompared += some.compared();
-      auto score = [&](const Plan &plan) {
-        return plan.latency() + weight(pp) * plan.interval();
-      };
       auto plan = some.pinned(pp, width, weight(pp));
       if (options.repeats)
         preferRepeating(plan, some.repeating(perReplica, pp, weight(pp)),
                         score);
-      if (better(plan))
+      return plan;
+    };
+    for (unsigned width = tp ? tp : 1; width <= most; ++width)
+      if (auto plan =
+              search(width, allCuts, std::numeric_limits<double>::infinity());
+          better(plan))
         best = std::move(plan);
-    }
+    if (best && pp > 1 && failed(balance(*best, allCuts, search, score)))
+      return failure();
   }
   if (tp) {
     // Also what does not fit tells whether the width is of any use.
-    Enumerator one(cost, 0, tp, tp, false);
+    Enumerator one(cost, {}, tp, tp, false);
     Plan whole = one.explicitPlan({}, {tp});
     if (failed(checkWidth(whole)))
       return failure();
   }
   if (!best)
-    return tooFew(true);
+    return success(); // none fits
   best->replicas = replicas;
   report.plan = std::move(*best);
+  return success();
+}
+
+LogicalResult Planner::chosen() {
+  unsigned replicas = std::max(1u, options.replicas);
+  Enumerator all(cost, room, std::min(chips / replicas, options.mostWidth), 0,
+                 false);
+  report.plansCompared = all.compared();
+  std::optional<Plan> best;
+  switch (options.objective) {
+  case Objective::Latency:
+    best = all.fastest(chips / replicas, Enumerator::Any);
+    if (options.repeats && (!best || best->chipsPerReplica() > 1))
+      preferRepeating(best, all.repeating(chips / replicas, 0, 0), latencyOf);
+    break;
+  case Objective::Throughput:
+    best = all.busiest(chips);
+    break;
+  case Objective::Fit:
+    best = all.smallest(chips / replicas);
+    break;
+  }
+  if (!best || best->chipsPerReplica() * replicas > chips)
+    return success(); // none fits
+  if (options.replicas)
+    best->replicas = replicas;
+  report.plan = std::move(*best);
+  findRunnerUp(all, chips / report.plan.replicas, report);
   return success();
 }
 
 LogicalResult Planner::run() {
   if (failed(checkPins()))
     return failure();
+  bool isPinned = options.tensorWidth || options.stages;
+  room.reserveBytes = options.reserveBytes;
+  room.refused = options.refused;
   if (!options.widths.empty()) {
     if (failed(explicitPlan()))
       return failure();
-  } else if (options.tensorWidth || options.stages) {
-    if (failed(pinned()))
-      return failure();
   } else {
-    unsigned replicas = std::max(1u, options.replicas);
-    Enumerator all(cost, options.reserveBytes,
-                   std::min(chips / replicas, options.mostWidth), 0, false);
-    report.plansCompared = all.compared();
-    std::optional<Plan> best;
-    switch (options.objective) {
-    case Objective::Latency:
-      best = all.fastest(chips / replicas, Enumerator::Any);
-      if (options.repeats && (!best || best->chipsPerReplica() > 1))
-        preferRepeating(best, all.repeating(chips / replicas, 0, 0), latencyOf);
-      break;
-    case Objective::Throughput:
-      best = all.busiest(chips);
-      break;
-    case Objective::Fit:
-      best = all.smallest(chips / replicas);
-      break;
+    // What schedules usually need is counted first.
+    for (bool isTight : {false, true}) {
+      room.isTight = isTight;
+      if (failed(isPinned ? pinned() : chosen()))
+        return failure();
+      if (!report.plan.stages.empty())
+        break;
     }
-    if (!best || best->chipsPerReplica() * replicas > chips)
-      return tooFew(false);
-    if (options.replicas)
-      best->replicas = replicas;
-    report.plan = std::move(*best);
-    findRunnerUp(all, chips / report.plan.replicas, report);
+    if (report.plan.stages.empty())
+      return tooFew(isPinned);
   }
   if (options.replicas)
     report.plan.replicas = options.replicas;

@@ -34,6 +34,7 @@ struct CrewSchedule {
   std::vector<unsigned> classes; // of its kinds
   unsigned firstKind = 0;        // in CompileResult::kinds
   Candidate best;
+  bool hasFailed = false;
   std::shared_ptr<std::vector<ClassProgram>> kinds; // before text is fetched
 };
 
@@ -71,6 +72,8 @@ llvm::Expected<CrewSchedule *> CrewScheduler::scheduleOf(const Crew &crew) {
   auto [known, isNew] =
       schedules.try_emplace({members, crew.links}, CrewSchedule());
   CrewSchedule &own = known->second;
+  if (own.hasFailed)
+    return failure("an equal stage has no schedule");
   if (!isNew)
     return &own;
   std::vector<mlir::ModuleOp> modules;
@@ -84,8 +87,10 @@ llvm::Expected<CrewSchedule *> CrewScheduler::scheduleOf(const Crew &crew) {
   if (crew.chips.size() > 1)
     schedule.groupLinks.push_back(crew.links);
   auto best = searchSchedule(modules, machine, schedule);
-  if (!best)
+  if (!best) {
+    own.hasFailed = true;
     return best.takeError();
+  }
   own.best = std::move(*best);
   own.kinds = std::make_shared<std::vector<ClassProgram>>();
   own.firstKind = unsigned(result.kinds.size());
@@ -170,7 +175,7 @@ llvm::Expected<schedule::Part> CrewScheduler::run(const Crew &crew) {
 llvm::Expected<ScheduledProgram>
 pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
                          const CompileOptions &options, CompileResult &result,
-                         llvm::function_ref<void(const char *)> enter) {
+                         std::vector<unsigned> &misfits, Enter enter) {
   // Constants, starts, links: work that grows with the chips.
   enter("chips");
   auto program = fabric::readProgram(module, machine);
@@ -186,9 +191,16 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
   };
   // And what grows with their classes.
   enter("schedule");
-  for (const Crew &crew : prepared->crews)
-    if (auto known = scheduler.scheduleOf(crew); !known)
-      return refuse(crew, known.takeError());
+  std::string error; // of the first one
+  for (auto [s, crew] : llvm::enumerate(prepared->crews))
+    if (auto known = scheduler.scheduleOf(crew); !known) {
+      std::string own = llvm::toString(refuse(crew, known.takeError()));
+      if (misfits.empty())
+        error = std::move(own);
+      misfits.push_back(unsigned(s));
+    }
+  if (!misfits.empty())
+    return failure(error);
 
   enter("chips");
   std::vector<schedule::Transfer> values = valuesBetween(*prepared);

@@ -242,7 +242,10 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
   };
   if (options.chips / options.replicas > 1) {
     enter("partition");
-    auto chosen = planChips(*module, machine, options, quiet);
+    auto wouldDo = [&](unsigned chips) {
+      return canSchedule(*module, machine, options, quiet, chips);
+    };
+    auto chosen = planChips(*module, machine, options, quiet, {}, wouldDo);
     if (!chosen)
       return refuse(chosen.takeError());
     plan = std::move(*chosen);
@@ -267,48 +270,9 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     return llvm::Error::success();
   };
   if (plan.module) {
-    auto joined = scheduleChips(*plan.module, machine, options, result, enter);
-    // Where the planner has thought too little of text and activations, it
-    // leaves more of each chip free.
-    CompileOptions roomier = options;
-    std::string tried = plan.text, why;
-    if (!joined)
-      why = llvm::toString(joined.takeError());
-    while (!joined && !why.empty() &&
-           roomier.reserveBytes < machine.sramBytes() / 2) {
-      enter("partition");
-      roomier.reserveBytes += machine.sramBytes() / 16;
-      llvm::SaveAndRestore silent(quiet, true);
-      auto other = planChips(*module, machine, roomier, quiet);
-      if (!other || !other->module) {
-        if (!other)
-          llvm::consumeError(other.takeError());
-        break;
-      }
-      if (other->text == tried)
-        continue;
-      tried = other->text;
-      CompileResult retried;
-      auto again =
-          scheduleChips(*other->module, machine, roomier, retried, enter);
-      if (!again) {
-        llvm::consumeError(again.takeError());
-        continue;
-      }
-      joined = std::move(again);
-      plan = std::move(*other);
-      result.plan = plan.text;
-      result.stages = std::move(retried.stages);
-      result.kinds = std::move(retried.kinds);
-      result.constantRows = retried.constantRows;
-      result.temporaryRows = retried.temporaryRows;
-      result.plan += llvm::formatv(
-          "replanned     with {0} KiB of each chip left free: schedules of "
-          "fuller chips did not fit\n",
-          roomier.reserveBytes / 1024);
-    }
-    if (!joined)
-      joined = llvm::createStringError(llvm::inconvertibleErrorCode(), why);
+    auto joined =
+        scheduleOrReplan(*module, machine, options, quiet, plan, result, enter);
+    result.plan = plan.text;
     // What the planner chooses by itself is never slower than one chip.
     std::optional<Candidate> alone;
     if (options.stages == 0 && options.tensorWidth == 0 &&
@@ -336,7 +300,11 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
         return refuse(std::move(error));
       plan.module = nullptr;
     } else if (!joined) {
-      return refuse(joined.takeError());
+      (void)refuse(joined.takeError());
+      if (plan.hasNoRoom)
+        errors << "note: " << whatHasSchedule(*module, machine, options, quiet)
+               << "\n";
+      return std::nullopt;
     } else {
       scheduled = std::move(*joined);
     }

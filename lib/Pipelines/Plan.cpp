@@ -347,10 +347,11 @@ llvm::Expected<Topology> pipelines::systemOf(const Machine &machine,
   return defaultTopology(machine, unsigned(std::min<uint64_t>(system, most)));
 }
 
-llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
-                                               const Machine &machine,
-                                               const CompileOptions &options,
-                                               bool &quiet) {
+llvm::Expected<ChipsPlan>
+pipelines::planChips(mlir::ModuleOp linalg, const Machine &machine,
+                     const CompileOptions &options, bool &quiet,
+                     llvm::ArrayRef<partition::Need> refused,
+                     std::function<bool(unsigned)> wouldDo) {
   linalg.getContext()->loadDialect<fabric::FabricDialect>();
   auto topology = systemOf(machine, options);
   if (!topology)
@@ -363,8 +364,9 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   }
   choice.stages = options.stages;
   choice.tensorWidth = options.tensorWidth;
+  choice.balance = options.balance;
   choice.halfLinks = options.halfLinks;
-  choice.reserveBytes = options.reserveBytes;
+  choice.refused = refused.vec();
   // The members of a group are joined directly, and each by a loop to itself.
   bool isNodes = topology->hasNodes();
   choice.mostWidth =
@@ -384,6 +386,8 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
   bool hasLarge = splitTables(*parted, uint64_t(0.8 * room)) > 0;
   auto plan = [&](mlir::ModuleOp model, bool isSilent) {
     llvm::SaveAndRestore silent(quiet, quiet || isSilent);
+    // What nobody reads need not be confirmed.
+    choice.wouldDo = quiet ? [](unsigned) { return true; } : wouldDo;
     return partitioned(model, machine, *topology, choice);
   };
   auto planned = plan(hasLarge ? *parted : linalg, hasLarge);
@@ -426,5 +430,7 @@ llvm::Expected<ChipsPlan> pipelines::planChips(mlir::ModuleOp linalg,
     result.module = std::move(planned->module);
   }
   result.text = std::move(planned->report.text);
+  for (const partition::Stage &stage : planned->report.plan.stages)
+    result.needs.push_back(stage.need);
   return result;
 }

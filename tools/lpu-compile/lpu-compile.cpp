@@ -37,6 +37,12 @@ static cl::opt<unsigned>
              cl::desc("Copies of the plan, which take inputs in turn, each on "
                       "its part of --chips"),
              cl::init(1), cl::cat(category));
+static cl::opt<double>
+    balance("balance",
+            cl::desc("With --pp: no chip has more than so many times the mean "
+                     "of multiply-adds, whatever that costs (default: 1.3 "
+                     "where it costs little)"),
+            cl::value_desc("factor"), cl::cat(category));
 static cl::opt<std::string> objective(
     "objective",
     cl::desc("latency (of one input, default), or throughput: as many replicas "
@@ -224,6 +230,13 @@ int main(int argc, char **argv) {
                         chips.getValue(), replicas.getValue(),
                         chips / replicas * replicas),
                 2);
+  if (balance.getNumOccurrences() && !(balance >= 1))
+    return fail(formatv("--balance {0}: no plan is below 1, which is the mean "
+                        "on every chip",
+                        balance.getValue()),
+                2);
+  if (balance.getNumOccurrences() && !pp)
+    return fail("--balance is about the stages of --pp; give --pp", 2);
   if (chips == 1 && !topology.empty())
     return fail("--topology says how several chips are wired; give --chips", 2);
   if (chips != 1 && emit == "stream")
@@ -235,6 +248,7 @@ int main(int argc, char **argv) {
   options.tensorWidth = tp;
   options.replicas = replicas;
   options.topology = topology;
+  options.balance = balance;
   options.halfLinks = halfLinks;
   options.import.allowLinks = allowLinks;
   bool analyzes = analyze || analyzeJSON;

@@ -17,6 +17,7 @@
 #include "lpu/Partition/Topology.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Support/LLVM.h"
+#include <functional>
 #include <memory>
 
 namespace mlir {
@@ -38,6 +39,9 @@ struct PartitionOptions {
   unsigned chips = 0;
   /// Pins; 0 leaves the choice to the planner.
   unsigned tensorWidth = 0, stages = 0, replicas = 0;
+  /// With `stages`: multiply-adds of the busiest chip over the mean. 0: at most
+  /// 1.3 where that costs little.
+  double balance = 0;
   /// Pins cuts (numbers of heavy operations) and, per stage, widths.
   std::vector<unsigned> cuts, widths;
   /// Widest group that is tried without a pin: the text of its collectives
@@ -57,12 +61,17 @@ struct PartitionOptions {
   /// SRAM of each chip that the plan leaves free, in bytes: for a caller whose
   /// scheduler has found that the estimate of text and activations was short.
   uint64_t reserveBytes = 0;
+  /// Stages whose schedules did not fit: what needs as much is not planned.
+  std::vector<partition::Need> refused;
+  /// Asked before an error names a number of chips that would do.
+  std::function<bool(unsigned chips)> wouldDo;
 };
 
 /// What was chosen, and what was not.
 struct PartitionReport {
   partition::Plan plan, runnerUp;
   bool hasRunnerUp = false;
+  std::string balance;        // what an even plan costs, if that was asked
   uint64_t plansCompared = 0; // stages x widths that the search covers
   std::string text; // for people: the plan, the runner-up, why it lost
 };

@@ -22,6 +22,19 @@
 
 namespace lpu::partition {
 
+/// What a stage takes of its fullest chip, as the planner counts: bytes of
+/// data, of tables among them, and of text.
+struct Need {
+  double data = 0, tables = 0, text = 0;
+  /// Whether a stage that takes as much as this has no room where `other` had
+  /// none.
+  bool isAsLarge(const Need &other) const {
+    constexpr double nearly = 0.98;
+    return data >= nearly * other.data && tables >= nearly * other.tables &&
+           text >= nearly * other.text;
+  }
+};
+
 struct Stage {
   /// Heavy operations [begin, end), counted in the order of the function.
   unsigned begin = 0, end = 0;
@@ -34,7 +47,10 @@ struct Stage {
   /// of the weights that are looked up in.
   double latency = 0, interval = 0, weightBytes = 0, sramBytes = 0,
          dataBytes = 0, tableBytes = 0;
+  /// Multiply-adds of the busiest chip, and of all.
+  double macs = 0, allMacs = 0;
   double compute = 0, collectives = 0, transfers = 0; // parts of `latency`
+  Need need; // what schedules usually take
 };
 
 struct Plan {
@@ -57,6 +73,28 @@ struct Plan {
     for (const Stage &stage : stages)
       sum += stage.latency;
     return sum;
+  }
+  /// Mean of the multiply-adds of a chip. Stages that only look up in tables do
+  /// not count: tables are where they are for their bytes.
+  double meanMacs() const {
+    double all = 0, chips = 0;
+    for (const Stage &stage : stages)
+      if (stage.macs > 0 || stage.tableBytes == 0) {
+        all += stage.allMacs;
+        chips += stage.width;
+      }
+    return chips > 0 ? all / chips : 0;
+  }
+  double mostMacs() const {
+    double most = 0;
+    for (const Stage &stage : stages)
+      most = stage.macs > most ? stage.macs : most;
+    return most;
+  }
+  /// Multiply-adds of the busiest chip over the mean.
+  double unevenness() const {
+    double mean = meanMacs();
+    return mean > 0 ? mostMacs() / mean : 1;
   }
   double interval() const {
     double most = 0;

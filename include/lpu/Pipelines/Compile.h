@@ -22,6 +22,9 @@ struct CompileOptions {
   /// Chips that may be used; stages, and chips of each (0: the planner
   /// chooses how many).
   unsigned chips = 1, stages = 0, tensorWidth = 0;
+  /// With `stages`: most that a chip may have of the mean of multiply-adds (0:
+  /// the planner weighs that against cycles).
+  double balance = 0;
   /// Copies of the plan, each on its part of the chips.
   unsigned replicas = 1;
   /// Plans are chosen for inputs per second, not for the latency of one.
@@ -30,8 +33,6 @@ struct CompileOptions {
   std::string topology;
   /// Floats cross links in half precision.
   bool halfLinks = false;
-  /// Bytes of each chip that a plan for several leaves free.
-  uint64_t reserveBytes = 0;
   /// Leave the weights out of the image; the program is the same.
   bool withoutWeights = false;
   /// Run the verifier on the assembled package.
