@@ -138,6 +138,7 @@ struct PartitionPass : MachinePass {
     PartitionReport result;
     if (mostTable)
       splitTables(module, mostTable);
+    moveToReaders(module);
     auto parts = partitionModel(module, *m, *topology, options, result);
     if (failed(parts))
       return signalPassFailure();

@@ -388,9 +388,10 @@ pipelines::planChips(mlir::ModuleOp linalg, const Machine &machine,
     llvm::SaveAndRestore silent(quiet, quiet || isSilent);
     // What nobody reads need not be confirmed.
     choice.wouldDo = quiet ? [](unsigned) { return true; } : wouldDo;
+    moveToReaders(model);
     return partitioned(model, machine, *topology, choice);
   };
-  auto planned = plan(hasLarge ? *parted : linalg, hasLarge);
+  auto planned = plan(*parted, hasLarge);
   if (hasLarge) {
     for (double share : {0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1}) {
       mlir::OwningOpRef<mlir::ModuleOp> finer = linalg.clone();
@@ -414,7 +415,7 @@ pipelines::planChips(mlir::ModuleOp linalg, const Machine &machine,
     return failure("");
   ChipsPlan result;
   if (planned->report.plan.chipsPerReplica() > 1) {
-    if (llvm::Error error = moveCuts(hasLarge ? *parted : linalg, machine,
+    if (llvm::Error error = moveCuts(*parted, machine,
                                      *topology, choice, quiet, *planned))
       return std::move(error);
     auto program = fabric::readProgram(*planned->module, machine);

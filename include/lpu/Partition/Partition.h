@@ -88,6 +88,10 @@ partitionModel(mlir::ModuleOp module, const Machine &machine,
 /// how many lookups that were.
 unsigned splitTables(mlir::ModuleOp module, uint64_t mostBytes);
 
+/// Moves operations down to their first reader, where no value has to be kept
+/// longer for that: cuts then have fewer values to send and more places.
+void moveToReaders(mlir::ModuleOp module);
+
 /// fabric-partition, fabric-decompose, fabric-ports, verify-fabric.
 void registerPartitionPasses();
 
