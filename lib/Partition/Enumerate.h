@@ -63,6 +63,8 @@ public:
   /// Fewest chips; of these the least latency.
   std::optional<Plan> smallest(unsigned limit) const;
 
+  /// How often the longest stretch of equal operations repeats; 0 if none does.
+  unsigned equalLayers() const;
   unsigned mostStages() const { return unsigned(positions.size() - 1); }
   uint64_t compared() const;
   /// A stage of its own: costs and axes filled in.

@@ -86,6 +86,7 @@ private:
   using Search =
       llvm::function_ref<std::optional<Plan>(unsigned, bool, double)>;
   using Score = llvm::function_ref<double(const Plan &)>;
+  void preferEven(Plan &best, bool allCuts, Search search, Score score);
   LogicalResult balance(Plan &best, bool allCuts, Search search, Score score);
   std::optional<Plan> whatWouldDo();
   LogicalResult tooFew(bool isPinned);
@@ -283,6 +284,24 @@ LogicalResult Planner::explicitPlan() {
   return checkWidth(report.plan);
 }
 
+/// A stage of several equal layers runs them as a loop, which a cut inside of a
+/// layer would split: what that costs is not in the model. So the most even
+/// plan is taken if it is not much worse.
+void Planner::preferEven(Plan &best, bool allCuts, Search search, Score score) {
+  constexpr double worth = 1.1, exact = 1.0001;
+  const unsigned stages = unsigned(best.stages.size()),
+                 width = best.stages.front().width;
+  Enumerator some(cost, room, width, width, allCuts);
+  if (some.equalLayers() < 2 * stages)
+    return;
+  std::optional<double> least = some.leastMacs(stages, width);
+  if (!least || best.mostMacs() <= exact * *least)
+    return;
+  std::optional<Plan> even = search(width, allCuts, exact * *least);
+  if (even && score(*even) <= worth * score(best))
+    best = std::move(*even);
+}
+
 /// Work is spread evenly where that costs little: a plan whose busiest chip has
 /// at most `mostUneven` times the mean of multiply-adds replaces one that has
 /// not, or else the most even one whose score is within `worth` of the best. A
@@ -405,6 +424,8 @@ LogicalResult Planner::pinned() {
               search(width, allCuts, std::numeric_limits<double>::infinity());
           better(plan))
         best = std::move(plan);
+    if (best && pp > 1 && options.repeats)
+      preferEven(*best, allCuts, search, score);
     if (best && pp > 1 && failed(balance(*best, allCuts, search, score)))
       return failure();
   }

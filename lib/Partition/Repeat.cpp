@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Enumerate.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/ADT/STLExtras.h"
@@ -131,6 +132,13 @@ static std::optional<Period> findPeriod(const Model &model) {
   if (best.length == 0)
     return std::nullopt;
   return best;
+}
+
+unsigned Enumerator::equalLayers() const {
+  std::optional<Period> period = findPeriod(cost.model);
+  // The first and the last may lack an operation that another one has.
+  return period ? llvm::divideCeil(period->end - period->begin, period->length)
+                : 0;
 }
 
 std::optional<Plan> Enumerator::repeating(unsigned chips, unsigned stages,

@@ -153,6 +153,10 @@ int64_t Layout::temporaryRoom(unsigned index) const {
   return bank.top - constantPlaces.rows[index] - unlearned[index];
 }
 
+int64_t Layout::constantRoom(unsigned index) const {
+  return std::min(freshRoom(index), temporaryRoom(index));
+}
+
 void Layout::freeColumns(unsigned tile, unsigned panel,
                          const std::vector<PlacedColumn> &columns) {
   const Shape &shape = shapes[tile];
@@ -236,10 +240,8 @@ bool Layout::choose(const Tile &tile, int64_t rows, int half,
       for (unsigned b = 0; b < (textSlice[slice] ? 1u : 2u); ++b) {
         // What constants have learned is kept for them.
         unsigned index = slice * 2 + b;
-        int64_t room = !constant
-                           ? temporaryRoom(index) - rows
-                           : std::min(freshRoom(index), temporaryRoom(index)) -
-                                 rows * iterations;
+        int64_t room = constant ? constantRoom(index) - rows * iterations
+                                : temporaryRoom(index) - rows;
         if (!constant && room < 0)
           for (const FreeRows &block : banks[slice * 2 + b].free)
             if (block.rows >= rows)
@@ -311,8 +313,9 @@ Layout::columns(unsigned tileIndex, unsigned panel, unsigned chunk,
           if (b == 1 && textSlice[c.slice])
             continue;
           bool isConstant = tile.kind == Tile::Constant;
-          bool fits = temporaryRoom(c.slice * 2 + b) >=
-                      rows * (isConstant ? iterations : 1);
+          unsigned index = c.slice * 2 + b;
+          bool fits = isConstant ? constantRoom(index) >= rows * iterations
+                                 : temporaryRoom(index) >= rows;
           for (const FreeRows &block : banks[c.slice * 2 + b].free)
             fits |= !isConstant && block.rows >= rows;
           if (fits) {

@@ -176,8 +176,9 @@ private:
                    const std::vector<PlacedColumn> &columns);
   /// Rows still to be had below `top`, without the constants of the segment.
   int64_t freshRoom(unsigned bank) const;
-  /// The same for temporaries.
+  /// The same for temporaries, and for constants.
   int64_t temporaryRoom(unsigned bank) const;
+  int64_t constantRoom(unsigned bank) const;
   bool choose(const stream::Tile &tile, int64_t rows, int half,
               const std::set<unsigned> &avoid, unsigned group, unsigned count,
               Zone zone, std::vector<std::pair<unsigned, unsigned>> &out);
