@@ -88,7 +88,7 @@ def measure(build, model, shape, flags, folder, repeat):
         seconds, peak, _ = run(build / "lpu-compile", model, *flags, "--quiet", "--report", report, "-o", package)
         stages = json.loads(report.read_text())["compile"]
         now["compile, s"], now["compile, MiB"] = seconds, peak
-        for stage in ("partition", "schedule", "chips"):
+        for stage in ("partition", "kernels", "schedule", "chips"):
             now[f"of it {stage}"] = stages.get(stage, 0.0)
         cycles = set()
         for what, tool, arguments in (("verify", "lpu-verify", []), ("run without values", "lpu-run", ["--no-data"]),

@@ -42,9 +42,10 @@ struct CrewSchedule {
 class CrewScheduler {
 public:
   CrewScheduler(const Prepared &prepared, const Machine &machine,
-                const CompileOptions &options, CompileResult &result)
+                const CompileOptions &options, CompileResult &result,
+                Enter enter)
       : prepared(prepared), machine(machine), options(options), result(result),
-        instances(*prepared.program, machine) {}
+        enter(enter), instances(*prepared.program, machine) {}
 
   /// The schedules of a stage; equal ones have the same.
   llvm::Expected<CrewSchedule *> scheduleOf(const Crew &crew);
@@ -56,6 +57,7 @@ private:
   const Machine &machine;
   const CompileOptions &options;
   CompileResult &result;
+  Enter enter;
   Instances instances;
   schedule::SourceFiles files;
   /// By the classes and links of the members.
@@ -86,7 +88,7 @@ llvm::Expected<CrewSchedule *> CrewScheduler::scheduleOf(const Crew &crew) {
   schedule.withoutWeights = options.withoutWeights;
   if (crew.chips.size() > 1)
     schedule.groupLinks.push_back(crew.links);
-  auto best = searchSchedule(modules, machine, schedule);
+  auto best = searchSchedule(modules, machine, schedule, enter);
   if (!best) {
     own.hasFailed = true;
     return best.takeError();
@@ -184,13 +186,12 @@ pipelines::scheduleChips(mlir::ModuleOp module, const Machine &machine,
   auto prepared = prepare(*program);
   if (!prepared)
     return prepared.takeError();
-  CrewScheduler scheduler(*prepared, machine, options, result);
+  CrewScheduler scheduler(*prepared, machine, options, result, enter);
   auto refuse = [](const Crew &crew, llvm::Error error) {
     std::string text = llvm::toString(std::move(error));
     return failure(text.empty() ? text : nameOf(crew) + ": " + text);
   };
   // And what grows with their classes.
-  enter("schedule");
   std::string error; // of the first one
   for (auto [s, crew] : llvm::enumerate(prepared->crews))
     if (auto known = scheduler.scheduleOf(crew); !known) {

@@ -48,9 +48,6 @@ planChips(mlir::ModuleOp linalg, const Machine &machine,
           llvm::ArrayRef<partition::Need> refused = {},
           std::function<bool(unsigned)> wouldDo = nullptr);
 
-/// Takes the names of the compiler's stages as they begin.
-using Enter = llvm::function_ref<void(const char *)>;
-
 /// Schedules all chips of a plan and joins them; text is placed. Fills
 /// programs, kernels, rows and stages of `result`; `misfits` are the stages
 /// that have no schedule. `enter` tells what is done by class, and what by

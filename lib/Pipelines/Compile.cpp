@@ -277,9 +277,8 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
     std::optional<Candidate> alone;
     if (options.stages == 0 && options.tensorWidth == 0 &&
         !options.throughput) {
-      enter("schedule");
       llvm::SaveAndRestore silent(quiet, true);
-      auto best = searchSchedule(*module, machine, single);
+      auto best = searchSchedule(*module, machine, single, enter);
       if (best)
         alone = std::move(*best);
       else
@@ -309,8 +308,7 @@ std::optional<CompileResult> lpu::compileModel(mlir::MLIRContext &context,
       scheduled = std::move(*joined);
     }
   } else {
-    enter("schedule");
-    auto best = searchSchedule(*module, machine, single);
+    auto best = searchSchedule(*module, machine, single, enter);
     if (!best)
       return refuse(best.takeError());
     if (llvm::Error error = useOneChip(best->classes.front()))

@@ -260,7 +260,8 @@ static size_t instructions(const Candidate &candidate) {
 llvm::Expected<Candidate>
 pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
                           const Machine &machine,
-                          schedule::ScheduleOptions options) {
+                          schedule::ScheduleOptions options, Enter enter) {
+  enter("kernels");
   // Equal layers run as one loop, and kernels overlap within an iteration only:
   // where the loop begins decides which kernels can. There is no rule for the
   // best place that beats trying them; a schedule of short text takes a few
@@ -283,6 +284,7 @@ pipelines::searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
     kernels.push_back({std::move(*program), {}});
     kernels.back().forms = kernelForms(kernels.back().program);
   }
+  enter("schedule");
   mlir::MLIRContext *context = mlir::ModuleOp(linalg.front()).getContext();
   llvm::Expected<Candidate> best =
       trySchedule(kernels, context, machine, fewBlocks, options, gaps);

@@ -51,13 +51,18 @@ struct Candidate {
   }
 };
 
+/// Takes the names of the compiler's stages as they begin.
+using Enter = llvm::function_ref<void(const char *)>;
+
 /// The shortest schedule of those that are tried, for one chip (one module) or
 /// for the classes of a group (a module each). Its images have rows, but no
 /// bytes. Diagnostics of the conversion go to the context's handler; everything
-/// else is in the error, one line each (empty: all was reported).
+/// else is in the error, one line each (empty: all was reported). `enter` tells
+/// the lowering to kernels, which grows with the operations, from the rest.
 llvm::Expected<Candidate> searchSchedule(llvm::ArrayRef<mlir::ModuleOp> linalg,
                                          const Machine &machine,
-                                         schedule::ScheduleOptions options);
+                                         schedule::ScheduleOptions options,
+                                         Enter enter);
 
 /// Gives the image of a class that is one chip its bytes.
 llvm::Error loadImage(ClassSchedule &only);
