@@ -14,10 +14,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Enumerate.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <limits>
 
 using namespace mlir;

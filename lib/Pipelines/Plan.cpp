@@ -415,8 +415,8 @@ pipelines::planChips(mlir::ModuleOp linalg, const Machine &machine,
     return failure("");
   ChipsPlan result;
   if (planned->report.plan.chipsPerReplica() > 1) {
-    if (llvm::Error error = moveCuts(*parted, machine,
-                                     *topology, choice, quiet, *planned))
+    if (llvm::Error error =
+            moveCuts(*parted, machine, *topology, choice, quiet, *planned))
       return std::move(error);
     auto program = fabric::readProgram(*planned->module, machine);
     if (mlir::failed(program))
