@@ -251,9 +251,10 @@ LogicalResult Planner::tooFew(bool isPinned) {
     return failure();
   }
   unsigned need = fits ? placement.slotsOf(*fits) : 0;
-  std::string would =
-      fits ? std::to_string(need) + " chips would do (" + shape(*fits) + ")"
-           : std::string("no number of chips is known to do");
+  std::string would = fits ? std::to_string(need) +
+                                 (need == 1 ? " chip" : " chips") +
+                                 " would do (" + shape(*fits) + ")"
+                           : std::string("no number of chips is known to do");
   if (isPinned && (!fits || need <= chips)) {
     diagnostic
         << "the pinned plan does not fit: every way to make "

@@ -110,11 +110,19 @@ bool pipelines::canSchedule(mlir::ModuleOp linalg, const Machine &machine,
     llvm::consumeError(plan.takeError());
     return false;
   }
-  if (!plan->module) // one chip, which is scheduled in another way
+  auto ignore = [](const char *) {};
+  if (!plan->module) { // one chip
+    schedule::ScheduleOptions single;
+    single.withoutWeights = true;
+    auto best = searchSchedule(linalg, machine, single, ignore);
+    if (best)
+      return true;
+    llvm::consumeError(best.takeError());
     return false;
+  }
   CompileResult result;
-  auto joined = scheduleOrReplan(linalg, machine, options, quiet, *plan, result,
-                                 [](const char *) {});
+  auto joined =
+      scheduleOrReplan(linalg, machine, options, quiet, *plan, result, ignore);
   if (joined)
     return true;
   llvm::consumeError(joined.takeError());
